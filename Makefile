@@ -1,0 +1,53 @@
+# `make` lists the targets. The first that needs it sets up .venv, once; `make PYTHON=python3.12 test` picks the Python,
+# `make CONSTRAINTS= test` leaves the versions open instead of taking those of constraints.txt.
+
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test lab check notebooks results benchmarks clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
+		printf '%-18s %s\n' "$$target" "$$what"; done
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "rolab needs Python 3.11 or newer, which $(PYTHON) is not: try make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv, once: this takes some minutes, most of them for PyTorch."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e '.[course,test]'
+	@touch $@
+
+reproduce: $(READY) ## reproduce the paper's Table 1 on MNIST, a few minutes
+	$(BIN)/rolab reproduce mnist --preset fast
+
+test: check ## lint, types, every test and every notebook
+	$(BIN)/pytest
+
+lab: $(READY) ## open the course in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+check: $(READY) ## lint, format, types, clean notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python scripts/notebooks.py check
+
+notebooks: $(READY) ## run the notebooks again and clean them
+	$(BIN)/python scripts/notebooks.py run
+
+results: $(READY) ## the full run behind results/mnist.json and the zoo: an hour or two
+	$(BIN)/rolab reproduce mnist --preset full --out runs/mnist-full
+	cp runs/mnist-full/table1.json results/mnist.json
+	cp runs/mnist-full/seed-0/baseline.*  runs/mnist-full/seed-0/robust-*.* rolab/_zoo/mnist/
+	$(BIN)/python scripts/readme.py
+
+benchmarks: $(READY) ## time a robust step beside a standard one, for results/benchmarks.json
+	$(BIN)/python benchmarks/robust_step.py
+
+clean: ## remove .venv and what tools remember; runs/ stays
+	rm -rf .venv dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './runs/*' -prune -exec rm -rf {} +
