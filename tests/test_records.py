@@ -1,0 +1,251 @@
+"""Files are there whole or not at all, say where they are damaged, and are no pickles."""
+
+import ast
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rolab import records
+from rolab.records import (
+    RecordError,
+    environment,
+    parse_json,
+    parse_tensors,
+    read_json,
+    read_tensors,
+    write,
+    write_json,
+    write_tensors,
+)
+
+ROOMS = sorted(Path(records.__file__).parent.glob("*.py"))
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# Bytes
+
+
+def test_a_file_is_written_with_the_folders_above_it_and_replaced(tmp_path):
+    path = tmp_path / "a" / "b" / "file"
+    write(path, b"one")
+    write(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert names(path.parent) == ["file"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path):
+    path, contents = tmp_path / "file", [bytes([i]) * 300_000 for i in range(2)]
+    write(path, contents[0])
+    torn, done = [], threading.Event()
+
+    def reader():
+        while not done.is_set():
+            found = path.read_bytes()
+            if found not in contents:
+                torn.append(len(found))
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    for i in range(60):
+        write(path, contents[i % 2])
+    done.set()
+    thread.join()
+    assert not torn
+
+
+def test_a_process_killed_in_the_middle_of_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write(path, b"old")
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from rolab import records\n"
+        "records.os.fsync = lambda handle: os.kill(os.getpid(), 9)\n"  # written, not yet in its place
+        "records.write(Path(sys.argv[1]), b'new')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, path])
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    write(path, b"newer")
+    assert path.read_bytes() == b"newer"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write(path, b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(RecordError, match=r"cannot write .*file: No space left on device"):
+        write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_path_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    path = tmp_path / "file" / "folder" / "record.json"
+    with pytest.raises(RecordError, match="cannot write") as caught:
+        write_json(path, {})
+    assert str(path) in str(caught.value)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_a_folder_in_the_place_of_a_file_cannot_be_written_or_read(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(RecordError, match=r"cannot write .*taken"):
+        write(tmp_path / "taken", b"")
+    with pytest.raises(RecordError, match=r"cannot read .*taken"):
+        read_json(tmp_path / "taken")
+    assert names(tmp_path) == ["taken"]
+
+
+# JSON
+
+
+@given(json_values)
+def test_json_comes_back_as_it_was(tmp_path_factory, value):
+    path = tmp_path_factory.getbasetemp() / "value.json"
+    write_json(path, value)
+    assert read_json(path) == value
+    content = path.read_bytes()
+    write_json(path, json.loads(content))
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_json_is_not_written(tmp_path, value):
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "value.json", {"loss": value})
+    assert names(tmp_path) == []
+
+
+@given(st.integers(0, 40))
+def test_damaged_json_is_named(tmp_path_factory, length):
+    path = tmp_path_factory.getbasetemp() / "damaged.json"
+    write_json(path, {"epoch": 1, "history": [0.25, 0.5], "é": "ö"})
+    whole = path.read_bytes().rstrip()
+    assert length < len(whole)
+    path.write_bytes(whole[:length])
+    with pytest.raises(RecordError, match=r"damaged\.json is damaged, no JSON"):
+        read_json(path)
+
+
+def test_bytes_that_are_no_text_are_named():
+    with pytest.raises(RecordError, match="card is damaged"):
+        parse_json(b"\xff\xfe\x00{", "card")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"cannot read .*none\.json: No such file"):
+        read_json(tmp_path / "none.json")
+    with pytest.raises(RecordError, match=r"cannot read .*none\.safetensors: No such file"):
+        read_tensors(tmp_path / "none.safetensors", "")
+
+
+# Tensors
+
+
+def some_tensors() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(2, 3, 4, 5, generator=generator)
+    return {
+        "plain": torch.randn(3, 4, generator=generator),
+        "channels last": image.to(memory_format=torch.channels_last),
+        "transposed": torch.randn(3, 4, generator=generator).t(),
+        "history": torch.ones(2, requires_grad=True) * 2,
+        "number": torch.tensor(7),
+        "bytes": torch.arange(256, dtype=torch.uint8),
+        "half": torch.randn(3, generator=generator).to(torch.bfloat16),
+        "empty": torch.empty(0, 3),
+    }
+
+
+def test_tensors_come_back_bit_by_bit(tmp_path):
+    tensors = some_tensors()
+    sha256 = write_tensors(tmp_path / "t.safetensors", tensors)
+    assert sha256 == hashlib.sha256((tmp_path / "t.safetensors").read_bytes()).hexdigest()
+    found = read_tensors(tmp_path / "t.safetensors", sha256)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor.detach())
+
+
+def test_equal_tensors_give_equal_files(tmp_path):
+    first, second = (write_tensors(tmp_path / name, some_tensors()) for name in ("a", "b"))
+    assert first == second
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    changed = some_tensors()
+    changed["plain"][0, 0] += 1e-6
+    assert write_tensors(tmp_path / "c", changed) != first
+
+
+@given(st.data())
+def test_an_altered_or_truncated_file_is_refused(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "some.safetensors"
+    sha256 = write_tensors(path, {"w": torch.arange(6.0)})
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] ^= data.draw(st.integers(1, 255))
+    else:
+        content = content[:place]
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"some\.safetensors was altered or cut short"):
+        read_tensors(path, sha256)
+    with pytest.raises(RecordError, match="the net was altered or cut short"):
+        parse_tensors(bytes(content), sha256, "the net")
+
+
+def test_nothing_is_ever_unpickled():
+    """Weights are safetensors and JSON: no module of rolab imports a pickler or calls torch.save or torch.load."""
+    assert ROOMS
+    for room in ROOMS:
+        for node in ast.walk(ast.parse(room.read_text())):
+            where = f"{room.name}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                modules = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
+                assert not modules & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}, where
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) not in {("torch", "save"), ("torch", "load")}, where
+
+
+# The machine
+
+
+def test_the_environment_names_versions_and_machine_and_nothing_personal():
+    found = environment()
+    assert set(found) == {
+        "rolab", "python", "torch", "system", "processor", "cores", "threads", "device"
+    }  # fmt: skip
+    assert found["torch"] == torch.__version__
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["threads"] == torch.get_num_threads()
+    assert found["cores"] == os.cpu_count()
+    assert found["device"] == "cpu"
+    assert found["processor"]
+    assert os.uname().nodename not in json.dumps(found).split('"')
+    assert parse_json(json.dumps(found).encode(), "environment") == found
