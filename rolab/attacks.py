@@ -1,0 +1,65 @@
+"""Attacks: given a network, an image and its label, the worst perturbation in a set. §4, eq. (10), (11).
+
+An attack sees the set only through its oracles. It returns the perturbation Δ, not x + Δ.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rolab.sets import UncertaintySetLike, at
+
+
+def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
+    """The cross-entropy J(θ, x, y) = −log p_y = log(1 + Σ_{k≠y} exp(z_k − z_y)), with z the logits.
+
+    Written in the last form nothing cancels. In the first, where single precision rounds p_y to 1 (a margin
+    of 16 between the logits is enough), the gradient loses its part p_y − 1, and an attack goes astray on
+    just those images of which the network is most sure. In single precision also under `torch.autocast`; the
+    mean or the sum over the batch.
+    """
+    logits = model(x)
+    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    others = z.scatter(1, y[:, None], -math.inf).logsumexp(1)
+    losses = F.softplus(others - z.gather(1, y[:, None])[:, 0])
+    return losses.sum() if reduction == "sum" else losses.mean()
+
+
+def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """∇ₓ J(θ, x, y), the gradient of the cross-entropy with respect to the image.
+
+    The loss is summed over the batch, so that the examples do not scale each other. Parameters get no
+    gradient, and none is computed for them; the model stays in the mode in which it came.
+
+    Shape:
+        x (N, …) pixels in [0, 1], y (N,) class numbers → (N, …)
+    """
+    x = x.detach().requires_grad_()
+    with torch.enable_grad():
+        loss = cross_entropy(model, x, y, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, x)
+    return gradient
+
+
+def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
+    """The perturbation of Algorithm 1: Δ̂ ∈ argmax_{Δ ∈ U} J(x) + ⟨∇ₓJ(x), Δ⟩, eq. (11).
+
+    One forward and one backward pass, then the linear maximiser of the set. With an ℓ∞ ball this is the fast
+    gradient sign step, eq. (2); with an ℓ1 ball, the single-pixel attack. Nothing is clipped that U does not
+    bound: for valid images take `lambda x: Ball("linf", 0.1) & pixel_box(x)`.
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
+        x: images (N, …)
+        y: class numbers (N,)
+        U: an uncertainty set, or a function `x -> set`
+
+    Returns:
+        Δ shaped like x, without gradient history.
+
+    Raises:
+        ValueError: where the gradient is NaN or infinite, or U does not fit x.
+    """
+    return at(U, x).maximizer(input_gradient(model, x, y))
