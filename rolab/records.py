@@ -33,6 +33,13 @@ def write(path: Path, content: bytes) -> None:
         raise RecordError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def holds_something(folder: Path) -> bool:
+    """Is there a file of this name, or a folder with more in it than the leftovers of a broken-off write?"""
+    if not folder.is_dir():
+        return folder.exists()
+    return any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def write_json(path: Path, record: Any) -> None:
     """Writes a record as indented JSON, atomically."""
     write(path, (json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
@@ -85,9 +92,11 @@ def _read(path: Path) -> bytes:
         raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def environment(device: str = "cpu") -> dict[str, Any]:
-    """The versions and the machine behind a result: everything but its name."""
+def environment(device: Any = "cpu") -> dict[str, Any]:
+    """The versions and the machine behind a result: everything but its name. The device as torch knows it."""
     import torch
+
+    device = torch.device(device)
 
     def installed(package: str) -> str:
         try:
@@ -103,7 +112,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
 
 

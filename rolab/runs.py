@@ -1,0 +1,159 @@
+"""A training run: its recipe, its history, and the folder that keeps both after every epoch."""
+
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rolab.records import (
+    RecordError,
+    environment,
+    holds_something,
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to descend: stochastic gradient descent with momentum, as plain values.
+
+    Attributes:
+        epochs: passes over the data
+        batch_size: images a step
+        learning_rate: the peak of the schedule
+        schedule: "triangular": from nothing up to the peak in a quarter of the steps, then straight down to
+            nothing; "constant": the peak, always
+        momentum: of Nesterov's kind where `nesterov` says so
+        nesterov: as above
+        weight_decay: λ of the penalty (λ/2)‖θ‖²
+        shuffle: a new order in each epoch
+        precision: "float32", or "bfloat16" for mixed precision by `torch.autocast`
+        channels_last: the memory format of weights and images
+    """
+
+    epochs: int = 12
+    batch_size: int = 100
+    learning_rate: float = 0.08
+    schedule: str = "triangular"
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    shuffle: bool = True
+    precision: str = "float32"
+    channels_last: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in {"epochs": 1, "batch_size": 1}.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value!r}, expected a finite number from 0 up")
+        for name, known in {"schedule": list(SCHEDULES), "precision": list(PRECISIONS)}.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("nesterov", "shuffle", "channels_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected True or False")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is True, expected False where momentum is 0")
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return self.learning_rate * SCHEDULES[self.schedule]((step + 1) / (steps + 1))
+
+
+SCHEDULES = {"triangular": lambda t: min(t / 0.25, (1 - t) / 0.75), "constant": lambda t: 1.0}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass
+class Run:
+    """What training gave: the model, in eval mode, and one record an epoch (loss, test accuracy, seconds)."""
+
+    model: nn.Module
+    recipe: Recipe
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training steps, over all sittings."""
+        return sum(epoch["seconds"] for epoch in self.history)
+
+
+class RunFolder:
+    """A run's folder. `run.json` names the one state file that counts; it is replaced last, in one move."""
+
+    def __init__(self, folder: Path, run: Run, objective: str, examples: int, first_loss: float) -> None:
+        self.folder, self.run, self.path = folder, run, folder / "run.json"
+        parameters = sum(parameter.numel() for parameter in run.model.parameters())
+        self.identity = {
+            "model": f"{type(run.model).__name__}, {parameters} parameters",
+            "objective": re.sub(r" at 0x[0-9a-f]+", "", objective),  # the address of a lambda
+            "recipe": asdict(run.recipe),
+            "seed": run.seed,
+            "examples": examples,
+        }
+        # What no name tells: the initial weights, the images, what a lambda computes. Their loss does.
+        self.first_loss = first_loss
+
+    def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
+        tensors = {f"model.{name}": tensor for name, tensor in self.run.model.state_dict().items()}
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in state.items() if value is not None}
+        tensors["random"] = generator.get_state()
+        name = f"state-{len(self.run.history):04d}.safetensors"
+        sha256 = write_tensors(self.folder / name, tensors)
+        self._note(name, sha256)
+        for stale in self.folder.glob("state-*.safetensors"):
+            if stale.name != name:
+                stale.unlink(missing_ok=True)
+
+    def _note(self, state: str | None, sha256: str | None) -> None:
+        record = {"identity": self.identity, "first_loss": self.first_loss, "state": state, "sha256": sha256}
+        record |= {"history": self.run.history}
+        device = next(self.run.model.parameters()).device
+        write_json(self.path, record | {"environment": environment(device)})
+
+    def restore(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
+        if not self.path.exists():
+            if holds_something(self.folder):
+                raise RecordError(f"folder {self.folder} holds something else than a run; choose another")
+            self._note(None, None)  # an unwritable folder fails now, not after an epoch
+            return
+        record = read_json(self.path)
+        if record.get("identity") != self.identity:
+            differ = [k for k, v in self.identity.items() if record.get("identity", {}).get(k) != v]
+            raise RecordError(
+                f"folder {self.folder} holds another run ({' and '.join(differ)} differ); choose another"
+            )
+        if not math.isclose(record["first_loss"], self.first_loss, rel_tol=1e-4):
+            raise RecordError(
+                f"folder {self.folder} holds another run (its initial weights, its data or the function in "
+                f"its objective differ: the first loss is {self.first_loss:.6g}, there it was "
+                f"{record['first_loss']:.6g}); choose another"
+            )
+        if record["state"] is None:
+            return
+        tensors = read_tensors(self.folder / record["state"], record["sha256"])
+        self.run.model.load_state_dict(
+            {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        )
+        state: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, i, key = name.split(".", 2)
+                state.setdefault(int(i), {})[key] = tensor
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        generator.set_state(tensors["random"])
+        self.run.history.extend(record["history"])
