@@ -221,7 +221,7 @@ def test_an_altered_or_truncated_file_is_refused(tmp_path_factory, data):
 
 
 def test_nothing_is_ever_unpickled():
-    """Weights are safetensors and JSON: no module of rolab imports a pickler or calls torch.save or torch.load."""
+    """Weights are safetensors and JSON: no room imports a pickler or calls torch.save or torch.load."""
     assert ROOMS
     for room in ROOMS:
         for node in ast.walk(ast.parse(room.read_text())):

@@ -1,0 +1,68 @@
+"""rolab: robust optimisation from linear programs to neural networks, one paper made to run.
+
+*Understanding Adversarial Training: Increasing Local Stability of Neural Nets through Robust Optimization*
+(Shaham, Yamada, Negahban) is one idea. An **uncertainty set** U answers one question: given a direction g,
+which Δ ∈ U goes furthest along it? Training against that worst case is Algorithm 1:
+
+    import rolab
+
+    train, test = rolab.data.mnist("train"), rolab.data.mnist("test")
+    net = rolab.ConvNet()
+    U = rolab.Ball("linf", 0.06)                        # what may happen to an image
+    rolab.train(net, train, rolab.Robust(U), rolab.Recipe(epochs=3), test=test)
+    rolab.accuracy(net, test)                           # in percent
+
+Where to find the paper (module → names):
+
+    §3    uncertainty sets                    norms  → Lp
+                                              sets   → UncertaintySet, Ball, Box, pixel_box
+    §4    the worst perturbation, eq. (11)    attacks    → first_order
+          the min–max loss, eq. (9)           objectives → Nominal, Robust
+          Algorithm 1                         training   → Recipe, train
+    §5    the network                         nets       → ConvNet
+          accuracy, the collection A          evaluation → accuracy, sweep, adversarial_collection, mcnemar
+          Table 1, Figures 1–3                experiments → mnist_experiment; reproduction → reproduce
+    live  sliders                             widgets    → EpsilonExplorer
+
+Beside them: `data` (the images), `zoo` (trained networks), `plots` (figures), `check` (the exercises).
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Lp": "norms",
+    "UncertaintySet": "sets",
+    "Ball": "sets",
+    "Box": "sets",
+    "pixel_box": "sets",
+    "first_order": "attacks",
+    "Nominal": "objectives",
+    "Robust": "objectives",
+    "Recipe": "training",
+    "train": "training",
+    "ConvNet": "nets",
+    "accuracy": "evaluation",
+    "sweep": "evaluation",
+    "adversarial_collection": "evaluation",
+    "mcnemar": "evaluation",
+    "mnist_experiment": "experiments",
+    "reproduce": "reproduction",
+    "EpsilonExplorer": "widgets",
+}
+_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results"}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a name when it is first used (PEP 562): `import rolab` alone loads no torch."""
+    if name in _HOME:
+        return getattr(import_module(f"rolab.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"rolab.{name}")
+    raise AttributeError(f"module 'rolab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME, *_MODULES])

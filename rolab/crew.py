@@ -1,0 +1,132 @@
+"""A crew of workers for jobs that take minutes, and one bar that shows what they do.
+
+On a CPU every worker is a process with one thread, so a result does not depend on the number of cores.
+On an accelerator there is one worker, a thread.
+"""
+
+import multiprocessing.connection
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+Progress = (
+    bool | Callable[[float, str], None]
+)  # a bar; or a function told the share done and a line; or nothing
+Report = Callable[[float | None, str], None]  # what a job calls: its share done (None: unchanged), a line
+
+
+class Stopped(Exception):
+    """The crew was dismissed before its work was done."""
+
+
+class CrewError(ValueError):
+    """A worker ended without a word."""
+
+
+@contextmanager
+def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Callable[..., Future]]]:
+    """Yields the number of workers and `submit(job, *arguments)`: a worker calls `job(*arguments, report)`.
+
+    Left by an error or an interrupt, it stops the workers at their next report. Workers whose parent is
+    killed end by themselves.
+
+    Args:
+        device: "cpu", or the type of an accelerator
+        jobs: how many jobs make up the whole of the bar
+        progress: as above
+    """
+    news: Any
+    stop: Any
+    workers = min(_cores(), jobs) if device == "cpu" else 1
+    if device == "cpu":
+        context = multiprocessing.get_context("spawn")
+        news, stop = context.Queue(), context.Event()
+        pool: Executor = ProcessPoolExecutor(workers, context, _enlist, (news, stop, True))
+    else:
+        news, stop = queue.Queue(), threading.Event()
+        pool = ThreadPoolExecutor(workers, "rolab", _enlist, (news, stop, False))
+    numbers = iter(range(10**9))
+    failures: list[Exception] = []
+    shown = threading.Thread(target=_show, args=(news, jobs, progress, failures), daemon=True)
+    shown.start()
+    try:
+        yield workers, lambda job, *arguments: pool.submit(_work, next(numbers), job, *arguments)
+    except BrokenProcessPool as error:
+        raise CrewError(
+            "a worker ended abruptly: the memory may have run out; or this was called by a script, not "
+            'under `if __name__ == "__main__":`, which processes need'
+        ) from error
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        news.put(None)
+        shown.join()
+    if failures:
+        raise failures[0]
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_news: Any = None  # set once in every worker: where it reports,
+_stop: Any = None  # and whether it should stop
+
+
+def _enlist(news: Any, stop: Any, process: bool) -> None:
+    global _news, _stop
+    _news, _stop = news, stop
+    if process:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says stop
+        torch.set_num_threads(1)
+        threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(number: int, job: Callable, *arguments: Any) -> Any:
+    def report(share: float | None, line: str) -> None:
+        if _stop.is_set():
+            raise Stopped
+        _news.put((number, share, line))
+
+    return job(*arguments, report)
+
+
+def _show(news: Any, jobs: int, progress: Progress, failures: list[Exception]) -> None:
+    """Turns the workers' reports into one bar. If that fails, reads on: workers wait until they are heard."""
+    from tqdm.auto import tqdm
+
+    shares: dict[int, float] = {}
+    layout = "{percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
+    try:
+        with tqdm(total=1.0, bar_format=layout, disable=progress is not True) as bar:
+            for number, share, line in iter(news.get, None):
+                if share is not None:
+                    if number not in shares:
+                        bar.initial += share / jobs  # done in an earlier sitting: not to count for the speed
+                    shares[number] = share
+                bar.n = min(1.0, sum(shares.values()) / jobs)
+                bar.set_postfix_str(line)
+                if callable(progress):
+                    progress(bar.n, line)
+    except Exception as error:
+        failures.append(error)
+        for _ in iter(news.get, None):
+            pass

@@ -1,0 +1,242 @@
+"""Runs an experiment into a folder: the nets, trained side by side, the collection A, the table, the figures.
+
+out/experiment.json                     what the folder holds; a folder that holds something else is refused
+out/seed-0/baseline/                    the training run, saved after every epoch
+out/seed-0/baseline.safetensors, .json  the finished net and its card
+out/seed-0/collection.safetensors       A: the rows of its sources in the test set and the perturbations
+out/seed-0/seed.json                    all that was measured with this seed
+out/table1.json, table1.md, figure1…3   the results
+"""
+
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rolab.crew import Progress, Report, crew
+from rolab.data import mnist
+from rolab.evaluation import Collection, adversarial_collection, mcnemar, percent, predict, sweep
+from rolab.experiments import NETS, NORMS, Experiment, InvariantError, markdown, table
+from rolab.nets import ConvNet
+from rolab.records import (
+    RecordError,
+    holds_something,
+    read_json,
+    read_tensors,
+    write,
+    write_json,
+    write_tensors,
+)
+from rolab.sets import Ball
+from rolab.training import pick_device, train
+
+
+def reproduce(
+    experiment: Experiment, out: str | Path, *, device: str = "auto", progress: Progress = True
+) -> dict:
+    """Runs an experiment, or what is missing of it, and returns the table that it writes to `out`.
+
+    On a CPU every net is trained by its own process on one thread, as many at a time as there are cores; on
+    an accelerator one after the other.
+
+    Args:
+        experiment: as `mnist_experiment("fast")` gives it
+        out: the folder; where it holds the same experiment, finished parts are taken over
+        device: "auto", or a name that torch knows
+        progress: a bar; or a function that is told (share done, a line); or False
+
+    Raises:
+        RecordError: `out` cannot be written, is damaged or holds something else.
+        DivergedError: a loss became NaN.
+    """
+    out, place = Path(out), pick_device(device)
+    _claim(out, experiment)
+    # The baseline takes half as long as the others, so it comes last: it fills the gap that they leave.
+    jobs: deque[tuple] = deque((train_net, seed, net) for seed in experiment.seeds for net in reversed(NETS))
+    missing = {seed: set(NETS) for seed in experiment.seeds}
+    records: dict[int, dict] = {}
+    started = time.perf_counter()
+    with crew(place.type, len(jobs), progress) as (workers, submit):
+        running: dict[Future, tuple] = {}
+        try:
+            while jobs or running:
+                while jobs and len(running) < workers:
+                    job, seed, *net = jobs.popleft()
+                    future = submit(job, experiment, seed, *net, out / f"seed-{seed}", str(place))
+                    running[future] = (seed, *net)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    seed, *net = running.pop(future)
+                    result = future.result()
+                    missing[seed] -= set(net)
+                    if not net:
+                        records[seed] = result
+                    elif not missing[seed]:
+                        jobs.appendleft((judge_seed, seed))
+        finally:
+            seconds = _note_time(out, time.perf_counter() - started)
+    first = out / f"seed-{experiment.seeds[0]}"
+    made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
+    result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
+    _draw(out, experiment, result)
+    write(out / "table1.md", markdown(result).encode())
+    write_json(out / "table1.json", result)
+    return result
+
+
+def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
+    """Trains one net, or what is missing of it, and measures its accuracy under its own attack."""
+    test = mnist("test")
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)  # one initialisation per seed
+        model = ConvNet()
+    train(
+        model,
+        mnist("train")[: experiment.examples],
+        experiment.objective(net),
+        experiment.recipe,
+        seed=seed,
+        test=test,
+        folder=folder / net,
+        device=device,
+        progress=lambda done, steps, line: report(done / steps, f"{net}, seed {seed}: {line}"),
+    )
+    path, sha256 = folder / net / "evaluation.json", read_json(folder / net / "run.json")["sha256"]
+    if not path.exists() or read_json(path)["sha256"] != sha256:
+        swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
+        write_json(path, {"sha256": sha256, "sweep": swept})
+
+
+def judge_seed(
+    experiment: Experiment, seed: int, folder: Path, device: str, report: Report
+) -> dict[str, Any]:
+    """Builds A from the baseline of a seed, judges the four nets on it, and writes them with their cards."""
+    runs = {net: read_json(folder / net / "run.json") for net in NETS}
+    hashes = {net: run["sha256"] for net, run in runs.items()}
+    path = folder / "seed.json"
+    if path.exists() and (record := read_json(path))["runs"] == hashes:
+        return record
+    report(None, f"seed {seed}: building A")
+    models = {net: _load(folder / net, runs[net]).to(device) for net in NETS}
+    test = mnist("test")
+    right = {net: predict(model, test.images) == test.labels for net, model in models.items()}
+    sets = {norm: Ball(norm, 1.0) for norm in NORMS}
+    A = adversarial_collection(models["baseline"], test, sets, experiment.grids, experiment.sizes)
+    grown = [A.examples(scale) for scale in experiment.scales]
+    record = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
+    for net, model in models.items():
+        on_A = [percent(predict(model, examples.images) == examples.labels) for examples in grown]
+        record["nets"][net] = {
+            "test_accuracy": percent(right[net]),
+            "adversarial_accuracy": on_A[0],
+            "growth": on_A,
+            "sweep": read_json(folder / net / "evaluation.json")["sweep"],
+            "epochs": [epoch["test_accuracy"] for epoch in runs[net]["history"]],
+            "seconds": round(sum(epoch["seconds"] for epoch in runs[net]["history"]), 1),
+            "mcnemar": mcnemar(right["baseline"], right[net]),
+        }
+    _check_invariants(experiment, record, A, right["baseline"])
+    record["names"] = A.names
+    record["collection_sha256"] = write_tensors(
+        folder / "collection.safetensors", {"rows": A.rows, "perturbation": A.perturbation}
+    )
+    for net, model in models.items():
+        sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict())
+        measured = record["nets"][net]
+        write_json(
+            folder / f"{net}.json",
+            {
+                "net": f"{experiment.name}/{net}",
+                "architecture": type(model).__name__,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "experiment": experiment.name,
+                "preset": experiment.preset,
+                "seed": seed,
+                "objective": runs[net]["identity"]["objective"],
+                "radius": experiment.radius(net),
+                "recipe": runs[net]["identity"]["recipe"],
+                "test_accuracy": measured["test_accuracy"],
+                "adversarial_accuracy": measured["adversarial_accuracy"],
+                "collection_radii": A.radii,
+                "sha256": sha256,
+                "environment": runs[net]["environment"],
+                "seconds": measured["seconds"],
+            },
+        )
+    write_json(path, record)
+    return record
+
+
+def _load(folder: Path, run: dict) -> ConvNet:
+    tensors = read_tensors(folder / run["state"], run["sha256"])
+    model = ConvNet()
+    model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
+    return model.eval()
+
+
+def _check_invariants(experiment: Experiment, record: dict, A, baseline_right: torch.Tensor) -> None:
+    """What must hold of the paper's table, whatever the numbers."""
+    changed = (A.perturbation != 0).flatten(1).sum(1)
+    single = torch.tensor([name == "l1" for name in A.names])
+    facts = {
+        f"A holds {sum(experiment.sizes.values())} examples": record["size"]
+        == sum(experiment.sizes.values()),
+        "the baseline classifies every source of A correctly": bool(baseline_right[A.rows].all()),
+        "the baseline classifies no example of A correctly": record["nets"]["baseline"][
+            "adversarial_accuracy"
+        ]
+        == 0,
+        "every ℓ1 example differs in exactly one pixel": bool((changed[single] == 1).all()),
+        "the sweep begins with the accuracy on the test set": all(
+            abs(net["sweep"][0] - net["test_accuracy"]) < 1e-9 for net in record["nets"].values()
+        ),
+    }
+    for fact, holds in facts.items():
+        if not holds:
+            raise InvariantError(f"seed {record['seed']}: it should hold that {fact}, and it does not")
+
+
+def _claim(out: Path, experiment: Experiment) -> None:
+    """Marks the folder as this experiment's, or refuses a folder that is something else's."""
+    path = out / "experiment.json"
+    if path.exists():
+        if read_json(path).get("experiment") != experiment.identity():
+            raise RecordError(f"out {out} holds another experiment or preset; choose another folder")
+    elif holds_something(out):
+        raise RecordError(f"out {out} is not empty and holds no experiment; choose another folder")
+    else:
+        write_json(path, {"experiment": experiment.identity(), "seconds": 0.0})
+
+
+def _note_time(out: Path, seconds: float) -> float:
+    """Adds to what the experiment has taken, over all sittings, and returns the sum."""
+    claimed = read_json(out / "experiment.json")
+    claimed["seconds"] = round(claimed["seconds"] + seconds, 1)
+    write_json(out / "experiment.json", claimed)
+    return claimed["seconds"]
+
+
+def _draw(out: Path, experiment: Experiment, result: dict) -> None:
+    """Draws the figures, Figures 1 and 2 with the collection of the first seed."""
+    from rolab import plots
+
+    A, predicted = load_collection(out / f"seed-{experiment.seeds[0]}")
+    plots.draw(out, result, A, predicted)
+
+
+def load_collection(folder: Path) -> tuple[Collection, torch.Tensor]:
+    """The collection A that a seed's folder keeps, and the classes that the baseline sees in it."""
+    record, card = read_json(folder / "seed.json"), read_json(folder / "baseline.json")
+    tensors = read_tensors(folder / "collection.safetensors", record["collection_sha256"])
+    A = Collection(
+        mnist("test")[tensors["rows"]],
+        tensors["perturbation"],
+        tensors["rows"],
+        record["radii"],
+        record["names"],
+    )
+    baseline = ConvNet()
+    baseline.load_state_dict(read_tensors(folder / "baseline.safetensors", card["sha256"]))
+    return A, predict(baseline, A.examples().images)

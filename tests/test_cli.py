@@ -1,0 +1,74 @@
+"""The command line: what it prints, and that wrong input costs one sentence and the exit status 2."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def rolab(*arguments, cwd=None):
+    command = [sys.executable, "-m", "rolab.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def test_help_lists_the_commands():
+    said = rolab("--help")
+    assert said.returncode == 0
+    for command in ("reproduce", "zoo", "lab"):
+        assert command in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["reproduce", "cifar"], "rolab: experiment is 'cifar', expected mnist"),
+        (
+            ["reproduce", "mnist", "--preset", "slow"],
+            "rolab: preset is 'slow', expected one of fast, full, paper",
+        ),
+        (["reproduce", "mnist", "--seeds", "0,x"], "rolab: seeds is '0,x', expected whole numbers"),
+        (["reproduce", "mnist", "--seeds", "1,1"], "rolab: seeds is (1, 1), expected distinct whole numbers"),
+        (
+            ["reproduce", "mnist", "--device", "abacus"],
+            "rolab: device is 'abacus', which this machine does not have",
+        ),
+        (["zoo", "mnist/nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
+        (["lab", "nowhere"], "rolab: folder nowhere does not exist"),
+    ],
+)
+def test_wrong_input_gets_one_sentence(arguments, sentence, tmp_path):
+    said = rolab(*arguments, cwd=tmp_path)
+    assert said.returncode == 2
+    assert said.stderr.startswith(sentence)
+    assert len(said.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    said = rolab("reproduce", "mnist", "--out", tmp_path)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"rolab: out {tmp_path} is not empty and holds no experiment")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    said = rolab("reproduce", "mnist", "--out", tmp_path / "file" / "below")
+    assert said.returncode == 2
+    assert said.stderr.startswith("rolab: cannot write") and len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["reproduce"], ["reproduce", "mnist", "--speed", "9"], ["dance"]])
+def test_usage_errors_exit_with_2(arguments):
+    assert rolab(*arguments).returncode == 2
+
+
+def test_the_zoo_is_listed_and_its_cards_shown():
+    listing = rolab("zoo")
+    assert listing.returncode == 0
+    for name in ("mnist/baseline", "mnist/robust-l1", "mnist/robust-l2", "mnist/robust-linf"):
+        assert name in listing.stdout
+    card = json.loads(rolab("zoo", "mnist/robust-linf").stdout)
+    assert card["net"] == "mnist/robust-linf" and len(card["sha256"]) == 64

@@ -1,0 +1,70 @@
+"""The shipped networks: what their cards say is so."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rolab import results, zoo
+from rolab.data import mnist
+from rolab.evaluation import accuracy
+from rolab.experiments import NETS
+from rolab.records import RecordError
+
+SHIPPED = [f"mnist/{net}" for net in NETS]
+
+
+def test_the_four_nets_of_the_table_ship():
+    assert zoo.names() == sorted(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_net_is_as_good_as_its_card(name):
+    card, model = zoo.card(name), zoo.load(name)
+    assert not model.training
+    assert card["parameters"] == sum(p.numel() for p in model.parameters()) == 105_506
+    assert accuracy(model, mnist("test")) == pytest.approx(
+        card["test_accuracy"], abs=0.02
+    )  # rounding: 2 images
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_cards_are_those_of_the_shipped_results(net):
+    table, card = results.load("mnist"), zoo.card(f"mnist/{net}")
+    place = table["seeds"].index(card["seed"])
+    row = next(row for row in table["rows"] if row["net"] == net)
+    for column in ("test_accuracy", "adversarial_accuracy"):
+        assert card[column] == row[column]["values"][place]
+    assert (card["preset"], card["recipe"]) == (table["preset"], table["recipe"])
+
+
+@pytest.mark.parametrize("name", ["", "robust-linf", "mnist/robust", "../_zoo/mnist/baseline"])
+def test_an_unknown_name_is_answered_with_the_known(name):
+    for ask in (zoo.card, zoo.load):
+        with pytest.raises(ValueError, match="expected one of mnist/baseline, mnist/robust-l1"):
+            ask(name)
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A copy of the shelf, which a test may spoil."""
+    shutil.copytree(Path(zoo.__file__).parent / "_zoo", tmp_path / "zoo")
+    monkeypatch.setattr(zoo, "_shelf", lambda: tmp_path / "zoo")
+    return tmp_path / "zoo" / "mnist"
+
+
+def test_altered_cut_or_missing_weights_are_refused(shelf):
+    weights = shelf / "baseline.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-4] + b"\0\0\0\1")
+    with pytest.raises(RecordError, match="baseline.safetensors was altered or cut short"):
+        zoo.load("mnist/baseline")
+    weights.write_bytes(content[:1000])
+    with pytest.raises(RecordError, match="altered or cut short"):
+        zoo.load("mnist/baseline")
+    weights.unlink()
+    with pytest.raises(RecordError, match="the weights of mnist/baseline are missing"):
+        zoo.load("mnist/baseline")
+    (shelf / "robust-l1.json").write_text("{")
+    with pytest.raises(RecordError, match=r"robust-l1.json is damaged"):
+        zoo.load("mnist/robust-l1")
