@@ -1,0 +1,151 @@
+"""The figures of the paper, from what the experiments measured. `rolab.figures` tells what a figure can do.
+
+    plots.figure3(table)                                    # in a notebook
+    plots.draw("runs/mnist", table, collection, predicted)  # all of them, as .html and .png
+
+`table` is what `experiments.table` gives, `collection` the paper's A.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rolab.evaluation import Collection
+from rolab.experiments import NETS, PAPER
+from rolab.figures import Curves, style
+from rolab.pictures import Pictures, Row
+
+
+def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictures:
+    """Figure 1: one pixel is enough. Single-pixel examples of the collection, the first of each true class.
+
+    Args:
+        collection: A, as `evaluation.adversarial_collection` gives it
+        predicted: what the network makes of each of its examples, (len(collection),)
+        count: how many pairs
+    """
+    chosen = _first_of_each_class(collection, "l1", count)
+    places = [collection.perturbation[k].abs().amax(0).nonzero()[0].tolist() for k in chosen]
+    read = [_turns(collection, predicted, k) for k in chosen]
+    return Pictures(
+        title=f"One pixel is enough: it turns this {read[0].replace(' → ', ' into a ')}",
+        rows=_pair(collection, predicted, chosen, "l1", [(row, column) for row, column in places]),
+        alt=f"{len(chosen)} digits, and below them the same with one pixel changed, circled. "
+        f"The network reads them as {', '.join(read)}. A pixel below 0 is purple, one above 1 orange.",
+    )
+
+
+def figure2(collection: Collection, predicted: Tensor, count: int = 8) -> Pictures:
+    """Figure 2: a sample of the collection from every norm, the first of each true class."""
+    chosen = {norm: _first_of_each_class(collection, norm, count) for norm in collection.radii}
+    return Pictures(
+        title="In every norm a small step along the gradient changes the answer",
+        rows=[row for norm, k in chosen.items() for row in _pair(collection, predicted, k, norm)],
+        alt="Digits, and below them their adversarial examples. "
+        + " ".join(
+            f"{style(norm).label}: {', '.join(_turns(collection, predicted, i) for i in k)}."
+            for norm, k in chosen.items()
+        ),
+    )
+
+
+def _first_of_each_class(collection: Collection, norm: str, count: int) -> list[int]:
+    first: dict[int, int] = {}
+    for k, name in enumerate(collection.names):
+        if name == norm:
+            first.setdefault(int(collection.sources.labels[k]), k)
+    return sorted(first.values(), key=lambda k: int(collection.sources.labels[k]))[:count]
+
+
+def _turns(collection: Collection, predicted: Tensor, k: int) -> str:
+    return f"{int(collection.sources.labels[k])} → {int(predicted[k])}"
+
+
+def _pair(
+    collection: Collection, predicted: Tensor, chosen: list[int], norm: str, circles: Sequence = ()
+) -> list[Row]:
+    radius = f"{style(norm).label}, radius {collection.radii[norm]:g}"
+    heading = f"{radius} (pixels are in [0, 1]; below it purple, above it orange)"
+    captions = [_turns(collection, predicted, k) for k in chosen]
+    original, changed = collection.sources.images[chosen], collection.examples().images[chosen]
+    return [
+        Row(original, "original", heading=heading),
+        Row(changed, "adversarial", captions, circles),
+    ]
+
+
+def figure3(table: Mapping[str, Any]) -> Curves:
+    """Figure 3: accuracy against ε, every net under its own fast gradient sign attack."""
+    epsilon, curves = table["figure3"]["epsilon"], table["figure3"]["accuracy"]
+    at = min(range(len(epsilon)), key=lambda i: abs(epsilon[i] - 0.1))
+    said = f"At ε = {epsilon[at]:g}, {_compared({net: curve['mean'][at] for net, curve in curves.items()})}"
+    return _curves(table, said, epsilon, curves, "ε, the ℓ∞ radius (pixels are in [0, 1])", y_range=(0, 101))
+
+
+def growth(table: Mapping[str, Any]) -> Curves:
+    """Accuracy on A as its radii grow: is Table 1 more than a matter of small steps?"""
+    scale, curves = table["growth"]["scale"], table["growth"]["accuracy"]
+    said = (
+        f"With {scale[-1]:g} times the radii {_compared({net: c['mean'][-1] for net, c in curves.items()})}"
+    )
+    paper = {net: (scale[0], row["adversarial_accuracy"]) for net, row in PAPER[table["experiment"]].items()}
+    return _curves(
+        table, said, scale, curves, "the radii of A, as a multiple", paper=paper, y_range=(-2, 101)
+    )
+
+
+def epochs(table: Mapping[str, Any]) -> Curves:
+    """Test accuracy after every epoch; the paper's final accuracies stand at the end."""
+    curves = table["epochs"]
+    count = len(curves["baseline"]["mean"])
+    said = f"After {count} epochs {_compared({net: curve['mean'][-1] for net, curve in curves.items()}, 2)}"
+    paper = {net: (count, row["test_accuracy"]) for net, row in PAPER[table["experiment"]].items()}
+    return _curves(table, said, list(range(1, count + 1)), curves, "epoch", paper=paper)
+
+
+def _compared(accuracies: Mapping[str, float], digits: int = 0) -> str:
+    """The message of most figures: the baseline's accuracy and that of the best robust net."""
+    best = max((net for net in accuracies if net != "baseline"), key=lambda net: accuracies[net])
+    ours, theirs = f"{accuracies['baseline']:.{digits}f}", f"{accuracies[best]:.{digits}f}"
+    return f"the baseline is right on {ours} %, the {style(best).label} net on {theirs} %"
+
+
+def _curves(
+    table: Mapping[str, Any], title: str, x: Sequence[float], curves: Mapping, x_title: str, **more: Any
+) -> Curves:
+    seeds = len(table["seeds"])
+    return Curves(
+        title,
+        x,
+        {net: curves[net]["mean"] for net in NETS},
+        x_title,
+        "accuracy in %",
+        {net: curves[net]["sd"] for net in NETS},
+        alt=f"{title}. Accuracy in percent against {x_title}, "
+        + (f"mean of {seeds} seeds with a bar of one standard deviation." if seeds > 1 else "one seed.")
+        + " Hollow markers: the paper." * ("paper" in more),
+        **more,
+    )
+
+
+def draw(out: str | Path, table: Mapping[str, Any], collection: Collection, predicted: Tensor) -> None:
+    """Writes figures 1 to 3, the growth of A's radii and the epochs into a folder, each as .html and .png.
+
+    Args:
+        out: the folder
+        table: as `experiments.table` gives it
+        collection: A of the first seed
+        predicted: what that seed's baseline makes of each example of A, (len(collection),)
+    """
+    figures = {
+        "figure1": figure1(collection, predicted),
+        "figure2": figure2(collection, predicted),
+        "figure3": figure3(table),
+        "growth": growth(table),
+        "epochs": epochs(table),
+    }
+    for name, figure in figures.items():
+        figure.html(Path(out) / f"{name}.html")
+        figure.png(Path(out) / f"{name}.png")

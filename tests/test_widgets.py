@@ -1,0 +1,232 @@
+"""The explorer: live widget, standing figure and table hold the same numbers, and these are the model's."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from rolab.data import Dataset
+from rolab.evaluation import predict
+from rolab.figures import Figure
+from rolab.sets import Ball, pixel_box
+from rolab.walks import WalkFigure
+from rolab.widgets import EpsilonExplorer
+
+
+class Nearest(nn.Module):
+    """Nearest class mean: a linear softmax that needs no training and gets four digits of five right."""
+
+    def __init__(self, data: Dataset, sharpness: float = 0.2):
+        super().__init__()
+        means = torch.stack([data.images[data.labels == c].flatten(1).mean(0) for c in range(10)])
+        self.linear = nn.Linear(784, 10)
+        self.linear.weight.data = 2 * sharpness * means
+        self.linear.bias.data = -sharpness * means.square().sum(1)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.linear(x.flatten(1))
+
+
+@pytest.fixture
+def explorer(mnist_test):
+    nets = {"baseline": Nearest(mnist_test), "robust-l2": Nearest(mnist_test, 0.1)}
+    return EpsilonExplorer(nets, mnist_test[:300], points=21)
+
+
+def softmax(model, x):
+    with torch.no_grad():
+        return model(x).softmax(1)[0]
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
+def test_probabilities_are_the_models_one_by_one(explorer, norm, boxed):
+    model, data = explorer.nets["baseline"], explorer.data
+    walk = explorer.walk("baseline", 3, norm, boxed)
+    x = data.images[3:4].clone().requires_grad_()
+    nn.functional.cross_entropy(model(x), data.labels[3:4]).backward()
+    for radius, d, probability in zip(walk.radii, walk.perturbation, walk.probability, strict=True):
+        U = Ball(norm, radius) & pixel_box(x.detach()) if boxed else Ball(norm, radius)
+        assert torch.allclose(d, U.maximizer(x.grad)[0], atol=1e-5)
+        assert torch.allclose(probability, softmax(model, x.detach() + d), atol=1e-5)
+    assert torch.equal(walk.perturbation[0], torch.zeros(1, 28, 28))
+    assert torch.allclose(walk.probability[0], softmax(model, x.detach()), atol=1e-6), "ε = 0 changes nothing"
+    changed = walk.image[0] + walk.perturbation
+    assert not boxed or (changed.min() >= -1e-6 and changed.max() <= 1 + 1e-6)
+
+
+def test_the_flip_is_the_first_wrong_answer(explorer):
+    found = set()
+    for index in range(40):
+        walk = explorer.walk("baseline", index, "linf")
+        model, label = explorer.nets["baseline"], int(explorer.data.labels[index])
+        answers = [int(predict(model, walk.image + d)) for d in walk.perturbation]
+        wrong = [k for k, answer in enumerate(answers) if answer != label]
+        assert walk.answers == answers and walk.flip == (wrong[0] if wrong else None)
+        found.add(walk.flips().split(" ")[0])
+        assert f"says {answers[5]} " in walk.sentence(5)
+        assert walk.sentence(5).endswith("right" if answers[5] == label else f"it is a {label}")
+    assert found >= {"flips", "wrong"}
+    explorer.radii["linf"] = (0.0, 1e-4)
+    assert explorer.walk("robust-l2", 0, "linf").flips() == "no flip up to 0.0001"
+
+
+def drawn(figure):
+    """What a plotly figure shows: sources of the pictures, curves, radius, title."""
+    plot = json.loads(figure.to_json())
+    curves = [trace.get("y") for trace in plot["data"][3:13]]
+    return (
+        [trace["source"] for trace in plot["data"][:3]],
+        curves,
+        plot["data"][13]["x"],
+        plot["layout"]["title"]["text"],
+    )
+
+
+def test_live_and_standing_figure_and_table_agree(explorer):
+    live = explorer.live(plain=False, net="baseline", index=3, norm="l2")
+    standing = json.loads(explorer.figure("baseline", 3, "l2").plotly().to_json())
+    numbers = explorer.table("baseline", 3, "l2")
+    assert len(standing["frames"]) == len(standing["layout"]["sliders"][0]["steps"]) == len(numbers) == 21
+    for k, (frame, row) in enumerate(zip(standing["frames"], numbers, strict=True)):
+        live.epsilon.value = row["ε"]
+        assert live.error.value == ""
+        sources, curves, radius, title = drawn(live.chart.widget)
+        assert [picture["source"] for picture in frame["data"][:2]] == sources[1:]
+        assert frame["data"][2]["x"] == radius == [row["ε"], row["ε"]]
+        assert frame["layout"]["title"]["text"] == title and title in live.summary.value
+        assert [curve[k] for curve in curves] == [row[str(c)] for c in range(10)]
+        assert f"says {row['answer']} " in title
+    assert curves == [trace["y"] for trace in standing["data"][3:13]]
+    assert sources[0] == standing["data"][0]["source"]
+
+
+def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
+    live = explorer.live(plain=False)
+    live.norm.value, live.net.value, live.index.value, live.boxed.value = "l1", "robust-l2", 7, True
+    live.number.value = 5.0
+    fresh = explorer.live(plain=False, net="robust-l2", index=7, norm="l1", boxed=True, epsilon=5.0)
+    assert live.error.value == fresh.error.value == ""
+    assert live.epsilon.value == 5.0 and live.epsilon.max == live.number.max == 20.0
+    assert drawn(live.chart.widget) == drawn(fresh.chart.widget)
+    for both in (live, fresh):
+        both.widget = json.loads(both.chart.widget.to_json())
+    assert live.widget["data"] == fresh.widget["data"]
+    assert live.widget["layout"]["xaxis"] == fresh.widget["layout"]["xaxis"]
+    assert live.summary.value == fresh.summary.value
+
+
+def test_a_slide_computes_nothing_anew(explorer):
+    model = explorer.nets["baseline"]
+    live = explorer.live(plain=False, net="baseline")
+    calls = model.calls
+    assert calls == 2, "one gradient, one batched forward pass"
+    for epsilon in (0.1, 0.2, 0.1):
+        live.epsilon.value = epsilon
+    assert model.calls == calls
+    live.index.value = 1
+    live.index.value = 0
+    assert model.calls == calls + 2, "a digit seen before is in the cache"
+
+
+def test_the_cache_does_not_grow_for_ever(explorer):
+    for index in range(explorer.KEPT + 10):
+        explorer.walk("baseline", index)
+    assert len(explorer._walks) == explorer.KEPT
+
+
+def test_a_model_keeps_its_mode_and_gets_no_gradients(explorer):
+    model = explorer.nets["baseline"].train()
+    explorer.walk("baseline", 0)
+    assert model.training and all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_the_next_misread_digit(explorer, boxed):
+    for epsilon in (0.0, 0.04):
+        place = explorer.place("linf", epsilon)
+        wrong = [
+            i
+            for i in range(150)
+            if (walk := explorer.walk("baseline", i, "linf", boxed)).answers[place] != walk.label
+        ]
+        assert explorer.next_misread("baseline", -1, "linf", boxed, epsilon) == wrong[0]
+        assert explorer.next_misread("baseline", wrong[0], "linf", boxed, epsilon) == wrong[1]
+    live = explorer.live(plain=False, net="baseline", index=wrong[0], boxed=boxed, epsilon=epsilon)
+    live.next.click()
+    assert live.index.value == wrong[1] and live.error.value == ""
+
+
+def test_no_misread_digit_is_said(explorer):
+    right = (predict(explorer.nets["baseline"], explorer.data.images) == explorer.data.labels).nonzero()[
+        :20, 0
+    ]
+    easy = EpsilonExplorer(explorer.nets, explorer.data[right])
+    assert easy.next_misread("baseline", 0, "l2", False, 0.0) is None
+    live = easy.live(plain=False, net="baseline")
+    live.next.click()
+    assert "Try a larger one" in live.error.value
+
+
+def test_errors_are_shown_where_the_reader_looks(explorer):
+    live = explorer.live(plain=False)
+    explorer.nets["broken"] = nn.Linear(3, 3)
+    live.net.options = ["baseline", "broken"]
+    live.net.value = "broken"
+    assert 'role="alert"' in live.error.value and "RuntimeError" in live.error.value
+    live.net.value = "baseline"
+    assert live.error.value == ""
+
+
+def test_the_plain_explorer_needs_core_widgets_only(explorer):
+    live = explorer.live(plain=True)
+    before = bytes(live.chart.widget.value)
+    live.epsilon.value = 0.2
+    after = bytes(live.chart.widget.value)
+    assert after.startswith(b"\x89PNG") and after != before
+    assert live.error.value == ""
+
+
+def test_old_widgets_get_the_plain_explorer(explorer, monkeypatch):
+    monkeypatch.setattr("ipywidgets.__version__", "7.7.1")
+    assert type(explorer.live().chart).__name__ == "_Pictures"
+
+
+def test_the_standing_figure_needs_no_kernel(explorer):
+    figure = explorer.figure("baseline", 3, "l2", epsilon=2.0)
+    assert isinstance(figure, Figure) and figure.walk.radii[figure.k] == 2.0
+    data, metadata = figure._repr_mimebundle_()
+    assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} == set(data)
+    assert metadata["image/png"]["alt"] == figure.alt and figure.walk.flips() in figure.alt
+    assert len(json.dumps(data)) < 250_000
+    opening = explorer.figure("baseline", 3, "l2")
+    assert opening.k == opening.walk.flip
+
+
+def test_a_walk_without_a_flip_can_be_drawn(explorer):
+    walk = explorer.walk("baseline", 0, "linf")
+    assert walk.flip
+    short = EpsilonExplorer(explorer.nets, explorer.data, largest={"l1": 1, "l2": 1, "linf": 1e-4}, points=3)
+    figure = short.figure("baseline", 0, "linf")
+    assert figure.walk.flip is None and figure.png_bytes() and "no flip" in figure.alt
+    assert WalkFigure(figure.walk, 0).plotly().data[14].x == (None, None)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda e: e.walk("other", 0), "net"),
+        (lambda e: e.walk("baseline", 0, "l7"), "norm"),
+        (lambda e: e.walk("baseline", 300), "index"),
+        (lambda e: e.walk("baseline", -1), "index"),
+        (lambda e: EpsilonExplorer({}, e.data), "nets"),
+        (lambda e: EpsilonExplorer(e.nets, e.data, points=1), "points"),
+        (lambda e: EpsilonExplorer(e.nets, e.data, largest={}), "largest"),
+    ],
+)
+def test_a_wrong_argument_is_named(explorer, call, name):
+    with pytest.raises(ValueError, match=rf"^{name}\b"):
+        call(explorer)
