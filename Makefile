@@ -46,6 +46,7 @@ results: $(READY) ## the full run behind results/mnist.json and the zoo: an hour
 	$(BIN)/python scripts/readme.py
 
 benchmarks: $(READY) ## time a robust step beside a standard one, for results/benchmarks.json
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks foolbox cleverhans adversarial-robustness-toolbox eagerpy GitPython gitdb smmap absl-py
 	$(BIN)/python benchmarks/robust_step.py
 
 clean: ## remove .venv and what tools remember; runs/ stays

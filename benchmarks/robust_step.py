@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""What does a robust step cost? Ours, a plain loop and four attack libraries, side by side in one run.
+
+    python benchmarks/robust_step.py [--repeats N] [--threads N] [--out FILE]
+
+A step of batch 100 on the paper's MNIST network: the standard one, and the robust one with the paper's ℓ∞
+ball. The peers are loops that a user would write with their library on a plain network (`torch.nn.Conv2d`,
+single precision), and their ratio is to that network's standard step. The contenders take turns, so that what
+else the machine does hits all alike. Measured are all cores, then one thread, as `rolab reproduce` trains.
+
+`make benchmarks` installs the libraries without their pins, some of which are years old. One that is missing
+is left out, and said so. The result replaces the key `robust_step` of results/benchmarks.json and no other.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rolab.data import mnist
+from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet
+from rolab.objectives import Nominal, Objective, Robust
+from rolab.records import environment, read_json, write_json
+from rolab.runs import Recipe
+from rolab.sets import Ball
+from rolab.training import descend
+
+OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
+RADIUS = 0.2 * MNIST_STD
+BATCH = 100
+
+Step = Callable[[Tensor, Tensor], Any]
+
+
+class PlainNet(nn.Module):
+    """The same network as anybody would write it down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(3), nn.Conv2d(32, 64, 5), nn.ReLU(),
+            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 200), nn.ReLU(), nn.Linear(200, 10),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers((F.pad(x, (2, 2, 2, 2)) - MNIST_MEAN) / MNIST_STD)
+
+
+def sgd(model: nn.Module) -> torch.optim.SGD:
+    """The optimiser of the recipe."""
+    recipe = Recipe()
+    return torch.optim.SGD(
+        model.parameters(), recipe.learning_rate / 100, momentum=recipe.momentum, nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )  # fmt: skip
+
+
+def ours(objective: Objective) -> Step:
+    """A step of `rolab.train`."""
+    model = ConvNet().to(memory_format=torch.channels_last).train()
+    optimizer = sgd(model)
+    return lambda x, y: descend(model, x, y, objective, optimizer)
+
+
+def plain(attack: Callable[[nn.Module], Callable[[Tensor, Tensor], Tensor]] | None) -> Step:
+    """A step of a loop around the plain network, on what the attack makes of the batch."""
+    model = PlainNet().train()
+    optimizer, perturbed = sgd(model), attack(model) if attack else None
+
+    def step(x: Tensor, y: Tensor) -> float:
+        if perturbed:
+            x = perturbed(x, y)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def by_hand(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """The fast gradient sign step as anybody would write it down."""
+
+    def attack(x: Tensor, y: Tensor) -> Tensor:
+        x = x.clone().requires_grad_()
+        F.cross_entropy(model(x), y).backward()
+        assert x.grad is not None
+        return (x + RADIUS * x.grad.sign()).detach()
+
+    return attack
+
+
+def torchattacks(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """torchattacks.FGSM, kept in training mode."""
+    import torchattacks
+
+    attack = torchattacks.FGSM(model, eps=RADIUS)
+    attack.set_model_training_mode(model_training=True)
+    return attack
+
+
+def foolbox(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """foolbox's FGSM. It insists on eval mode, which changes nothing in this network."""
+    import foolbox
+
+    wrapped = foolbox.PyTorchModel(model.eval(), bounds=(0, 1), device="cpu")
+    attack = foolbox.attacks.LinfFastGradientAttack()
+    return lambda x, y: attack.run(wrapped, x, foolbox.criteria.Misclassification(y), epsilon=RADIUS)
+
+
+def cleverhans(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """cleverhans' fast gradient method."""
+    import numpy
+    from cleverhans.torch.attacks.fast_gradient_method import fast_gradient_method
+
+    return lambda x, y: fast_gradient_method(model, x, RADIUS, numpy.inf, clip_min=0, clip_max=1, y=y)
+
+
+def art(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """ART's FastGradientMethod, which wants numpy arrays."""
+    from art.attacks.evasion import FastGradientMethod
+    from art.estimators.classification import PyTorchClassifier
+
+    wrapped = PyTorchClassifier(
+        model, loss=nn.CrossEntropyLoss(), input_shape=(1, 28, 28), nb_classes=10, clip_values=(0, 1),
+        device_type="cpu",
+    )  # fmt: skip
+    attack = FastGradientMethod(wrapped, eps=RADIUS, batch_size=BATCH)
+    return lambda x, y: torch.from_numpy(attack.generate(x.numpy(), y.numpy()))
+
+
+PEERS = {
+    "torchattacks": ("torchattacks", torchattacks),
+    "foolbox": ("foolbox", foolbox),
+    "cleverhans": ("cleverhans", cleverhans),
+    "art": ("adversarial-robustness-toolbox", art),
+}
+
+
+def measure(steps: dict[str, Step], batches: list[tuple[Tensor, Tensor]]) -> dict[str, list[float]]:
+    """The milliseconds of every step on every batch, the contenders in turn; the first batches warm up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for i, (x, y) in enumerate(batches):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step(x, y)
+            if i >= 5:
+                times[name].append(1000 * (time.perf_counter() - started))
+    return times
+
+
+def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -> dict[str, Any]:
+    """Measures all, and returns the record."""
+    torch.set_num_threads(threads)
+    data = mnist("train")
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+    batches = [(data.images[rows], data.labels[rows]) for rows in order.split(BATCH)[: repeats + 5]]
+    U = Ball("linf", RADIUS)
+    steps = {"standard": ours(Nominal()), "robust": ours(Robust(U))}
+    steps |= {"plain": plain(None), "by hand": plain(by_hand)}
+    versions = {}
+    for name, (package, attack) in peers.items():
+        try:
+            steps[name], versions[name] = plain(attack), version(package)
+        except ImportError as error:
+            print(f"{name} is left out: {error}")
+    times = measure(steps, batches)
+    median = {name: statistics.median(values) for name, values in times.items()}
+
+    def ratio(name: str, base: str) -> dict[str, float]:
+        paired = [a / b for a, b in zip(times[name], times[base], strict=True)]
+        low, _, high = statistics.quantiles(paired, n=4)
+        return {
+            "ratio": round(median[name] / median[base], 3),
+            "ratio_quartiles": [round(low, 3), round(high, 3)],
+            "robust_ms": round(median[name], 3),
+        }
+
+    rivals = {"plain loop": ratio("by hand", "plain")}
+    rivals |= {name: {"version": versions[name], **ratio(name, "plain")} for name in versions}
+    return {
+        **ratio("robust", "standard"),
+        "standard_ms": round(median["standard"], 3),
+        "plain_standard_ms": round(median["plain"], 3),
+        "peers": rivals,
+        "batch_size": BATCH,
+        "repeats": repeats,
+        "environment": environment(),
+    }
+
+
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        record = run(arguments.repeats, os.cpu_count() or 1)
+        record["one_thread"] = run(arguments.repeats, 1)
+    known = read_json(arguments.out) if arguments.out.exists() else {}
+    write_json(arguments.out, known | {"robust_step": record})
+    for each in (record, record["one_thread"]):
+        print(
+            f"threads {each['environment']['threads']}: standard step {each['standard_ms']:.1f} ms", end=", "
+        )
+        print(f"robust {each['robust_ms']:.1f} ms, ratio {each['ratio']:.2f}", end="; ")
+        print(f"plain standard step {each['plain_standard_ms']:.1f} ms")
+        for name, peer in each["peers"].items():
+            print(f"    {name}: robust {peer['robust_ms']:.1f} ms, ratio {peer['ratio']:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

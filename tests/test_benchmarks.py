@@ -1,0 +1,60 @@
+"""The benchmarks: that they run and what they record. What they measure is no test."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    path = ROOT / "benchmarks" / "robust_step.py"
+    spec = importlib.util.spec_from_file_location("robust_step", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_contenders_compute_the_same(benchmark):
+    """The plain network is the library's, and the attack by hand its first-order step."""
+    import torch
+
+    from rolab import Ball, ConvNet, first_order
+    from rolab.data import mnist
+
+    batch = mnist("test")[:20]
+    net, plain = ConvNet(), benchmark.PlainNet()
+    plain.load_state_dict(dict(zip(plain.state_dict(), net.state_dict().values(), strict=True)))
+    torch.testing.assert_close(plain(batch.images), net(batch.images))
+    ours = batch.images + first_order(net, batch.images, batch.labels, Ball("linf", benchmark.RADIUS))
+    theirs = benchmark.by_hand(plain)(batch.images, batch.labels)
+    assert (ours - theirs).abs().gt(
+        1e-6
+    ).double().mean() < 0.01  # signs of gradients that are 0 but for rounding
+
+
+def test_a_run_replaces_its_own_key_and_no_other(benchmark, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "benchmarks.json"
+    out.write_text(json.dumps({"another": 1, "robust_step": "old"}))
+    monkeypatch.setattr(
+        benchmark, "PEERS", {"nobody": ("nobody", lambda model: __import__("no_such_library"))}
+    )
+    monkeypatch.setattr(benchmark.run, "__defaults__", (benchmark.PEERS,))
+    monkeypatch.setattr(sys, "argv", ["robust_step.py", "--repeats", "3", "--out", str(out)])
+    assert benchmark.main() == 0
+    assert "nobody is left out" in capsys.readouterr().out
+    record = json.loads(out.read_text())
+    assert record["another"] == 1
+    for each in (record["robust_step"], record["robust_step"]["one_thread"]):
+        assert each["ratio"] == pytest.approx(each["robust_ms"] / each["standard_ms"], rel=1e-2)
+        assert set(each["peers"]) == {"plain loop"}
+
+
+def test_the_recorded_benchmark_has_all_peers():
+    record = json.loads((ROOT / "results" / "benchmarks.json").read_text())["robust_step"]
+    assert {"ratio", "standard_ms", "robust_ms", "plain_standard_ms", "environment"} <= set(record)
+    assert set(record["peers"]) == {"plain loop", "torchattacks", "foolbox", "cleverhans", "art"}
