@@ -316,7 +316,7 @@ def _number(value: Any, case: str) -> float:
     if hasattr(value, "item"):
         value = value.item()
     require(
-        isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value),
+        not isinstance(value, bool) and isinstance(value, numbers.Real) and math.isfinite(value),
         f"{case}: expected a number, got {value!r}",
     )
     return float(value)

@@ -113,19 +113,19 @@ def _show(news: Any, jobs: int, progress: Progress, failures: list[Exception]) -
     """Turns the workers' reports into one bar. If that fails, reads on: workers wait until they are heard."""
     from tqdm.auto import tqdm
 
-    shares: dict[int, float] = {}
+    shares: dict[int, int] = {}
     layout = "{percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
     try:
-        with tqdm(total=1.0, bar_format=layout, disable=progress is not True) as bar:
+        with tqdm(total=1000 * jobs, bar_format=layout, disable=progress is not True) as bar:
             for number, share, line in iter(news.get, None):
                 if share is not None:
                     if number not in shares:
-                        bar.initial += share / jobs  # done in an earlier sitting: not to count for the speed
-                    shares[number] = share
-                bar.n = min(1.0, sum(shares.values()) / jobs)
+                        bar.initial += round(1000 * share)  # an earlier sitting's: not to count for the speed
+                    shares[number] = round(1000 * share)
+                bar.n = sum(shares.values())
                 bar.set_postfix_str(line)
                 if callable(progress):
-                    progress(bar.n, line)
+                    progress(bar.n / bar.total, line)
     except Exception as error:
         failures.append(error)
         for _ in iter(news.get, None):

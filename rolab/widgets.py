@@ -13,6 +13,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets
@@ -240,9 +241,7 @@ class _Plotly:
     """The figure as plotly's FigureWidget: a slide changes two pictures, a line and the title."""
 
     def __init__(self, figure: WalkFigure) -> None:
-        from plotly.graph_objects import FigureWidget
-
-        self.widget = FigureWidget(figure.still())
+        self.widget = _complete(figure.still())
 
     def slide(self, figure: WalkFigure) -> None:
         radius, traces = figure.walk.radii[figure.k], self.widget.data
@@ -280,14 +279,29 @@ def _has_figure_widget() -> bool:
     """FigureWidget needs anywidget, and widgets of version 8, which Colab does not have."""
     if int(ipywidgets.__version__.split(".")[0]) < 8:
         return False
-    try:
-        import anywidget  # noqa: F401
-        from plotly.graph_objects import FigureWidget
+    return all(find_spec(package) for package in ("anywidget", "plotly"))
 
-        FigureWidget()
-    except ImportError:
-        return False
-    return True
+
+def _complete(figure: Any) -> Any:
+    """A FigureWidget that the browser hears of when its data are there.
+
+    Plotly's own opens its line to the browser first and sends the data after. Where the kernel is slow, the
+    browser has drawn an empty figure by then, and keeps it.
+    """
+    from plotly.graph_objects import FigureWidget
+
+    class Complete(FigureWidget):
+        def __init__(self, figure: Any) -> None:
+            self._complete = False
+            super().__init__(figure)
+            self._complete = True
+            self.open()
+
+        def open(self) -> None:
+            if self._complete:
+                super().open()
+
+    return Complete(figure)
 
 
 def _prepare_colab() -> None:

@@ -303,6 +303,7 @@ def test_what_is_no_batch_is_refused(g, came):
         (None, "None"),
         (torch.tensor([0.1, -0.2]), "entries from -0.2 to 0.1"),
         (torch.tensor([0.1, math.nan]), "entries from nan to nan"),
+        (torch.tensor([0.1, math.inf]), "entries from 0.1 to inf"),
         (torch.ones(2, 1), r"shape \(2, 1\)"),
     ],
 )

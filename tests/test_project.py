@@ -82,6 +82,7 @@ def test_the_front_door_is_light(arguments):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     imported = set(re.findall(r"\| +([\w.]+)$", result.stderr, re.MULTILINE))
     assert "rolab" in imported
+    assert ("reproduce" in result.stdout) == ("--help" in arguments)
     assert not imported & {"torch", "torchvision", "cvxpy", "plotly", "matplotlib", "ipywidgets"}
 
 

@@ -181,6 +181,23 @@ def test_errors_are_shown_where_the_reader_looks(explorer):
     assert live.error.value == ""
 
 
+def test_the_browser_never_sees_an_empty_figure(explorer, monkeypatch):
+    """On a slow machine it would draw it before the data come, and keep it."""
+    from ipywidgets import Widget
+    from plotly.graph_objects import FigureWidget
+
+    seen, opened = [], Widget.open
+
+    def watched(self):
+        if isinstance(self, FigureWidget):
+            seen.append(len(self.get_state("_widget_data")["_widget_data"]))
+        opened(self)
+
+    monkeypatch.setattr(Widget, "open", watched)
+    explorer.live(plain=False)
+    assert seen == [15]
+
+
 def test_the_plain_explorer_needs_core_widgets_only(explorer):
     live = explorer.live(plain=True)
     before = bytes(live.chart.widget.value)

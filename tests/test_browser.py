@@ -1,0 +1,196 @@
+"""Notebook 03 as a reader meets it, in JupyterLab and headless Chromium: the slider moves the picture."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "notebooks" / "03_worst_case_perturbations.ipynb"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+HOMES = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+MINUTES = 60_000  # in playwright's milliseconds
+HARMLESS = ("favicon", "ResizeObserver", "[anywidget] Failed to initialize model.")
+# The last: anywidget gives up waiting after two seconds, which a busy machine needs to read plotly.js.
+BADGES = ("https://colab.research.google.com/assets/", "https://mybinder.org/badge")
+STEERED = ".widget-hbox:has(.noUi-handle)"  # the line of controls that holds the slider
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, driven by playwright; playwright's own browsers are not needed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here; install it with: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def jupyterlab(folder: Path):
+    """The address of a JupyterLab that serves a copy of the notebooks, with settings of its own."""
+    served = folder / "notebooks"
+    shutil.copytree(NOTEBOOK.parent, served, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    home = {name: str(folder / name.lower()) for name in HOMES}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}"]
+    command += ["--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.collaborative=False"]
+    command += [
+        f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+        f"--LabApp.user_settings_dir={folder / 'settings'}",
+    ]
+    log = (folder / "jupyterlab.log").open("w")
+    server = subprocess.Popen(command, env=os.environ | home, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (folder / "jupyterlab.log").read_text()[-3000:]
+            try:
+                urllib.request.urlopen(f"{address}/api/status", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        log.close()
+
+
+def answer(route, errors):
+    """Stands in for the internet, which has the two badges and nothing that the course needs."""
+    if not route.request.url.startswith(BADGES):
+        errors.append(f"asked for {route.request.url}")
+    picture = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='20'/>"
+    route.fulfill(content_type="image/svg+xml", body=picture)
+
+
+def open_notebook(browser, address):
+    """A page with notebook 03, and the list that its console's errors are collected in."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.route(lambda url: not url.startswith(address), lambda route: answer(route, errors))
+    page.goto(f"{address}/lab/tree/{NOTEBOOK.name}", timeout=3 * MINUTES)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=3 * MINUTES)
+    page.wait_for_selector("text=/ipykernel\\) \\| Idle/", timeout=3 * MINUTES)  # else nothing is run
+    return page, errors
+
+
+def serious(errors):
+    return [error for error in errors if not any(word in error for word in HARMLESS)]
+
+
+def bring_explorer(page):
+    """Scrolls to the live explorer until it stays there, drawn: cells above it grow when they are seen."""
+    page.wait_for_selector(STEERED, timeout=10 * MINUTES, state="attached")
+    for _ in range(300):
+        page.locator(STEERED).scroll_into_view_if_needed(timeout=MINUTES)
+        page.wait_for_timeout(1000)
+        if len(picture(page)[0]) == 3 and page.locator(STEERED).is_visible():
+            return
+    raise AssertionError("the explorer was not drawn within five minutes")
+
+
+def picture(page):
+    """What the live explorer draws: the sources of its three images, and its title."""
+    return page.evaluate(
+        """() => {
+            const handle = document.querySelector('.widget-hbox .noUi-handle');
+            const output = handle?.closest('.jp-OutputArea-output');
+            if (!output?.querySelector('.gtitle')) return [[], ''];
+            const images = [...output.querySelectorAll('.js-plotly-plot image')];
+            const sources = images.map(image => image.getAttribute('href'));
+            return [sources, output.querySelector('.gtitle').textContent];
+        }"""
+    )
+
+
+def test_the_slider_moves_the_picture(browser, tmp_path):
+    with jupyterlab(tmp_path) as address:
+        page, errors = open_notebook(browser, address)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        bring_explorer(page)
+        status = page.locator("[role=status][aria-live=polite]").first
+        images, title = picture(page)
+        assert "radius 0:" in title
+        said = status.inner_text()
+        assert title in said
+        page.screenshot(path=tmp_path / "before.png", timeout=MINUTES)
+
+        handle = page.locator(f"{STEERED} .noUi-handle")
+        for pressed in range(1, 4):
+            before = status.inner_text()
+            handle.focus()
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function(
+                "before => document.querySelector('[role=status][aria-live=polite]').innerText != before",
+                arg=before,
+                timeout=MINUTES,
+            )
+            now = status.inner_text()
+            page.wait_for_function(
+                "said => said.includes(document.querySelector('.widget-hbox .noUi-handle')"
+                ".closest('.jp-OutputArea-output').querySelector('.gtitle').textContent)",
+                arg=now,
+                timeout=MINUTES,
+            )
+            assert f"radius {0.01 * pressed:g}:" in now
+        moved, new_title = picture(page)
+        assert (
+            moved[0] == images[0] and moved[1] != images[1] and moved[2] != images[2] and new_title != title
+        )
+        page.locator(STEERED).scroll_into_view_if_needed()
+        page.screenshot(path=tmp_path / "after.png", timeout=MINUTES)
+        assert serious(errors) == []
+
+
+def test_the_committed_file_reads_without_a_kernel(browser, tmp_path):
+    """Opened and not run: the standing figures are drawn, and the slider of one moves its picture."""
+    with jupyterlab(tmp_path) as address:
+        page, errors = open_notebook(browser, address)
+        plots = page.locator(".jp-RenderedPlotly:has(.slider-group)")
+        for _ in range(60):  # cells are drawn as they come into view
+            if plots.count() >= 2:
+                break
+            page.mouse.move(700, 500)
+            page.mouse.wheel(0, 700)
+            page.wait_for_timeout(500)
+        assert plots.count() == 2, "the turning direction and the explorer's figure"
+        explorer = plots.last
+        explorer.scroll_into_view_if_needed()
+        title = explorer.locator(".gtitle").text_content()
+        track = explorer.locator(".slider-rail-touch-rect").bounding_box()
+        page.mouse.click(track["x"] + 0.9 * track["width"], track["y"] + track["height"] / 2)
+        page.wait_for_timeout(1000)
+        assert explorer.locator(".gtitle").text_content() != title
+        page.screenshot(path=tmp_path / "without-kernel.png", timeout=MINUTES)
+        assert serious(errors) == []

@@ -1,0 +1,671 @@
+"""The experiments as data, the table made of them, and a tiny one run: finished, repeated, killed."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import FrozenInstanceError, asdict, replace
+from hashlib import sha256
+from multiprocessing import active_children
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+import torch
+
+from rolab import reproduction
+from rolab.attacks import first_order
+from rolab.crew import Stopped, crew
+from rolab.data import mnist
+from rolab.evaluation import accuracy, predict, sweep
+from rolab.experiments import NETS, PAPER, InvariantError, caption, markdown, mnist_experiment, table
+from rolab.nets import MNIST_STD, ConvNet
+from rolab.objectives import Nominal, Robust
+from rolab.records import RecordError, read_json, read_tensors
+from rolab.reproduction import load_collection, reproduce
+from rolab.sets import Ball
+from rolab.training import DivergedError, Recipe
+
+FIGURES = [
+    f"{name}.{kind}"
+    for name in ("figure1", "figure2", "figure3", "growth", "epochs")
+    for kind in ("html", "png")
+]
+SIZES = {"l1": 5, "l2": 6, "linf": 7}
+TINY = """
+from dataclasses import replace
+
+from rolab.experiments import mnist_experiment
+from rolab.training import Recipe
+
+tiny = replace(
+    mnist_experiment("fast"),
+    recipe=Recipe(epochs=2, batch_size=50),
+    examples=1500,
+    sizes={"l1": 5, "l2": 6, "linf": 7},
+    grids={"l1": (1.0, 2.0, 4.0, 8.0, 16.0), "l2": (0.25, 0.5, 1.0, 2.0), "linf": (0.02, 0.05, 0.1, 0.4)},
+    epsilons=(0.0, 0.1),
+    scales=(1.0, 2.0),
+)
+"""
+namespace: dict = {}
+exec(TINY, namespace)  # the same text makes a script, for the processes that are killed
+tiny = namespace["tiny"]
+
+
+# What an experiment is
+
+
+def test_the_presets():
+    fast, full, paper = (mnist_experiment(preset) for preset in ("fast", "full", "paper"))
+    assert (fast.seeds, len(full.seeds), len(set(full.seeds))) == ((0,), 5, 5)
+    assert fast.recipe.epochs < full.recipe.epochs < paper.recipe.epochs == 120
+    for experiment in (fast, full, paper):
+        assert experiment.examples is None  # the whole data
+        assert experiment.recipe.batch_size == 100
+        assert sum(experiment.sizes.values()) == 1203
+        assert set(experiment.sizes.values()) == {401}
+        assert experiment.epsilons[0] == 0
+        assert len(experiment.epsilons) >= 16
+        assert (experiment.scales[0], experiment.scales[-1]) == (1, 3)
+        for values in (experiment.epsilons, experiment.scales, *experiment.grids.values()):
+            assert list(values) == sorted(set(values))
+        assert {norm: min(grid) > 0 for norm, grid in experiment.grids.items()} == dict.fromkeys(SIZES, True)
+
+
+def test_the_paper_s_recipe_is_the_authors():
+    recipe = mnist_experiment("paper").recipe
+    assert recipe == Recipe(120, 100, 0.01, "constant", 0.9, False, 1e-3, shuffle=False)
+    radii = mnist_experiment("paper").radii
+    standardised = {norm: radius / MNIST_STD for norm, radius in radii.items()}
+    assert standardised == pytest.approx({"l1": 2, "l2": 2, "linf": 0.2})
+
+
+def test_the_paper_s_table():
+    """Counts of 1203, truncated to two digits: 407, 921, 962."""
+    rows = PAPER["mnist"]
+    assert [rows[net]["test_accuracy"] for net in NETS] == [99.09, 99.16, 99.28, 99.33]
+    truncated = [int(10_000 * count / 1203) / 100 for count in (0, 407, 921, 962)]
+    assert [rows[net]["adversarial_accuracy"] for net in NETS] == truncated
+
+
+def test_the_objectives_of_the_nets():
+    experiment = mnist_experiment("fast")
+    assert experiment.objective("baseline") == Nominal()
+    assert experiment.radius("baseline") is None
+    for norm in ("l1", "l2", "linf"):
+        objective = experiment.objective(f"robust-{norm}")
+        assert isinstance(objective, Robust)
+        assert objective.attack is first_order
+        assert repr(objective.U) == repr(Ball(norm, experiment.radii[norm]))
+        assert experiment.radius(f"robust-{norm}") == experiment.radii[norm]
+
+
+@pytest.mark.parametrize("preset", ["", "Fast", "slow", None, 3])
+def test_a_wrong_preset_is_named_with_the_right_ones(preset):
+    with pytest.raises(ValueError, match=f"preset is {preset!r}, expected one of fast, full, paper"):
+        mnist_experiment(preset)
+
+
+@pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (0.5,), ("0",), (None,)])
+def test_wrong_seeds_are_named(seeds):
+    with pytest.raises(ValueError, match="seeds is .*expected distinct whole numbers"):
+        mnist_experiment("fast", seeds)
+
+
+def test_an_experiment_is_a_value():
+    assert mnist_experiment("fast") == mnist_experiment("fast")
+    assert mnist_experiment("fast", (3, 1)).seeds == (3, 1)
+    with pytest.raises(FrozenInstanceError):
+        mnist_experiment("fast").seeds = (1,)
+
+
+def test_its_identity_is_all_but_the_seeds_and_survives_json():
+    identity = mnist_experiment("full").identity()
+    assert json.loads(json.dumps(identity)) == identity
+    assert mnist_experiment("full", (9,)).identity() == identity
+    different = {"recipe": Recipe(epochs=11), "examples": 10, "radii": {"l1": 1.0}, "epsilons": (0.0,)}
+    for field, value in different.items():
+        assert replace(mnist_experiment("full"), **{field: value}).identity() != identity, field
+    assert mnist_experiment("fast").identity() != identity
+
+
+# The table
+
+
+def measured(seed: int) -> dict:
+    """What a seed gives, made up."""
+
+    def net(k: int) -> dict:
+        return {
+            "test_accuracy": 99.0 + 0.1 * k + 0.01 * seed,
+            "adversarial_accuracy": 20.0 * k + seed * (k > 0),
+            "growth": [20.0 * k, 10.0 * k + seed],
+            "sweep": [99.0 + seed, 50.0 + k],
+            "epochs": [90.0 + seed, 99.0],
+            "seconds": 10.0 + k,
+            "mcnemar": {"only_a": 3, "only_b": 4 + k, "p": 0.01 * k + 0.001 * seed},
+        }
+
+    radii = {"l1": 4.0, "l2": 1.0 + seed, "linf": 0.1}
+    return {"seed": seed, "size": 18, "radii": radii, "nets": {name: net(k) for k, name in enumerate(NETS)}}
+
+
+MADE_ON = {"processor": "an abacus", "cores": 2, "system": "Linux", "torch": "2.0", "threads": 1}
+
+
+def made_up(seeds: tuple[int, ...]) -> dict:
+    experiment = replace(mnist_experiment("full", seeds), epsilons=(0.0, 0.1), scales=(1.0, 2.0), sizes=SIZES)
+    return table(experiment, [measured(seed) for seed in seeds], MADE_ON, 90.0)
+
+
+def assert_schema(result: dict) -> None:
+    """The form that the issue fixes and that notebooks, README and results/mnist.json rely on."""
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert {"experiment", "preset", "seeds", "rows", "collection", "environment", "seconds"} <= set(result)
+    assert result["experiment"] == "mnist"
+    n = len(result["seeds"])
+    assert [row["net"] for row in result["rows"]] == ["baseline", "robust-l1", "robust-l2", "robust-linf"]
+    for row in result["rows"]:
+        assert (row["radius"] is None) == (row["net"] == "baseline")
+        for name in ("test_accuracy", "adversarial_accuracy"):
+            values = row[name]["values"]
+            assert set(row[name]) == {"mean", "sd", "values"}
+            assert len(values) == n
+            assert all(0 <= value <= 100 for value in values)
+            assert row[name]["mean"] == pytest.approx(mean(values))
+            assert row[name]["sd"] == (pytest.approx(stdev(values)) if n > 1 else None)
+        assert (row["mcnemar"] is None) == (row["net"] == "baseline")
+        assert row["mcnemar"] is None or len(row["mcnemar"]) == n
+    assert result["collection"]["size"] == sum(result["collection"]["sizes"].values())
+    assert set(result["collection"]["radii"]) == {"l1", "l2", "linf"}
+    for figure, axis in (("growth", "scale"), ("figure3", "epsilon")):
+        assert set(result[figure]["accuracy"]) == set(NETS)
+        for curve in result[figure]["accuracy"].values():
+            assert len(curve["mean"]) == len(curve["sd"]) == len(result[figure][axis])
+    assert all(len(curve["mean"]) == result["recipe"]["epochs"] for curve in result["epochs"].values())
+    assert {"torch", "python", "processor", "cores", "threads", "device"} <= set(result["environment"])
+    assert result["seconds"] > 0
+
+
+def test_means_and_deviations_of_the_table_by_hand():
+    result = made_up((0, 1, 2))
+    rows = {row["net"]: row for row in result["rows"]}
+    assert rows["robust-l2"]["test_accuracy"] == {
+        "mean": pytest.approx(99.21),
+        "sd": pytest.approx(0.01),
+        "values": pytest.approx([99.2, 99.21, 99.22]),
+    }
+    assert rows["baseline"]["adversarial_accuracy"] == {"mean": 0, "sd": 0, "values": [0, 0, 0]}
+    assert [test["p"] for test in rows["robust-linf"]["mcnemar"]] == pytest.approx([0.03, 0.031, 0.032])
+    assert rows["robust-l1"]["training_seconds"]["mean"] == 11
+    assert result["collection"]["radii"]["l2"]["values"] == [1, 2, 3]
+    assert result["growth"]["accuracy"]["robust-l1"] == {"mean": [20, 11], "sd": [0, pytest.approx(1)]}
+    assert result["figure3"]["accuracy"]["baseline"] == {"mean": [100, 50], "sd": [pytest.approx(1), 0]}
+    assert result["epochs"]["baseline"]["mean"] == [91, 99]
+    assert (result["seeds"], result["preset"], result["seconds"]) == ([0, 1, 2], "full", 90)
+    assert result["recipe"] == asdict(mnist_experiment("full").recipe)
+    assert made_up((4,))["rows"][1]["test_accuracy"]["sd"] is None
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of a Markdown table, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert re.fullmatch(r"\|(---\|)+", lines[1])
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len({len(row) for row in split}) == 1
+    return split[2:]
+
+
+def assert_markdown(text: str, result: dict) -> None:
+    """The table as text says what the record says, with the paper's figures beside."""
+    for shown, row in zip(cells(text), result["rows"], strict=True):
+        name, radius, test, paper_test, on_A, paper_A, p = shown
+        assert name.replace("ℓ", "l").replace("∞", "inf").replace(" ", "-") == row["net"]
+        assert (
+            radius == "–"
+            if row["radius"] is None
+            else float(radius) == pytest.approx(row["radius"], abs=1e-3)
+        )
+        for cell, published, key in (
+            (test, paper_test, "test_accuracy"),
+            (on_A, paper_A, "adversarial_accuracy"),
+        ):
+            ours, *deviation = map(float, cell.split(" ± "))
+            assert ours == pytest.approx(row[key]["mean"], abs=0.0051)
+            assert deviation == (
+                [] if row[key]["sd"] is None else [pytest.approx(row[key]["sd"], abs=0.0051)]
+            )
+            assert float(published) == PAPER["mnist"][row["net"]][key]
+        if row["mcnemar"] is None:
+            assert p == "–"
+        else:
+            assert [float(each) for each in p.split(", ")] == pytest.approx(
+                [test["p"] for test in row["mcnemar"]], rel=0.06
+            )
+
+
+@pytest.mark.parametrize("seeds", [(0,), (2, 0, 1)])
+def test_the_table_as_markdown(seeds):
+    result = made_up(seeds)
+    assert_markdown(markdown(result), result)
+    assert caption(result) in markdown(result)
+    for fact in ("`full`", ", ".join(map(str, seeds)), "12 epochs", "18 examples", "an abacus", "torch 2.0"):
+        assert fact in caption(result)
+
+
+# The crew
+
+
+@pytest.mark.parametrize("progress", ["told", "a bar", "nothing"])
+def test_a_crew_reports_what_share_is_done(progress, capfd):
+    told: list[tuple[float, str]] = []
+
+    def job(name, report):
+        for share in (0.0, 0.5, 1.0):
+            report(share, f"{name} at {share}")
+        report(None, f"{name} tidies up")
+        return name.upper()
+
+    chosen = {"told": lambda *news: told.append(news), "a bar": True, "nothing": False}[progress]
+    with crew("an accelerator", 2, chosen) as (workers, submit):
+        assert workers == 1
+        assert [submit(job, name).result() for name in ("a", "b")] == ["A", "B"]
+    shown = capfd.readouterr()
+    if progress == "told":
+        assert [share for share, _ in told] == [0, 0.25, 0.5, 0.5, 0.5, 0.75, 1, 1]
+        assert [line for _, line in told][:4] == ["a at 0.0", "a at 0.5", "a at 1.0", "a tidies up"]
+    assert ("100 %" in shown.err) == (progress == "a bar")
+    assert shown.out == ""
+    if progress != "a bar":
+        assert shown.err == ""
+
+
+def test_a_crew_that_is_left_by_an_error_stops_its_workers():
+    ended = []
+
+    def endless(report):
+        try:
+            while True:
+                report(0.0, "working")
+                time.sleep(0.01)
+        except Stopped:
+            ended.append(True)
+            raise
+
+    with pytest.raises(KeyboardInterrupt), crew("an accelerator", 2, False) as (_, submit):
+        running, waiting = submit(endless), submit(endless)
+        while not running.running():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert isinstance(running.exception(), Stopped)
+    assert waiting.cancelled() or isinstance(waiting.exception(), Stopped)
+    assert ended
+
+
+# The initialisation and the recipe
+
+
+def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data(
+    monkeypatch, tmp_path, mnist_test
+):
+    class Enough(Exception):
+        pass
+
+    asked = []
+
+    def spy(model, data, objective, recipe, *, seed, **_):
+        weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+        asked.append((seed, weights, data.images, recipe, objective))
+        raise Enough
+
+    monkeypatch.setattr(reproduction, "train", spy)
+    monkeypatch.setattr(reproduction, "mnist", lambda split: mnist_test)
+    experiment = mnist_experiment("full")
+    state = torch.get_rng_state()
+    for seed in (0, 1):
+        for net in NETS:
+            with pytest.raises(Enough):
+                reproduction.train_net(experiment, seed, net, tmp_path, "cpu", lambda *_: None)
+    assert torch.equal(torch.get_rng_state(), state)
+    for seed, weights, images, recipe, _ in asked:
+        same = next(other for other in asked if other[0] == seed)
+        assert torch.equal(weights, same[1])
+        assert torch.equal(images, mnist_test.images)
+        assert recipe == experiment.recipe
+    assert not torch.equal(asked[0][1], asked[-1][1])
+    assert [repr(each[4]) for each in asked[:4]] == [repr(experiment.objective(net)) for net in NETS]
+
+
+# A tiny experiment, run for real
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of the tiny experiment, its table, and what was told on the way."""
+    out = tmp_path_factory.mktemp("tiny") / "a" / "b"
+    told: list[tuple[float, str]] = []
+    result = reproduce(tiny, out, device="cpu", progress=lambda share, line: told.append((share, line)))
+    assert not active_children()
+    return out, result, told
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def lasting(result: dict) -> dict:
+    """A table without what depends on the clock and the machine's state."""
+    rows = [{key: value for key, value in row.items() if key != "training_seconds"} for row in result["rows"]]
+    left_out = ("seconds", "environment", "rows")
+    return {"rows": rows} | {key: value for key, value in result.items() if key not in left_out}
+
+
+def outcome(out: Path) -> dict[str, str]:
+    """The SHA-256 of every file of tensors: the nets, the states of their training, the collection."""
+    return {
+        str(path.relative_to(out)): sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*.safetensors")
+    }
+
+
+@pytest.mark.slow
+def test_everything_that_was_promised_is_written(finished):
+    out, result, _ = finished
+    for name in ["experiment.json", "table1.json", "table1.md", *FIGURES]:
+        assert (out / name).stat().st_size > 0, name
+    for net in NETS:
+        for name in (f"{net}.json", f"{net}.safetensors", f"{net}/run.json", f"{net}/evaluation.json"):
+            assert (out / "seed-0" / name).exists(), name
+    assert read_json(out / "table1.json") == result
+    assert not list(out.rglob(".*"))
+
+
+@pytest.mark.slow
+def test_the_table_has_its_form_and_reads_the_same_as_markdown(finished):
+    out, result, _ = finished
+    assert_schema(result)
+    assert_markdown((out / "table1.md").read_text(), result)
+
+
+@pytest.mark.slow
+def test_the_bar_goes_from_nothing_to_all(finished):
+    shares, lines = [share for share, _ in finished[2]], [line for _, line in finished[2]]
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares)
+    for net in NETS:
+        assert any(net in line and "test accuracy" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_the_invariants_of_the_paper_s_table(finished, mnist_test):
+    out, result, _ = finished
+    A, predicted = load_collection(out / "seed-0")
+    baseline = load(out / "seed-0", "baseline")
+    rows = {row["net"]: row for row in result["rows"]}
+    assert rows["baseline"]["adversarial_accuracy"]["mean"] == 0
+    assert len(A) == result["collection"]["size"] == sum(SIZES.values())
+    assert A.names == ["l1"] * 5 + ["l2"] * 6 + ["linf"] * 7
+    assert torch.equal(A.sources.images, mnist_test.images[A.rows])
+    assert accuracy(baseline, A.sources) == 100
+    assert accuracy(baseline, A.examples()) == 0
+    assert torch.equal(predicted, predict(baseline, A.examples().images))
+    assert ((A.perturbation[:5] != 0).flatten(1).sum(1) == 1).all()
+    for norm in SIZES:
+        mine = torch.tensor([name == norm for name in A.names])
+        (radius,) = result["collection"]["radii"][norm]["values"]
+        assert radius == A.radii[norm]
+        assert radius in tiny.grids[norm]
+        step = first_order(baseline, A.sources[mine].images, A.sources[mine].labels, Ball(norm, radius))
+        torch.testing.assert_close(A.perturbation[mine], step)
+    for net in NETS:
+        curve = result["figure3"]["accuracy"][net]["mean"]
+        assert curve[0] == rows[net]["test_accuracy"]["mean"] == result["epochs"][net]["mean"][-1]
+        assert result["growth"]["accuracy"][net]["mean"][0] == rows[net]["adversarial_accuracy"]["mean"]
+
+
+def load(folder: Path, net: str) -> ConvNet:
+    model = ConvNet()
+    model.load_state_dict(
+        read_tensors(folder / f"{net}.safetensors", read_json(folder / f"{net}.json")["sha256"])
+    )
+    return model.eval()
+
+
+@pytest.mark.slow
+def test_cards_are_complete_and_the_nets_do_what_they_say(finished, mnist_test):
+    out, result, _ = finished
+    A, _ = load_collection(out / "seed-0")
+    for row in result["rows"]:
+        net = row["net"]
+        card, model = read_json(out / "seed-0" / f"{net}.json"), load(out / "seed-0", net)
+        assert card["net"] == f"mnist/{net}"
+        assert card["architecture"] == "ConvNet"
+        assert card["parameters"] == 105_506
+        assert (card["experiment"], card["preset"], card["seed"]) == ("mnist", "fast", 0)
+        assert card["objective"] == repr(tiny.objective(net))
+        assert card["radius"] == tiny.radius(net)
+        assert card["recipe"] == asdict(tiny.recipe)
+        assert {"torch", "python", "rolab", "processor"} <= set(card["environment"])
+        assert card["collection_radii"] == A.radii
+        assert card["test_accuracy"] == row["test_accuracy"]["values"][0] == accuracy(model, mnist_test)
+        assert card["adversarial_accuracy"] == row["adversarial_accuracy"]["values"][0]
+        assert card["adversarial_accuracy"] == accuracy(model, A.examples())
+        assert card["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_figure_3_is_each_net_under_its_own_attack(finished, mnist_test):
+    out, result, _ = finished
+    found = sweep(load(out / "seed-0", "robust-l2"), mnist_test, [Ball("linf", 0.1)])
+    assert result["figure3"]["accuracy"]["robust-l2"]["mean"][1] == found[0]
+
+
+@pytest.mark.slow
+def test_what_the_invariants_guard_against_is_seen(finished, mnist_test):
+    """Each fact of the table is broken once, and named."""
+    out, _, _ = finished
+    A, _ = load_collection(out / "seed-0")
+    record = read_json(out / "seed-0/seed.json")
+    right = predict(load(out / "seed-0", "baseline"), mnist_test.images) == mnist_test.labels
+
+    def broken(**nets):
+        changed = {
+            net: values | nets.get(net.replace("-", "_"), {}) for net, values in record["nets"].items()
+        }
+        return record | {"nets": changed}
+
+    reproduction._check_invariants(tiny, record, A, right)
+    two_pixels = A.perturbation.clone()
+    two_pixels[2, 0, :2, :2] = 1.0
+    for fact, arguments in {
+        "A holds 18 examples": (record | {"size": 17}, A, right),
+        "classifies every source": (record, A, right & (torch.arange(len(right)) != A.rows[3])),
+        "classifies no example": (broken(baseline={"adversarial_accuracy": 5.5}), A, right),
+        "exactly one pixel": (record, replace(A, perturbation=two_pixels), right),
+        "sweep begins with": (broken(robust_l1={"sweep": [12.0, 1.0]}), A, right),
+    }.items():
+        with pytest.raises(InvariantError, match=fact):
+            reproduction._check_invariants(tiny, *arguments)
+
+
+@pytest.mark.slow
+def test_run_again_it_does_nothing_new(finished):
+    out, result, _ = finished
+    before = snapshot(out / "seed-0")
+    told: list[float] = []
+    again = reproduce(tiny, out, device="cpu", progress=lambda share, line: told.append(share))
+    assert snapshot(out / "seed-0") == before
+    assert lasting(again) == lasting(result)
+    assert again["rows"] == result["rows"]
+    assert again["seconds"] >= result["seconds"]
+    assert told[-1] == 1
+
+
+@pytest.mark.slow
+def test_what_is_missing_is_made_again_and_comes_out_the_same(finished, tmp_path):
+    out, result, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    for name in (
+        "seed-0/seed.json",
+        "seed-0/robust-l1/evaluation.json",
+        "seed-0/baseline.json",
+        "table1.json",
+    ):
+        (copy / name).unlink()
+    again = reproduce(tiny, copy, device="cpu", progress=False)
+    assert lasting(again) == lasting(result)
+    assert outcome(copy) == outcome(out)
+    assert snapshot(copy / "seed-0").keys() == snapshot(out / "seed-0").keys()
+
+
+# Killed
+
+
+SCRIPT = """
+import sys
+
+from rolab.reproduction import reproduce
+
+if __name__ == "__main__":
+    reproduce(tiny, sys.argv[1], device="cpu", progress=False)
+"""
+
+
+def wait_for(happened, child: subprocess.Popen | None = None) -> None:
+    """Waits until something has happened; fails if the child ends before that."""
+    while not happened():
+        assert child is None or child.poll() is None
+        time.sleep(0.05)
+
+
+def group_is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.slow
+def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(finished, tmp_path):
+    """First the whole group, as when a machine goes down; then the parent alone: its workers must end."""
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(TINY + SCRIPT)
+
+    def start() -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, str(script), str(out)], start_new_session=True)
+
+    child = start()
+    wait_for(lambda: list(out.glob("seed-0/*/state-0001.safetensors")), child)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    wait_for(lambda: group_is_gone(child.pid))
+    done = [path for path in out.glob("seed-0/*/run.json") if len(read_json(path)["history"]) == 2]
+    assert len(done) < len(NETS)
+
+    child = start()
+    wait_for(lambda: list(out.glob("seed-0/*/state-0002.safetensors")), child)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    wait_for(lambda: group_is_gone(child.pid))  # or the test hangs: the workers have to end by themselves
+    assert not (out / "table1.json").exists()
+
+    whole, result, _ = finished
+    assert lasting(reproduce(tiny, out, device="cpu", progress=False)) == lasting(result)
+    assert outcome(out) == outcome(whole)
+
+
+# What must not happen
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(tiny, recipe=Recipe(epochs=1, batch_size=50)),
+        replace(tiny, preset="full"),
+        replace(tiny, examples=1501),
+        replace(tiny, radii={**tiny.radii, "l2": 0.7}),
+        replace(tiny, epsilons=(0.0, 0.2)),
+        mnist_experiment("paper"),
+    ],
+)
+def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, other):
+    out = tmp_path / "out"
+    reproduction._claim(out, tiny)
+    (out / "seed-0").mkdir()
+    before = snapshot(tmp_path)
+    with pytest.raises(RecordError, match="holds another experiment or preset") as caught:
+        reproduce(other, out, device="cpu", progress=False)
+    assert str(out) in str(caught.value)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("foreign", ["thesis.tex", "seed-0/notes", "table1.json"])
+def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path, foreign):
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    before = snapshot(tmp_path)
+    with pytest.raises(RecordError, match="is not empty and holds no experiment"):
+        reproduce(tiny, tmp_path, device="cpu", progress=False)
+    assert snapshot(tmp_path) == before
+
+
+def test_an_empty_folder_is_welcome_and_so_is_what_a_killed_start_leaves(tmp_path):
+    (tmp_path / ".experiment.json.k1ll3d").write_bytes(b"{")
+    reproduction._claim(tmp_path, tiny)
+    assert read_json(tmp_path / "experiment.json")["experiment"] == tiny.identity()
+
+
+def test_a_file_and_a_path_below_a_file_are_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(RecordError, match=str(out)):
+            reproduce(tiny, out, device="cpu", progress=False)
+    assert snapshot(tmp_path).keys() == {"file"}
+
+
+def test_a_damaged_folder_is_named(tmp_path):
+    (tmp_path / "experiment.json").write_text('{"experiment": ')
+    with pytest.raises(RecordError, match=r"experiment\.json is damaged"):
+        reproduce(tiny, tmp_path, device="cpu", progress=False)
+
+
+def test_an_unknown_device_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="device is 'abacus'"):
+        reproduce(tiny, tmp_path / "out", device="abacus", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_s_error_becomes_one_error_and_the_workers_end(tmp_path):
+    """Three nets cannot be written; the fourth finds it out as well, or is never begun."""
+    reproduction._claim(tmp_path, tiny)
+    for net in NETS:
+        (tmp_path / "seed-0").mkdir(exist_ok=True)
+        (tmp_path / "seed-0" / net).write_text("in the way")
+    with pytest.raises(RecordError, match=r"seed-0/robust-\w+"):
+        reproduce(tiny, tmp_path, device="cpu", progress=False)
+    assert not active_children()
+    assert not (tmp_path / "table1.json").exists()
+    assert {path.read_text() for path in (tmp_path / "seed-0").iterdir()} == {"in the way"}
+
+
+@pytest.mark.slow
+def test_a_loss_that_diverges_in_a_worker_says_so(tmp_path):
+    wild = replace(tiny, recipe=Recipe(epochs=2, batch_size=50, learning_rate=1e6))
+    with pytest.raises(DivergedError, match="training diverged in epoch 1"):
+        reproduce(wild, tmp_path / "out", device="cpu", progress=False)
+    assert not active_children()
+
+
+def test_the_data_of_the_experiment_are_the_whole_of_mnist():
+    assert len(mnist("train")[: mnist_experiment("full").examples]) == 60_000
