@@ -30,6 +30,7 @@ from rolab.records import write
 WIDTH = 720  # px
 TITLE = 46  # px above a figure
 FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
+CONFIG = {"displayModeBar": False}  # plotly's tool bar would lie on the title
 HOLLOW = "hollow: the paper"
 INK, PALE, RED = "#222222", "#dddddd", "#D55E00"
 
@@ -105,8 +106,7 @@ class Figure(ABC):
 
     def html(self, path: str | Path) -> None:
         """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
-        config = {"displaylogo": False, "responsive": False}
-        options = {"full_html": False, "include_plotlyjs": True, "config": config, "div_id": "figure"}
+        options = {"full_html": False, "include_plotlyjs": True, "config": CONFIG, "div_id": "figure"}
         drawn, numbers = self.plotly().to_html(**options, auto_play=False), _html_table(self.table())
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
         write(Path(path), page.encode())
@@ -117,7 +117,7 @@ class Figure(ABC):
         size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
         data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
         if self.slides:
-            data["application/vnd.plotly.v1+json"] = json.loads(self.plotly().to_json())
+            data["application/vnd.plotly.v1+json"] = json.loads(self.plotly().to_json()) | {"config": CONFIG}
         return data, {"image/png": size}
 
 

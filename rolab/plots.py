@@ -30,7 +30,7 @@ def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictur
     places = [collection.perturbation[k].abs().amax(0).nonzero()[0].tolist() for k in chosen]
     read = [_turns(collection, predicted, k) for k in chosen]
     return Pictures(
-        title=f"One pixel is enough: it turns this {read[0].replace(' → ', ' into a ')}",
+        title=f"One pixel is enough: this {read[0].replace(' → ', ' is read as ')}",
         rows=_pair(collection, predicted, chosen, "l1", [(row, column) for row, column in places]),
         alt=f"{len(chosen)} digits, and below them the same with one pixel changed, circled. "
         f"The network reads them as {', '.join(read)}. A pixel below 0 is purple, one above 1 orange.",

@@ -72,7 +72,7 @@ class Walk:
     def sentence(self, k: int) -> str:
         """What the net says at the k-th radius, in words: the figure's title."""
         answer, sure = self.answers[k], float(self.probability[k].max())
-        verdict = "right" if answer == self.label else f"but it is a {self.label}"
+        verdict = "right" if answer == self.label else f"the label is {self.label}"
         radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
         return f"{radius}: the {style(self.net).label} net says {answer} ({100 * sure:.0f} % sure), {verdict}"
 
@@ -150,8 +150,8 @@ class WalkFigure(Figure):
         w = self.walk
         object.__setattr__(self, "title", w.sentence(self.k))
         alt = (
-            f"A {w.label}, the perturbation, their sum, and the net's class probabilities against the "
-            f"{style(w.norm).label} radius from 0 to {w.radii[-1]:g}: {w.flips()}. Shown: {self.title}."
+            f"A digit with label {w.label}, the perturbation, their sum, and the net's class probabilities "
+            f"against the {style(w.norm).label} radius from 0 to {w.radii[-1]:g}: {w.flips()}. Shown: {self.title}."
         )
         object.__setattr__(self, "alt", alt)
 
@@ -259,7 +259,7 @@ class WalkFigure(Figure):
     @property
     def captions(self) -> tuple[str, str, str]:
         """What stands above the three pictures."""
-        return f"x, a {self.walk.label}", f"Δ ×{GAIN}", "x + Δ"
+        return f"x, label {self.walk.label}", f"Δ ×{GAIN}", "x + Δ"
 
     @property
     def x_title(self) -> str:

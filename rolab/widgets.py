@@ -22,7 +22,7 @@ from torch import nn
 
 from rolab.data import Dataset
 from rolab.evaluation import gradients, predict
-from rolab.figures import style
+from rolab.figures import CONFIG, style
 from rolab.sets import Ball, UncertaintySet, at, pixel_box
 from rolab.walks import Walk, WalkFigure, walk
 
@@ -294,7 +294,7 @@ def _complete(figure: Any) -> Any:
         def __init__(self, figure: Any) -> None:
             self._complete = False
             super().__init__(figure)
-            self._complete = True
+            self._config, self._complete = CONFIG, True
             self.open()
 
         def open(self) -> None:

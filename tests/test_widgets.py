@@ -68,7 +68,7 @@ def test_the_flip_is_the_first_wrong_answer(explorer):
         assert walk.answers == answers and walk.flip == (wrong[0] if wrong else None)
         found.add(walk.flips().split(" ")[0])
         assert f"says {answers[5]} " in walk.sentence(5)
-        assert walk.sentence(5).endswith("right" if answers[5] == label else f"it is a {label}")
+        assert walk.sentence(5).endswith("right" if answers[5] == label else f"the label is {label}")
     assert found >= {"flips", "wrong"}
     explorer.radii["linf"] = (0.0, 1e-4)
     assert explorer.walk("robust-l2", 0, "linf").flips() == "no flip up to 0.0001"
