@@ -151,7 +151,8 @@ class WalkFigure(Figure):
         object.__setattr__(self, "title", w.sentence(self.k))
         alt = (
             f"A digit with label {w.label}, the perturbation, their sum, and the net's class probabilities "
-            f"against the {style(w.norm).label} radius from 0 to {w.radii[-1]:g}: {w.flips()}. Shown: {self.title}."
+            f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}. "
+            f"Shown: {self.title}."
         )
         object.__setattr__(self, "alt", alt)
 
