@@ -119,7 +119,7 @@ def _show(news: Any, jobs: int, progress: Progress, failures: list[Exception]) -
         with tqdm(total=1000 * jobs, bar_format=layout, disable=progress is not True) as bar:
             for number, share, line in iter(news.get, None):
                 if share is not None:
-                    if number not in shares:
+                    if number not in shares and not bar.disable:
                         bar.initial += round(1000 * share)  # an earlier sitting's: not to count for the speed
                     shares[number] = round(1000 * share)
                 bar.n = sum(shares.values())

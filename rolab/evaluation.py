@@ -158,9 +158,10 @@ def _smallest_step(
 
     radius = _smallest(grid, lambda radius: len(step(radius)[0]) >= size)
     if radius is None:
+        most = len(step(grid[-1])[0]) if grid else 0
         raise ValueError(
-            f"set {name}: no radius of its grid makes the model misclassify {size} of the {len(data)} "
-            f"examples that it gets right; give it a grid with larger radii"
+            f"set {name}: at its largest radius, {grid[-1] if grid else 'none'}, only {most} of {len(data)} "
+            f"examples are misclassified, expected at least {size}; give it a grid with larger radii"
         )
     rows, perturbation = step(radius)
     return radius, rows[:size], perturbation[rows[:size]]
