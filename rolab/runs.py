@@ -1,5 +1,6 @@
 """A training run: its recipe, its history, and the folder that keeps both after every epoch."""
 
+import hashlib
 import math
 import re
 from dataclasses import asdict, dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from rolab.data import Dataset
 from rolab.records import (
     RecordError,
     environment,
@@ -94,7 +96,7 @@ class Run:
 class RunFolder:
     """A run's folder. `run.json` names the one state file that counts; it is replaced last, in one move."""
 
-    def __init__(self, folder: Path, run: Run, objective: str, examples: int, first_loss: float) -> None:
+    def __init__(self, folder: Path, run: Run, objective: str, data: Dataset) -> None:
         self.folder, self.run, self.path = folder, run, folder / "run.json"
         parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.identity = {
@@ -102,10 +104,9 @@ class RunFolder:
             "objective": re.sub(r" at 0x[0-9a-f]+", "", objective),  # the address of a lambda
             "recipe": asdict(run.recipe),
             "seed": run.seed,
-            "examples": examples,
+            "examples": len(data),
+            "data": _fingerprint(data),
         }
-        # What no name tells: the initial weights, the images, what a lambda computes. Their loss does.
-        self.first_loss = first_loss
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
         tensors = {f"model.{name}": tensor for name, tensor in self.run.model.state_dict().items()}
@@ -120,8 +121,7 @@ class RunFolder:
                 stale.unlink(missing_ok=True)
 
     def _note(self, state: str | None, sha256: str | None) -> None:
-        record = {"identity": self.identity, "first_loss": self.first_loss, "state": state, "sha256": sha256}
-        record |= {"history": self.run.history}
+        record = {"identity": self.identity, "state": state, "sha256": sha256, "history": self.run.history}
         device = next(self.run.model.parameters()).device
         write_json(self.path, record | {"environment": environment(device)})
 
@@ -137,12 +137,6 @@ class RunFolder:
             raise RecordError(
                 f"folder {self.folder} holds another run ({' and '.join(differ)} differ); choose another"
             )
-        if not math.isclose(record["first_loss"], self.first_loss, rel_tol=1e-4):
-            raise RecordError(
-                f"folder {self.folder} holds another run (its initial weights, its data or the function in "
-                f"its objective differ: the first loss is {self.first_loss:.6g}, there it was "
-                f"{record['first_loss']:.6g}); choose another"
-            )
         if record["state"] is None:
             return
         tensors = read_tensors(self.folder / record["state"], record["sha256"])
@@ -157,3 +151,9 @@ class RunFolder:
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         generator.set_state(tensors["random"])
         self.run.history.extend(record["history"])
+
+
+def _fingerprint(data: Dataset) -> str:
+    """A hash of the labels and of some of the pixels: enough to tell one data set from another."""
+    some = data.images.reshape(-1)[:: max(1, data.images.numel() // 10_000)]
+    return hashlib.sha256(data.labels.cpu().numpy().tobytes() + some.cpu().numpy().tobytes()).hexdigest()[:16]

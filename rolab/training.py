@@ -4,7 +4,6 @@ A run that is given a folder is saved after every epoch. Started again it goes o
 same bits as a run that was never interrupted (same machine, same number of threads).
 """
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -84,12 +83,8 @@ def train(
     )
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
-    if not data.images.isfinite().all():
-        raise ValueError("data.images: expected finite pixels in [0, 1], got NaN or infinity")
-    kept = None
-    if folder is not None:
-        first = _first_loss(model, data[: recipe.batch_size], objective)
-        kept = RunFolder(Path(folder), run, repr(objective), len(data), first)
+    kept = RunFolder(Path(folder), run, repr(objective), data) if folder is not None else None
+    if kept:
         kept.restore(optimizer, generator)
     with _reporting(progress) as report:
         report(*_steps(run, data), f"epoch {len(run.history)}/{recipe.epochs}{_last(run)}")
@@ -162,14 +157,6 @@ def descend(
     loss.backward()
     optimizer.step()
     return value
-
-
-def _first_loss(model: nn.Module, batch: Dataset, objective: Objective) -> float:
-    """The objective of the first examples, by a copy of the model: a fingerprint of what is to be trained."""
-    with torch.random.fork_rng([batch.images.device] if batch.images.device.type == "cuda" else []):
-        torch.manual_seed(0)
-        value = objective(copy.deepcopy(model).train(), batch.images, batch.labels).item()
-    return value if math.isfinite(value) else 0.0
 
 
 def _steps(run: Run, data: Dataset) -> tuple[int, int]:

@@ -91,9 +91,11 @@ def answer(route, errors):
     route.fulfill(content_type="image/svg+xml", body=picture)
 
 
-def open_notebook(browser, address):
+@contextmanager
+def opened(browser, address):
     """A page with notebook 03, and the list that its console's errors are collected in."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    context = browser.new_context(viewport={"width": 1300, "height": 1000})
+    page = context.new_page()
     errors: list[str] = []
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -101,7 +103,10 @@ def open_notebook(browser, address):
     page.goto(f"{address}/lab/tree/{NOTEBOOK.name}", timeout=3 * MINUTES)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=3 * MINUTES)
     page.wait_for_selector("text=/ipykernel\\) \\| Idle/", timeout=3 * MINUTES)  # else nothing is run
-    return page, errors
+    try:
+        yield page, errors
+    finally:  # before the server goes: the page would call for it for ever
+        context.close()
 
 
 def serious(errors):
@@ -134,8 +139,7 @@ def picture(page):
 
 
 def test_the_slider_moves_the_picture(browser, tmp_path):
-    with jupyterlab(tmp_path) as address:
-        page, errors = open_notebook(browser, address)
+    with jupyterlab(tmp_path) as address, opened(browser, address) as (page, errors):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         bring_explorer(page)
@@ -175,14 +179,12 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
 
 def test_the_committed_file_reads_without_a_kernel(browser, tmp_path):
     """Opened and not run: the standing figures are drawn, and the slider of one moves its picture."""
-    with jupyterlab(tmp_path) as address:
-        page, errors = open_notebook(browser, address)
+    with jupyterlab(tmp_path) as address, opened(browser, address) as (page, errors):
         plots = page.locator(".jp-RenderedPlotly:has(.slider-group)")
         for _ in range(60):  # cells are drawn as they come into view
             if plots.count() >= 2:
                 break
-            page.mouse.move(700, 500)
-            page.mouse.wheel(0, 700)
+            page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollBy(0, 700)")
             page.wait_for_timeout(500)
         assert plots.count() == 2, "the turning direction and the explorer's figure"
         explorer = plots.last

@@ -580,7 +580,7 @@ def test_killed_while_the_first_file_of_the_folder_is_written(tmp_path):
         ({"recipe": replace(SHORT, epochs=4)}, "recipe"),
         ({"objective": Robust(U)}, "objective"),
         ({"objective": 2 * Nominal()}, "objective"),
-        ({"data": blobs(44)}, "examples"),
+        ({"data": blobs(44)}, "examples and data"),
         ({"seed": 1, "objective": Robust(U)}, "objective and seed"),
     ],
 )
