@@ -91,11 +91,9 @@ def answer(route, errors):
     route.fulfill(content_type="image/svg+xml", body=picture)
 
 
-@contextmanager
-def opened(browser, address):
+def open_notebook(browser, address):
     """A page with notebook 03, and the list that its console's errors are collected in."""
-    context = browser.new_context(viewport={"width": 1300, "height": 1000})
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
     errors: list[str] = []
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -103,10 +101,7 @@ def opened(browser, address):
     page.goto(f"{address}/lab/tree/{NOTEBOOK.name}", timeout=3 * MINUTES)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=3 * MINUTES)
     page.wait_for_selector("text=/ipykernel\\) \\| Idle/", timeout=3 * MINUTES)  # else nothing is run
-    try:
-        yield page, errors
-    finally:  # before the server goes: the page would call for it for ever
-        context.close()
+    return page, errors
 
 
 def serious(errors):
@@ -139,7 +134,8 @@ def picture(page):
 
 
 def test_the_slider_moves_the_picture(browser, tmp_path):
-    with jupyterlab(tmp_path) as address, opened(browser, address) as (page, errors):
+    with jupyterlab(tmp_path) as address:
+        page, errors = open_notebook(browser, address)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         bring_explorer(page)
@@ -179,12 +175,14 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
 
 def test_the_committed_file_reads_without_a_kernel(browser, tmp_path):
     """Opened and not run: the standing figures are drawn, and the slider of one moves its picture."""
-    with jupyterlab(tmp_path) as address, opened(browser, address) as (page, errors):
+    with jupyterlab(tmp_path) as address:
+        page, errors = open_notebook(browser, address)
         plots = page.locator(".jp-RenderedPlotly:has(.slider-group)")
         for _ in range(60):  # cells are drawn as they come into view
             if plots.count() >= 2:
                 break
-            page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollBy(0, 700)")
+            page.mouse.move(700, 500)
+            page.mouse.wheel(0, 700)
             page.wait_for_timeout(500)
         assert plots.count() == 2, "the turning direction and the explorer's figure"
         explorer = plots.last
