@@ -70,7 +70,7 @@ def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Call
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         news.put(None)
-        shown.join()
+        shown.join(timeout=10)
     if failures:
         raise failures[0]
 
