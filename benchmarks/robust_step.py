@@ -6,13 +6,16 @@
 A step of batch 100 on the paper's MNIST network: the standard one, and the robust one with the paper's ℓ∞
 ball. The peers are loops that a user would write with their library on a plain network (`torch.nn.Conv2d`,
 single precision), and their ratio is to that network's standard step. The contenders take turns, so that what
-else the machine does hits all alike. Measured are all cores, then one thread, as `rolab reproduce` trains.
+else the machine does hits all alike; a turn is some steps in a row, of which the first ones warm the caches
+up again and are not counted, as in training. Measured are all cores, then one thread, as `rolab reproduce`
+trains.
 
 `make benchmarks` installs the libraries without their pins, some of which are years old. One that is missing
 is left out, and said so. The result replaces the key `robust_step` of results/benchmarks.json and no other.
 """
 
 import argparse
+import math
 import os
 import statistics
 import sys
@@ -38,6 +41,7 @@ from rolab.training import descend
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADIUS = 0.2 * MNIST_STD
 BATCH = 100
+TURN, WARM_UP = 12, 2  # steps of a contender in a row, and those of them that are not counted
 
 Step = Callable[[Tensor, Tensor], Any]
 
@@ -149,14 +153,15 @@ PEERS = {
 
 
 def measure(steps: dict[str, Step], batches: list[tuple[Tensor, Tensor]]) -> dict[str, list[float]]:
-    """The milliseconds of every step on every batch, the contenders in turn; the first batches warm up."""
+    """The milliseconds of every counted step: turns of `TURN` batches, the first `WARM_UP` of each uncounted."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for i, (x, y) in enumerate(batches):
+    for first in range(0, len(batches), TURN):
         for name, step in steps.items():
-            started = time.perf_counter()
-            step(x, y)
-            if i >= 5:
-                times[name].append(1000 * (time.perf_counter() - started))
+            for i, (x, y) in enumerate(batches[first : first + TURN]):
+                started = time.perf_counter()
+                step(x, y)
+                if i >= WARM_UP:
+                    times[name].append(1000 * (time.perf_counter() - started))
     return times
 
 
@@ -165,7 +170,8 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
     torch.set_num_threads(threads)
     data = mnist("train")
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
-    batches = [(data.images[rows], data.labels[rows]) for rows in order.split(BATCH)[: repeats + 5]]
+    steps_in_all = math.ceil(repeats / (TURN - WARM_UP)) * TURN
+    batches = [(data.images[rows], data.labels[rows]) for rows in order.split(BATCH)[:steps_in_all]]
     U = Ball("linf", RADIUS)
     steps = {"standard": ours(Nominal()), "robust": ours(Robust(U))}
     steps |= {"plain": plain(None), "by hand": plain(by_hand)}
@@ -195,7 +201,8 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
         "plain_standard_ms": round(median["plain"], 3),
         "peers": rivals,
         "batch_size": BATCH,
-        "repeats": repeats,
+        "repeats": len(times["robust"]),
+        "turn": TURN,
         "environment": environment(),
     }
 
