@@ -79,7 +79,7 @@ PAPER = {
 }
 
 PRESETS = {
-    "fast": (Recipe(epochs=3), (0,)),
+    "fast": (Recipe(epochs=2), (0,)),
     "full": (Recipe(epochs=12), (0, 1, 2, 3, 4)),
     "paper": (
         Recipe(
