@@ -1,8 +1,11 @@
 """The command line: what it prints, and that wrong input costs one sentence and the exit status 2."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -72,3 +75,24 @@ def test_the_zoo_is_listed_and_its_cards_shown():
         assert name in listing.stdout
     card = json.loads(rolab("zoo", "mnist/robust-linf").stdout)
     assert card["net"] == "mnist/robust-linf" and len(card["sha256"]) == 64
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_answered_with_how_to_go_on(tmp_path):
+    """As a terminal sends it: to the command and to all of its workers."""
+    command = [sys.executable, "-m", "rolab.cli", "reproduce", "mnist", "--out", "out", "--device", "cpu"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as child:
+        try:
+            while not list(tmp_path.glob("out/seed-0/*/run.json")):
+                assert child.poll() is None
+                time.sleep(0.05)
+            os.killpg(child.pid, signal.SIGINT)
+            printed, said = child.communicate()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+    assert child.returncode == 130
+    assert said.splitlines()[-1] == "rolab: interrupted; the same command goes on from here"
+    assert "Traceback" not in said
+    assert printed == ""

@@ -223,6 +223,14 @@ def test_as_the_radii_grow_the_directions_stay(collection):
     assert torch.equal(A.examples(2).labels, A.sources.labels)
 
 
+def test_exactly_as_many_as_asked_for_are_enough(model, data):
+    clean, attacked = (right_one_by_one(model, data, Ball("l2", radius)) for radius in (0.0, 0.05))
+    count = sum(was and not now for was, now in zip(clean, attacked, strict=True))
+    for size, radius in ((count, 0.05), (count + 1, 0.1)):
+        A = adversarial_collection(model, data, {"l2": Ball("l2", 1.0)}, {"l2": [0.05, 0.1]}, {"l2": size})
+        assert (len(A), A.radii) == (size, {"l2": radius})
+
+
 def test_a_factor_scales_the_set_it_is_given(model, data):
     unit = adversarial_collection(model, data, {"a": Ball("l2", 1.0)}, {"a": [0.5, 1.0]}, {"a": 20})
     tenth = adversarial_collection(model, data, {"a": Ball("l2", 0.1)}, {"a": [5.0, 10.0]}, {"a": 20})
