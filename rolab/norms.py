@@ -26,6 +26,9 @@ Bound = (
 )  # a number; a tensor (d,) or shaped like one example: shared; (N, ...): one per example
 
 
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
 class NonFiniteError(ValueError):
     """A tensor has a NaN or an infinite entry."""
 
@@ -68,12 +71,27 @@ class Lp:
         """'l1', 'l2', 'linf', 'l1.5', ...: what `Lp` reads back."""
         return f"l{self.p:g}"
 
+    def formula(self, v: str) -> str:
+        """The norm as text: ‖v‖₁, ‖v‖₂, ‖v‖∞, ‖v‖_1.5."""
+        index = "∞" if self.p == math.inf else f"{self.p:g}"
+        return f"‖{v}‖" + (index.translate(SUBSCRIPTS) if self.p % 1 == 0 or index == "∞" else f"_{index}")
+
     @property
     def dual(self) -> Lp:
         """The norm of the conjugate exponent, 1/p + 1/q = 1: ‖g‖_q = max ⟨g, δ⟩ over ‖δ‖_p ≤ 1."""
         if self.p == 1:
             return Lp(math.inf)
         return Lp(1.0 if self.p == math.inf else self.p / (self.p - 1))
+
+    @property
+    def euclidean(self) -> bool:
+        """Whether ‖Qv‖ = ‖v‖ for every rotation Q: p = 2."""
+        return self.p == 2
+
+    @property
+    def separable(self) -> bool:
+        """Whether balls are products, a set for each entry: p = ∞."""
+        return self.p == math.inf
 
     def value(self, v: Tensor) -> Tensor:
         """‖v‖_p of each example, (N,); NaN or infinite where v is."""
@@ -288,14 +306,14 @@ def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
     return x.flatten(1).to(_computed_in(x))
 
 
-def as_column(radius: Radius, x: Tensor) -> Tensor:
+def as_column(radius: Radius, x: Tensor, name: str = "radius") -> Tensor:
     """A radius as a column (1, 1) or (N, 1) beside the matrix x (N, d)."""
-    check_radius(radius)
+    check_radius(radius, name)
     if not isinstance(radius, Tensor):
         return x.new_full((1, 1), float(radius))
     if radius.ndim and len(radius) != len(x):
         expected = f"a number or a tensor ({len(x)},), one per example"
-        raise ValueError(f"radius: expected {expected}, got shape {tuple(radius.shape)}")
+        raise ValueError(f"{name}: expected {expected}, got shape {tuple(radius.shape)}")
     return radius.to(x).reshape(-1, 1)
 
 

@@ -12,14 +12,16 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = sorted((ROOT / "rolab").glob("*.py"))
+FILES = sorted(
+    [*(ROOT / "rolab").glob("*.py"), *(ROOT / "rolab").glob("*/*.py")]
+)  # a module, or a package's files
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 FLOORS = [  # a room imports only from floors below its own
     {"norms", "data", "nets", "records", "crew"},
     {"sets", "runs", "results", "zoo"},
-    {"attacks"},
+    {"attacks", "convex"},
     {"objectives", "evaluation"},
     {"training", "experiments"},
     {"figures", "check"},
@@ -63,15 +65,36 @@ def imports(source: str) -> set[str]:
     return {name.split(".")[1] for name in found if name.startswith("rolab.")}
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.stem)
-def test_a_room_imports_only_from_floors_below(room):
+def room_of(path: Path) -> str:
+    """The room that a file belongs to: a module of its own, or a package of several files."""
+    return path.relative_to(ROOT / "rolab").with_suffix("").parts[0]
+
+
+every_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: ".".join(path.relative_to(ROOT / "rolab").with_suffix("").parts)
+)
+
+
+@every_file
+def test_a_room_imports_only_from_floors_below(path):
     floor = {name: number for number, names in enumerate(FLOORS, 1) for name in names}
-    if room.stem in ("__init__", "__main__"):
+    room = room_of(path)
+    if room in ("__init__", "__main__"):
         return  # the front door leads to every room, on request
-    assert room.stem in floor, f"give {room.name} a floor"
-    for other in imports(room.read_text()):
-        assert other in floor, f"{room.name} imports rolab.{other}: take it from its room"
-        assert floor[other] < floor[room.stem], f"{room.stem} is not above {other}"
+    assert room in floor, f"give {room} a floor"
+    for other in imports(path.read_text()) - {room}:
+        assert other in floor, f"{path.name} imports rolab.{other}: take it from its room"
+        assert floor[other] < floor[room], f"{room} is not above {other}"
+
+
+def test_every_package_of_rooms_is_seen():
+    """A folder of Python files is a room with an `__init__`, and no room is both a module and a package."""
+    rooms = {room_of(path) for path in FILES if path.parent != ROOT / "rolab"}
+    assert "sets" in rooms
+    for room in rooms:
+        assert (ROOT / "rolab" / room / "__init__.py").is_file()
+        assert not (ROOT / "rolab" / f"{room}.py").exists()
+    assert not list((ROOT / "rolab").glob("*/*/*.py")), "no packages in packages"
 
 
 @pytest.mark.parametrize(
@@ -94,14 +117,14 @@ def test_at_most_twenty_public_names():
         assert getattr(rolab, name) is not None
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.stem)
-def test_a_room_is_small_and_keeps_the_rules(room):
-    source = room.read_text()
+@every_file
+def test_a_file_is_small_and_keeps_the_rules(path):
+    source = path.read_text()
     assert len(source.splitlines()) <= 400
     assert ".cuda(" not in source, "the caller names the device"
     assert not re.search(r"\bpickle\b|\btorch\.(load|save)\(", source), "weights are safetensors"
     assert not re.search(r"(?<![\w.])eval\(", source), "nothing is evaluated from a string"
-    if room.stem not in ("norms", "sets"):
+    if room_of(path) not in ("norms", "sets"):
         assert not re.search(r"\b(norm|ord|p) *(==|!=) *[\"'\d]", source), (
             "a norm switched on by name: DESIGN.md's one idea"
         )
