@@ -15,7 +15,9 @@ which Δ ∈ U goes furthest along it? Training against that worst case is Algor
 Where to find the paper (module → names):
 
     §3    uncertainty sets                    norms  → Lp
-                                              sets   → UncertaintySet, Ball, Box, pixel_box
+                                              sets   → UncertaintySet, Ball, Box, pixel_box, and more
+          robust linear programs, eq. (5)     convex → RobustLP
+          regression, eq. (7), and the SVM    convex → robust_least_squares, and more
     §4    the worst perturbation, eq. (11)    attacks    → first_order
           the min–max loss, eq. (9)           objectives → Nominal, Robust
           Algorithm 1                         training   → Recipe, train
@@ -36,6 +38,8 @@ _HOME = {
     "Ball": "sets",
     "Box": "sets",
     "pixel_box": "sets",
+    "RobustLP": "convex",
+    "robust_least_squares": "convex",
     "first_order": "attacks",
     "Nominal": "objectives",
     "Robust": "objectives",

@@ -1,0 +1,118 @@
+"""The methods of solution: the counterpart as one convex problem, and the choice among all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rolab.convex.conflicts import infeasible, unbounded
+from rolab.convex.cutting import cutting_set
+from rolab.convex.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
+from rolab.convex.learning import oracle
+from rolab.convex.solution import Solution, solution
+from rolab.norms import cvxpy
+
+if TYPE_CHECKING:
+    from rolab.convex.program import RobustLP
+
+AGREE = 1e-5  # relative: how far the two methods may differ
+
+
+def solve(program: RobustLP, method: str, tolerance: float, rounds: int) -> Solution:
+    """See `RobustLP.solve`."""
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance: expected a number between 0 and 1, got {tolerance!r}")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"rounds: expected a whole number from 1 up, got {rounds!r}")
+    try:
+        return METHODS[method](program, tolerance, rounds)
+    except InfeasibleError:
+        raise infeasible(program) from None
+    except UnboundedError as error:
+        raise (unbounded(program) if str(error) == "unbounded" else error) from None
+
+
+def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> Solution:
+    """The robust counterpart gᵀx + σ_Z(w) ≤ h, one vectorised cvxpy problem.
+
+    The directions w are variables of their own, w = Pᵀx - q. The solver's multiplier of that equation is
+    -y z, with the price y of the row and its worst scenario z: one solution gives the certificate too.
+    """
+    cp, standard = cvxpy(), program.standard
+    x = cp.Variable(len(standard.c))
+    within = [
+        bound
+        for edge, sign in ((standard.lower, 1.0), (standard.upper, -1.0))
+        if (j := np.flatnonzero(np.isfinite(edge))).size
+        for bound in [sign * x[j] >= sign * edge[j]]
+    ]
+    certain = standard.certain
+    rows = standard.G[certain] @ x <= standard.h[certain] if len(certain) else None
+    equal = standard.E @ x == standard.f if len(standard.f) else None
+    robust = []
+    for group in standard.groups:
+        w = cp.Variable(group.shift.shape)
+        link = w == cp.reshape(group.S @ x, w.shape, order="C") - group.shift
+        protected = standard.G[group.index] @ x + group.U.support_expression(w) <= standard.h[group.index]
+        robust.append((link, protected))
+    constraints = [
+        *within,
+        *(c for c in (rows, equal) if c is not None),
+        *(c for pair in robust for c in pair),
+    ]
+    problem = cp.Problem(cp.Minimize(standard.c @ x), constraints)
+    status = _run(problem)
+    if status not in ("optimal", "optimal_inaccurate"):
+        feasible = cp.Problem(cp.Minimize(0), constraints)
+        raise UnboundedError if _run(feasible) in ("optimal", "optimal_inaccurate") else InfeasibleError
+    y, nu, z = np.zeros(len(standard.h)), np.zeros(len(standard.f)), standard.worst(x.value)
+    if rows is not None:
+        y[certain] = rows.dual_value
+    if equal is not None:
+        nu = np.asarray(equal.dual_value)
+    for group, (link, protected) in zip(standard.groups, robust, strict=True):
+        prices = np.asarray(protected.dual_value)
+        y[group.index] = prices
+        binding = prices > 1e-7 * (1 + prices.max(initial=0))
+        u = -np.asarray(link.dual_value) / np.where(binding, prices, 1.0)[:, None]
+        for row, found, counts in zip(group.rows, group.scenarios(u), binding, strict=True):
+            if counts:
+                z[row.index] = found
+    return solution(program, x.value, "counterpart", y, nu, z)
+
+
+def _run(problem: Any) -> str:
+    """Solves with Clarabel, and tells how it went; on a failure once more with its usual settings."""
+    cp = cvxpy()
+    tight = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+    for settings in (tight, {}):
+        try:
+            problem.solve(solver=cp.CLARABEL, **settings)
+            return str(problem.status)
+        except cp.SolverError as error:
+            failure = error
+    raise SolverError(f"the counterpart was not solved: {failure}")
+
+
+def both(program: RobustLP, tolerance: float, rounds: int) -> Solution:
+    """Solves twice, and answers only if the two agree: what one forgets, the other finds."""
+    first, second = counterpart(program), cutting_set(program, tolerance, rounds)
+    if abs(first.objective - second.objective) > AGREE * (1 + abs(second.objective)):
+        raise DisagreementError(
+            f"the counterpart gives {first.objective:.9g}, the cutting sets {second.objective:.9g}: no answer"
+        )
+    return Solution(
+        second.x, second.objective, "both", program, second.scenarios, second.multipliers, second.trace
+    )
+
+
+METHODS: dict[str, Callable[[RobustLP, float, int], Solution]] = {
+    "both": both,
+    "counterpart": counterpart,
+    "cutting-set": cutting_set,
+    "oracle": oracle,
+}
