@@ -45,9 +45,11 @@ results: $(READY) ## the full run behind results/mnist.json and the zoo: an hour
 	cp runs/mnist-full/seed-0/baseline.*  runs/mnist-full/seed-0/robust-*.* rolab/_zoo/mnist/
 	$(BIN)/python scripts/readme.py
 
-benchmarks: $(READY) ## time a robust step beside a standard one, for results/benchmarks.json
-	$(BIN)/python -m pip install --quiet --no-deps torchattacks foolbox cleverhans adversarial-robustness-toolbox eagerpy GitPython gitdb smmap absl-py
+benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks foolbox cleverhans adversarial-robustness-toolbox eagerpy GitPython gitdb smmap absl-py rsome
+	$(BIN)/python -m pip install --quiet ecos
 	$(BIN)/python benchmarks/robust_step.py
+	$(BIN)/python benchmarks/robust_lp.py
 
 clean: ## remove .venv and what tools remember; runs/ stays
 	rm -rf .venv dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -153,7 +153,7 @@ PEERS = {
 
 
 def measure(steps: dict[str, Step], batches: list[tuple[Tensor, Tensor]]) -> dict[str, list[float]]:
-    """The milliseconds of every counted step: turns of `TURN` batches, the first `WARM_UP` of each uncounted."""
+    """The milliseconds of every counted step, in turns of `TURN` batches that begin with `WARM_UP` more."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for first in range(0, len(batches), TURN):
         for name, step in steps.items():

@@ -39,9 +39,34 @@ def clone() -> str:
     return f"```sh\ngit clone {ADDRESS}.git\ncd {ADDRESS.rsplit('/', 1)[-1]}\nmake reproduce\n```"
 
 
+def costs() -> str:
+    """What rolab's steps cost beside those of other libraries, from results/benchmarks.json."""
+    measured = results.load("benchmarks")
+    step, program = measured["robust_step"], measured["robust_lp"]
+    peers = ", ".join(f"{name} {peer['ratio']:.2f}" for name, peer in step["peers"].items())
+    alone, threads = step["one_thread"], step["environment"]["threads"]
+    ours, theirs = program["rolab"], program["rsome"]
+    rows = [
+        ["what", "rolab", "others"],
+        ["---", "---", "---"],
+        [
+            f"a robust step of batch {step['batch_size']}, in standard steps, on {threads} threads; on one",
+            f"{step['ratio']:.2f}; {alone['ratio']:.2f}",
+            peers,
+        ],
+        [
+            f"a robust program of {program['variables']:,} variables and {program['rows']:,} uncertain rows",
+            f"{ours['seconds']:.0f} s, {ours['megabytes']:.0f} MB",
+            f"RSOME {theirs['version']} with ECOS {theirs['seconds']:.0f} s, {theirs['megabytes']:.0f} MB",
+        ],
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def generated(text: str) -> str:
     """The README with every generated part made anew."""
-    parts = {"badges": badges(), "clone": clone(), "table1": markdown(results.load("mnist")).strip()}
+    table1 = markdown(results.load("mnist")).strip()
+    parts = {"badges": badges(), "clone": clone(), "table1": table1, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:

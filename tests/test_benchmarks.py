@@ -10,13 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def benchmark():
-    path = ROOT / "benchmarks" / "robust_step.py"
-    spec = importlib.util.spec_from_file_location("robust_step", path)
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return load("robust_step")
 
 
 def test_the_contenders_compute_the_same(benchmark):
@@ -58,3 +61,35 @@ def test_the_recorded_benchmark_has_all_peers():
     record = json.loads((ROOT / "results" / "benchmarks.json").read_text())["robust_step"]
     assert {"ratio", "standard_ms", "robust_ms", "plain_standard_ms", "environment"} <= set(record)
     assert set(record["peers"]) == {"plain loop", "torchattacks", "foolbox", "cleverhans", "art"}
+
+
+# Robust linear programs
+
+
+def test_the_contenders_for_the_robust_program_agree():
+    pytest.importorskip("rsome", reason="pip install rsome ecos")
+    module = load("robust_lp")
+    data = module.instance(60, 12)
+    (ours, _), (theirs, _) = (contender(data) for contender in module.CONTENDERS.values())
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_the_robust_program_is_recorded(tmp_path, monkeypatch, capsys):
+    module = load("robust_lp")
+    monkeypatch.setattr(module, "CONTENDERS", {"rolab": module.ours, "nobody": None})
+    out = tmp_path / "benchmarks.json"
+    out.write_text(json.dumps({"another": 1}))
+    sizes = ["--variables", "60", "--rows", "12", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", ["robust_lp.py", *sizes, "--out", str(out)])
+    assert module.main() == 0
+    assert "nobody is left out" in capsys.readouterr().out
+    record = json.loads(out.read_text())
+    assert record["another"] == 1 and record["robust_lp"]["rolab"]["seconds"] > 0
+
+
+def test_the_recorded_robust_program_was_solved_alike_by_both():
+    record = json.loads((ROOT / "results" / "benchmarks.json").read_text())["robust_lp"]
+    assert (record["variables"], record["rows"]) == (2000, 1000)
+    assert record["rolab"]["objective"] == pytest.approx(record["rsome"]["objective"], rel=1e-6)
+    for name in ("rolab", "rsome"):
+        assert {"version", "seconds", "solver_seconds", "megabytes"} <= set(record[name])
