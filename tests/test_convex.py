@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from rolab import zoo
+from rolab.attacks import first_order, input_gradient
 from rolab.convex import DisagreementError, InfeasibleError, RobustLP, SolverError, UnboundedError, Uncertain
 from rolab.convex import methods as convex_methods
+from rolab.data import mnist
 from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios, UncertaintySet
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
@@ -448,6 +451,23 @@ def test_explain_of_an_upward_row_and_of_the_objective():
         ValueError, match="row: expected the name of an uncertain row, got 'hours'; .*'active agent'"
     ):
         drug(Box(-1, 1)).explain("hours")
+
+
+def test_one_budget_robustifies_a_program_and_attacks_a_digit_with_few_pixels():
+    """U is asked with the decision, and with the gradient of a trained net's loss."""
+    U = Budget(3.0, 1.0)
+    ones = np.ones(784)
+    program = RobustLP(maximize=ones, upper=1.0, rows={"all": (ones, "<=", 400)}, uncertain={"all": U})
+    assert program.solve("counterpart").objective == pytest.approx(400 / (1 + 3 / 784), rel=CLOSE)
+    images = mnist("test")[:50]
+    net = zoo.load("mnist/baseline")
+    g = input_gradient(net, images.images, images.labels)
+    perturbation = first_order(net, images.images, images.labels, U)
+    changed = perturbation.flatten(1)
+    assert ((changed != 0).sum(1) == 3).all() and (changed.abs().sum(1) == 3).all()
+    largest = g.flatten(1).abs().topk(3).indices.sort().values
+    assert torch.equal(changed.abs().topk(3).indices.sort().values, largest)
+    assert (net(images.images + perturbation).argmax(1) != images.labels).any()
 
 
 # Proofs
