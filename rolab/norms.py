@@ -97,6 +97,10 @@ class Lp:
         """‖v‖_p of each example, (N,); NaN or infinite where v is."""
         return self._value(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
 
+    def lengths(self, v: Tensor) -> Tensor:
+        """‖v_k‖_p of each column v_k (C,) of matrices (N, C, K): (N, 1, K)."""
+        return self._value(v)
+
     def expression(self, w: Any) -> Any:
         """‖w‖_p in cvxpy: of a vector (n,), a scalar; of a matrix (m, n), one per row, (m,)."""
         cp = cvxpy()

@@ -25,6 +25,7 @@ from rolab.sets.algebra import Image, Intersection, Scaled, Sum
 from rolab.sets.balls import Ball, BallInBox, Box, pixel_box
 from rolab.sets.base import EmptySetError, NoExpressionError, UncertaintySet, UncertaintySetLike, at
 from rolab.sets.matrices import Columns, GroupBall, Rows, SpectralBall
+from rolab.sets.pixels import PixelBall, PixelBallInBox, Pixels
 from rolab.sets.polyhedra import Polyhedron, Scenarios
 from rolab.sets.shapes import Budget, Ellipsoid
 
@@ -40,6 +41,9 @@ __all__ = [
     "Image",
     "Intersection",
     "NoExpressionError",
+    "PixelBall",
+    "PixelBallInBox",
+    "Pixels",
     "Polyhedron",
     "Rows",
     "Scaled",

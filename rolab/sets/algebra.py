@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -24,6 +23,7 @@ from rolab.sets.base import (
     short,
     zero_if_held,
 )
+from rolab.sets.pixels import PixelBall, PixelBallInBox
 from rolab.sets.shapes import Budget
 
 
@@ -266,16 +266,19 @@ class Scaled(UncertaintySet):
 
 
 def intersection(a: UncertaintySet, b: UncertaintySet) -> UncertaintySet:
-    """Exact for balls of one norm, boxes, a ball & a box, budgets & a box; the ℓ∞ ball is a box, too."""
-    balls: list[Ball] = []
+    """Exact for balls of one norm, boxes, a ball & a box, a budget & a box; the ℓ∞ ball is a box, too.
+
+    A pixel ball counts as a ball.
+    """
+    balls: list[Ball | PixelBall] = []
     boxes: list[Box] = []
     for U in (a, b):
         match U:
-            case Ball():
+            case Ball() | PixelBall():
                 balls.append(U)
             case Box():
                 boxes.append(U)
-            case BallInBox():
+            case BallInBox() | PixelBallInBox():
                 balls.append(U.ball)
                 boxes.append(U.box)
             case Budget() if is_number(U.radius):
@@ -284,9 +287,9 @@ def intersection(a: UncertaintySet, b: UncertaintySet) -> UncertaintySet:
             case _:
                 return Intersection(a, b)
     if len(balls) == 2:
-        cube = next((ball for ball in balls if ball.norm == Lp(math.inf) and is_number(ball.radius)), None)
-        if balls[0].norm == balls[1].norm:
-            balls = [Ball(balls[0].norm, _smaller(balls[0].radius, balls[1].radius))]
+        cube = next((ball for ball in balls if _is_cube(ball)), None)
+        if type(balls[0]) is type(balls[1]) and balls[0].norm == balls[1].norm:
+            balls = [type(balls[0])(balls[0].norm, _smaller(balls[0].radius, balls[1].radius))]
         elif cube:
             balls.remove(cube)
             boxes.append(Box(-cube.radius, cube.radius))
@@ -295,7 +298,12 @@ def intersection(a: UncertaintySet, b: UncertaintySet) -> UncertaintySet:
     if not boxes:
         return balls[0]
     box = reduce(common_box, boxes)
-    return BallInBox(balls[0], box) if balls else box
+    match balls:
+        case [Ball() as ball]:
+            return BallInBox(ball, box)
+        case [PixelBall() as ball]:
+            return PixelBallInBox(ball, box)
+    return box
 
 
 def minkowski(a: UncertaintySet, b: UncertaintySet) -> UncertaintySet:
@@ -303,9 +311,16 @@ def minkowski(a: UncertaintySet, b: UncertaintySet) -> UncertaintySet:
     match a, b:
         case Ball(), Ball() if a.norm == b.norm:
             return Ball(a.norm, a.radius + b.radius)
+        case PixelBall(), PixelBall() if a.norm == b.norm:
+            return PixelBall(a.norm, a.radius + b.radius)
         case Box(), Box():
             return summed_box(a, b)
     return Sum(a, b)
+
+
+def _is_cube(ball: Ball | PixelBall) -> bool:
+    """Whether the ball is a box, with one radius."""
+    return isinstance(ball, Ball) and ball.norm.separable and is_number(ball.radius)
 
 
 def _smaller(a: Radius, b: Radius) -> Radius:
@@ -326,4 +341,8 @@ def _common_dimension(a: UncertaintySet, b: UncertaintySet, sign: str) -> int | 
 
 def _operand(U: UncertaintySet) -> str:
     """The set as it reads among signs."""
-    return f"({U!r})" if isinstance(U, BallInBox | Image | Intersection | Scaled | Sum) else repr(U)
+    return (
+        f"({U!r})"
+        if isinstance(U, BallInBox | Image | Intersection | PixelBallInBox | Scaled | Sum)
+        else repr(U)
+    )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rolab.norms import Bound, Lp, Radius, as_bounds, as_column, as_rows, check_radius, cvxpy, room
 from rolab.sets.base import UncertaintySet, decision, is_number, listed, per_example, rounding, short
+from rolab.sets.certificates import bound_in_box, gap
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -38,6 +39,11 @@ class Ball(UncertaintySet):
 
     def project(self, d: Tensor) -> Tensor:
         return self.norm.project(d, self.radius)
+
+    def certificate(self, g: Tensor) -> Tensor:
+        """Beside radius · ‖g‖_q, by Hölder's inequality."""
+        x = as_rows(g, "g")
+        return gap(as_column(self.radius, x)[:, 0] * self.norm.dual.value(x), g, self.maximizer(g))
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         x = as_rows(d, "d", finite=False)
@@ -101,6 +107,11 @@ class Box(UncertaintySet):
     def project(self, d: Tensor) -> Tensor:
         x = as_rows(d, "d")
         return x.clamp(*as_bounds(self.lower, self.upper, d)).reshape(d.shape).to(d.dtype)
+
+    def certificate(self, g: Tensor) -> Tensor:
+        """Beside the sum of max(lower_i g_i, upper_i g_i)."""
+        x, (lower, upper) = as_rows(g, "g"), as_bounds(self.lower, self.upper, g)
+        return gap(torch.maximum(lower * x, upper * x).sum(1), g, self.maximizer(g))
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         x, slack = as_rows(d, "d", finite=False), 1 + rounding(d)
@@ -178,6 +189,12 @@ class BallInBox(UncertaintySet):
 
     def project(self, d: Tensor) -> Tensor:
         return self.ball.norm.project_in_box(d, self.ball.radius, self.box.lower, self.box.upper)
+
+    def certificate(self, g: Tensor) -> Tensor:
+        """Beside radius · ‖u‖_q + Σ max(lower_i v_i, upper_i v_i) with u + v = g."""
+        step, box = self.maximizer(g), self.box
+        bound = bound_in_box(self.ball.norm, g, self.ball.radius, box.lower, box.upper, step)
+        return gap(bound, g, step)
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         return self.ball.contains(d, atol) & self.box.contains(d, atol)

@@ -46,6 +46,15 @@ class UncertaintySet(ABC):
         best = as_rows(self.maximizer(g), "maximizer")
         return (as_rows(g, "g") * best).sum(1).to(g.dtype)
 
+    def certificate(self, g: Tensor) -> Tensor:
+        """A bound on the gap σ(g) − ⟨g, Δ*(g)⟩ of the maximiser, (N,), by duality and without a solver.
+
+        It is 0 up to rounding where the maximiser is exact. Raises a `ValueError` where none is known.
+        """
+        raise ValueError(
+            f"{self!r}: no certificate is known; balls, pixel balls and budgets have one, in a box too"
+        )
+
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         """Whether d is in U, up to atol and the rounding of d's type: bool (N,). NaN and infinity are not."""
         x = as_rows(d, "d", finite=False)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rolab.norms import Lp, Radius, as_column, check_radius, cvxpy
-from rolab.sets import solved
+from rolab.sets import groups, solved
 from rolab.sets.base import (
     UncertaintySet,
     check_width,
@@ -26,6 +26,7 @@ from rolab.sets.base import (
     rounding,
     short,
 )
+from rolab.sets.certificates import gap
 
 Shape = tuple[int, ...]
 
@@ -137,7 +138,7 @@ class GroupBall(UncertaintySet):
     """All δ of a shape with Σ over groups of ‖group‖ ≤ radius, a number or a tensor (N,).
 
     A group runs along `axis`: rows of a data matrix are the groups of shape (m, n), axis 1; pixels of an RGB
-    image those of (3, H, W), axis 0. The projection is closed for ℓ1 and ℓ2 groups; others need a solver.
+    image those of (3, H, W), axis 0. The projection is exact for ℓ1, ℓ2 and ℓ∞ groups; others need a solver.
 
     >>> g = torch.tensor([[3.0, 4.0, 0.0, 4.5]])
     >>> GroupBall("l2", 1.0, (2, 2), 1).maximizer(g)
@@ -175,11 +176,21 @@ class GroupBall(UncertaintySet):
         parts = _groups(d, "d", self.shape, self.axis)
         if self.norm == Lp(1):  # then the whole is an ℓ1 ball
             return Lp(1).project(d, self.radius)
+        if self.norm.separable:
+            sides, radius = parts.mT, as_column(self.radius, parts)[:, :, None].expand(len(parts), 1, 1)
+            y = groups.project(self.norm, sides.abs(), radius, torch.full_like(sides, math.inf))
+            return _joined((sides.sign() * y).mT, d, self.shape, self.axis)
         if not self.norm.euclidean:
             return solved.project(self, d)
         norms = self.norm.value(parts.flatten(0, 1)).reshape(parts.shape[:2])
         share = Lp(1).project(norms, self.radius) / torch.where(norms > 0, norms, 1.0)
         return _joined(parts * share[..., None], d, self.shape, self.axis)
+
+    def certificate(self, g: Tensor) -> Tensor:
+        """Beside the radius times the largest dual norm of a group."""
+        parts = _groups(g, "g", self.shape, self.axis)
+        largest = self.norm.dual.value(parts.flatten(0, 1)).reshape(parts.shape[:2]).amax(1)
+        return gap(as_column(self.radius, parts)[:, 0] * largest, g, self.maximizer(g))
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         parts = _groups(d, "d", self.shape, self.axis, finite=False)

@@ -23,6 +23,7 @@ from rolab.sets.base import (
     rounding,
     short,
 )
+from rolab.sets.certificates import bound_in_box, gap
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +51,11 @@ class Budget(UncertaintySet):
     def project(self, d: Tensor) -> Tensor:
         total, cap = self._limits(d, "d")
         return Lp(1).project_in_box(d, total, -cap, cap)
+
+    def certificate(self, g: Tensor) -> Tensor:
+        """As of the ℓ1 ball in a box."""
+        (total, cap), step = self._limits(g, "g"), self.maximizer(g)
+        return gap(bound_in_box(Lp(1), g, total, -cap, cap, step), g, step)
 
     def _limits(self, g: Tensor, name: str) -> tuple[Radius, Bound]:
         """The radius of the ℓ1 ball and the largest entry, shaped like g if it depends on the example."""
