@@ -569,6 +569,18 @@ def test_an_unbounded_nominal_program_may_have_a_robust_optimum(method):
     assert answer.objective == pytest.approx(1 / 0.1, rel=1e-4)
 
 
+def test_the_safe_bound_is_found_where_nothing_is_robust_without_a_solver():
+    program = RobustLP(minimize=[1, 2], rows={"a": ([1, 1], ">=", 2)}, uncertain={"a": Ball("l2", 0.1)})
+    trace = program.solve("cutting-set").trace
+    assert [cut.safe for cut in trace[:-1]] == [None] * (len(trace) - 1)
+    assert trace[-1].safe == pytest.approx(trace[-1].optimistic, rel=1e-5)
+
+
+def test_both_says_what_to_do_where_cutting_sets_take_too_many_rounds():
+    with pytest.raises(SolverError, match='after 2 rounds .*method="counterpart" needs no rounds'):
+        production(Ball("l2", 0.05)).solve(rounds=2)
+
+
 def test_rounds_that_are_used_up_are_an_error():
     with pytest.raises(SolverError, match="after 1 rounds a row is still broken by"):
         production(Ball("l2", 0.05)).solve("cutting-set", rounds=1)

@@ -40,6 +40,9 @@ def cutting_set(program: RobustLP, tolerance: float = 1e-6, most: int = 1000) ->
             point = _last_robust(standard, with_epigraph(program, anchor), now.x)[:n]
             value = worst_case(program, point).objective
             safe = better(value, safe)
+        if not now.broken:  # then x itself is robust
+            value = worst_case(program, now.x[:n]).objective
+            safe = value if safe is None else better(value, safe)
         optimistic = float(now.answer.fun) * (-1 if program.maximize else 1)
         added = {row.name: now.worst[row.index] for row in now.broken}
         largest = max((now.violation[row.index] for row in standard.uncertain), default=0.0)

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 AGREE = 1e-5  # relative: how far the two methods may differ
 
 
-def solve(program: RobustLP, method: str, tolerance: float, rounds: int) -> Solution:
+ROUNDS = {"both": 200, "counterpart": 1, "cutting-set": 1000, "oracle": 1000}  # unless the user says so
+
+
+def solve(program: RobustLP, method: str, tolerance: float, rounds: int | None) -> Solution:
     """See `RobustLP.solve`."""
     if method not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: expected a number between 0 and 1, got {tolerance!r}")
+    if rounds is None:
+        rounds = ROUNDS[method]
     if not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds: expected a whole number from 1 up, got {rounds!r}")
     try:
@@ -112,7 +117,12 @@ def _run(problem: Any) -> str:
 
 def both(program: RobustLP, tolerance: float, rounds: int) -> Solution:
     """Solves twice, and answers only if the two agree: what one forgets, the other finds."""
-    first, second = counterpart(program), cutting_set(program, tolerance, rounds)
+    first = counterpart(program)
+    try:
+        second = cutting_set(program, tolerance, rounds)
+    except SolverError as error:
+        hint = 'method="counterpart" needs no rounds, and `verify` checks its proof'
+        raise SolverError(f"{error}; {hint}") from None
     if abs(first.objective - second.objective) > AGREE * (1 + abs(second.objective)):
         raise DisagreementError(
             f"the counterpart gives {first.objective:.9g}, the cutting sets {second.objective:.9g}: no answer"

@@ -302,7 +302,7 @@ class RobustLP:
 
     # Questions
 
-    def solve(self, method: str = "both", *, tolerance: float = 1e-6, rounds: int = 1000) -> Solution:
+    def solve(self, method: str = "both", *, tolerance: float = 1e-6, rounds: int | None = None) -> Solution:
         """The robust optimum.
 
         Args:
@@ -311,11 +311,13 @@ class RobustLP:
                 "oracle", online learning with an oracle for the nominal program, [2] of the paper, an
                 approximation
             tolerance: relative, of the cutting sets' violations
-            rounds: how many cutting sets, or steps of the online learner, at most
+            rounds: how many cutting sets, or steps of the online learner, at most: 1000 if left out, and 200
+                in "both". Many uncertain numbers in one row may need more, the counterpart needs none
 
         Raises:
             InfeasibleError, UnboundedError: the program has no solution; the message names rows or variables.
             DisagreementError: the two methods differ by more than 1e-5, relatively.
+            SolverError: the rounds were not enough, or a solver gave up.
         """
         from rolab.convex import methods
 
