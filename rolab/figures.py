@@ -88,14 +88,14 @@ class Figure(ABC):
     def _matplotlib(self) -> Any:
         """The figure as a `matplotlib.figure.Figure`."""
 
-    def png_bytes(self) -> bytes:
-        """The picture, 1440 pixels wide (shown at 720), in 256 colours; equal data give equal bytes."""
+    def png_bytes(self, dpi: int = 200) -> bytes:
+        """The picture in 256 colours, 1440 pixels wide at 200 dpi; equal data give equal bytes."""
         import matplotlib.style
         from PIL import Image
 
         drawn, small = io.BytesIO(), io.BytesIO()
         with matplotlib.style.context("default"):
-            self._matplotlib().savefig(drawn, format="png", dpi=200)
+            self._matplotlib().savefig(drawn, format="png", dpi=dpi)
         picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         picture.save(small, "PNG", optimize=True)
         return small.getvalue()
@@ -112,7 +112,8 @@ class Figure(ABC):
         write(Path(path), page.encode())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        png = self.png_bytes()
+        # JupyterLab shows the PNG at its full size until plotly has drawn: so at the figure's own size.
+        png = self.png_bytes(100 if self.slides else 200)
         width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
         size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
         data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
@@ -137,7 +138,9 @@ def _html_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    return "–" if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,9 @@ class Curves(Figure):
 
     def _matplotlib(self) -> Any:
         page = canvas(self.HEIGHT, self.title)
-        axes = page.add_axes((0.09, 0.13, 0.66, 0.75))
+        largest = max((abs(v) for values in self.mean.values() for v in values), default=0.0)
+        left = 0.09 + 0.012 * max(0, len(f"{largest:.0f}") - 4)  # room for what the ticks say
+        axes = page.add_axes((left, 0.13, 0.75 - left, 0.75))
         for place, (name, values) in enumerate(self.mean.items()):
             look = style(name, place)
             axes.errorbar(

@@ -68,6 +68,7 @@ class Turning(Figure):
         angle = torch.arange(0.5, 360, dtype=torch.float64).deg2rad()
         points = self.sets[name].maximizer(torch.stack([angle.cos(), angle.sin()], 1)).tolist()
         distinct = [p for p, before in zip(points, points[-1:] + points[:-1], strict=True) if p != before]
+        distinct = distinct or points[:1]  # a set of one point
         return [(x, y) for x, y in [*distinct, distinct[0]]]
 
     def _moving(self, name: str, k: int) -> list[tuple[list[float], list[float]]]:
