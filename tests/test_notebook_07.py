@@ -347,7 +347,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_no_output_widget_is_used():
-    """What prints into one makes nbclient and papermill hang now and then: they answer it on the shell channel."""
+    """To print into one makes nbclient and papermill hang now and then: they answer on the shell channel."""
     assert not re.search(r"\binteract\w*\(|\bOutput\(", "\n".join(cell.source for cell in CODE))
 
 
