@@ -22,13 +22,15 @@ FLOORS = [  # a room imports only from floors below its own
     {"norms", "data", "nets", "records", "crew"},
     {"sets", "runs", "results", "zoo"},
     {"attacks", "convex"},
-    {"objectives", "evaluation"},
-    {"training", "experiments"},
+    {"objectives", "evaluation", "stories"},
+    {"training", "experiments", "stress"},
     {"figures", "check"},
-    {"pictures", "planes"},
-    {"plots", "walks"},
-    {"widgets", "reproduction"},
-    {"cli"},
+    {"pictures", "planes", "census"},
+    {"plots", "walks", "polygons", "moons"},
+    {"pixelwise", "reproduction", "paths"},
+    {"widgets"},
+    {"levers"},
+    {"cli", "dials", "trainers"},
 ]
 
 
