@@ -1,0 +1,220 @@
+"""A run of Algorithm 1 in the plane: the data, the steps, and what can be measured after each."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rolab.attacks import first_order
+from rolab.objectives import Robust
+from rolab.sets import Ball
+from rolab.training import descend
+
+LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # the window that is drawn, and searched for the boundary
+SPACING = 0.05  # of the lattice on which a network is evaluated
+FINER = 3  # so much finer is the lattice, interpolated, on which the boundary is found
+
+
+def two_moons(n: int = 120, noise: float = 0.05, apart: float = 0.3, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Two half circles that reach into each other: points (n, 2) and labels (n,), alternately 0 and 1.
+
+    Args:
+        n: how many, of both together
+        noise: standard deviation of each coordinate
+        apart: by how much the two are drawn apart
+        seed: of the places along the half circles and of the noise
+
+    Raises:
+        ValueError: n is below 2, or noise is negative.
+    """
+    if n < 2 or not noise >= 0:
+        raise ValueError(f"n, noise: expected two points or more and a noise from 0 up, got {n!r}, {noise!r}")
+    generator = torch.Generator().manual_seed(seed)
+    angle = math.pi * torch.rand(n, generator=generator)
+    labels = torch.arange(n) % 2
+    half = torch.stack([angle.cos(), angle.sin() + apart / 2], 1)
+    points = torch.where(labels[:, None] == 0, half, torch.tensor([1.0, 0.5]) - half)
+    return points + noise * torch.randn(n, 2, generator=generator), labels
+
+
+def small_net(seed: int = 0, width: int = 24) -> nn.Module:
+    """Two hidden layers with tanh, from the plane to two logits."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        layers = nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2)
+        return nn.Sequential(*layers)
+
+
+class Training:
+    """A run of Algorithm 1 on points of the plane; `run[k]` is the moment after k steps.
+
+    What has been computed is kept, so a run can be asked for any moment in any order. With a ball of radius
+    0 it is standard training. The same arguments give the same run.
+
+    Args:
+        points, labels: (N, 2) and (N,), of two classes
+        U: the ball around each point
+        seed: of the initial weights and of the mini-batches
+        rate, momentum: of the descent step
+        batch: points of a mini-batch
+    """
+
+    def __init__(
+        self,
+        points: Tensor,
+        labels: Tensor,
+        U: Ball,
+        *,
+        seed: int = 0,
+        rate: float = 0.1,
+        momentum: float = 0.9,
+        batch: int = 24,
+    ) -> None:
+        if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+            shapes = f"{tuple(points.shape)} and {tuple(labels.shape)}"
+            raise ValueError(f"points, labels: expected shapes (N, 2) and (N,), got {shapes}")
+        if set(labels.tolist()) != {0, 1}:
+            raise ValueError(f"labels: expected 0 and 1, got {sorted(set(labels.tolist()))}")
+        if not 1 <= batch <= len(points):
+            raise ValueError(f"batch: expected 1 to {len(points)}, got {batch!r}")
+        self.points, self.labels, self.U, self.batch = points, labels, U, batch
+        self._net = small_net(seed)
+        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=rate, momentum=momentum)
+        self._generator = torch.Generator().manual_seed(seed)
+        nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
+        self._moments = [Moment(self, 0, copy.deepcopy(self._net), *nothing)]
+
+    def __getitem__(self, step: int) -> Moment:
+        if step < 0:
+            raise ValueError(f"step: expected a number from 0 up, got {step!r}")
+        while len(self._moments) <= step:
+            self._step()
+        return self._moments[step]
+
+    def _step(self) -> None:
+        """One step of Algorithm 1 on a mini-batch."""
+        rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
+        x, y = self.points[rows], self.labels[rows]
+        perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
+        descend(self._net, x, y, Robust(self.U), self._optimizer)
+        step = len(self._moments)
+        self._moments.append(Moment(self, step, copy.deepcopy(self._net), rows, perturbation))
+
+    @cached_property
+    def attainable(self) -> float:
+        """The largest margin that any classifier can have: half the gap between the classes, in U's norm."""
+        one, other = self.points[self.labels == 0], self.points[self.labels == 1]
+        return float(self.U.norm.value((one[:, None] - other).flatten(0, 1)).min()) / 2
+
+    @cached_property
+    def candidates(self) -> Tensor:
+        """Points (M, 2) all over U, 0 among them: a lattice in its bounding box, projected onto it."""
+        reach = self.U.support(torch.eye(2))
+        ticks = torch.linspace(-1, 1, 9)
+        return self.U.project(torch.cartesian_prod(ticks, ticks) * reach)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The network after a step of Algorithm 1, and what that step did. It is measured when asked.
+
+    Attributes:
+        run: the run that it belongs to
+        step: how many steps have been done
+        net: the network θ after them
+        rows: (B,) the mini-batch of the last step; empty at the start
+        perturbation: (B, 2) the Δ̂ of that step, found with the θ before it
+    """
+
+    run: Training
+    step: int
+    net: nn.Module
+    rows: Tensor
+    perturbation: Tensor
+
+    @property
+    def before(self) -> Moment:
+        """The moment before the last step; at the start, the same."""
+        return self.run[max(self.step - 1, 0)]
+
+    @cached_property
+    def loss(self) -> float:
+        """The mean of J(x), over all points."""
+        return float(self._losses(self.run.points[None]).mean())
+
+    @cached_property
+    def attacked(self) -> float:
+        """The mean of J(x + Δ̂), eq. (11): what Algorithm 1 takes for the worst."""
+        points, labels = self.run.points, self.run.labels
+        d = first_order(self.net, points, labels, self.run.U)
+        return float(self._losses((points + d)[None]).mean())
+
+    @cached_property
+    def worst(self) -> float:
+        """The mean of max J(x + Δ) over U, eq. (10), by trial of a lattice of Δ: a close lower bound."""
+        moved = self.run.points + self.run.candidates[:, None]
+        return max(self.attacked, float(self._losses(moved).amax(0).mean()))
+
+    @cached_property
+    def logit(self) -> Tensor:
+        """How far the logit of class 1 is above that of class 0: (H, W), upper left corner first."""
+        x, y = lattice()
+        with torch.no_grad():
+            z = self.net(torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], 2))
+        return z[..., 1] - z[..., 0]
+
+    @cached_property
+    def boundary(self) -> Tensor:
+        """Points (M, 2) of the decision boundary: where the logit changes its sign along a lattice line."""
+        x, y = lattice(FINER)
+        size = [len(y), len(x)]
+        z = F.interpolate(self.logit[None, None], size, mode="bilinear", align_corners=True)[0, 0]
+        found = []
+        for values, along, across in ((z, x, y), (z.T, y, x)):
+            i, j = ((values[:, :-1] < 0) != (values[:, 1:] < 0)).nonzero(as_tuple=True)
+            start, end = values[i, j], values[i, j + 1]
+            crossing = along[j] + (along[j + 1] - along[j]) * start / (start - end)
+            found.append(torch.stack([crossing, across[i]], 1))
+        return torch.cat([found[0], found[1].flip(1)])
+
+    @cached_property
+    def distance(self) -> Tensor:
+        """How far the boundary is from each point (N,), in U's norm; negative where the answer is wrong."""
+        points, boundary = self.run.points, self.boundary
+        gaps = (points[:, None] - boundary).flatten(0, 1)
+        size = len(points), len(boundary)
+        if len(boundary):
+            far = self.run.U.norm.value(gaps).view(size).amin(1)
+        else:
+            far = points.new_full(size[:1], math.inf)  # as far as the window goes
+        with torch.no_grad():
+            right = self.net(points).argmax(1) == self.run.labels
+        return torch.where(right, far, -far)
+
+    @cached_property
+    def margin(self) -> float:
+        """The smallest of these distances: how much every point withstands."""
+        return float(self.distance.min())
+
+    @cached_property
+    def withstand(self) -> float:
+        """The share of the points, in percent, that no Δ in U turns."""
+        return 100 * float((self.distance > float(self.run.U.radius)).float().mean())
+
+    def _losses(self, x: Tensor) -> Tensor:
+        """J at the points (M, N, 2), with the run's labels: (M, N)."""
+        labels = self.run.labels.expand(len(x), -1).flatten()
+        with torch.no_grad():
+            return F.cross_entropy(self.net(x.flatten(0, 1)), labels, reduction="none").view(len(x), -1)
+
+
+def lattice(finer: int = 1) -> tuple[Tensor, Tensor]:
+    """The x of the lattice's columns and the y of its rows, from the top."""
+    columns, rows = (round(size / SPACING) * finer + 1 for size in (RIGHT - LEFT, TOP - BOTTOM))
+    return torch.linspace(LEFT, RIGHT, columns), torch.linspace(TOP, BOTTOM, rows)
