@@ -1,29 +1,15 @@
-"""Attacks: given a network, an image and its label, the worst perturbation in a set. §4, eq. (10), (11).
-
-An attack sees the set only through its oracles. It returns the perturbation Δ, not x + Δ.
-"""
-
-import math
+"""One gradient: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rolab.attacks.losses import log_loss
 from rolab.sets import UncertaintySetLike, at
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
-    """The cross-entropy J(θ, x, y) = −log p_y = log(1 + Σ_{k≠y} exp(z_k − z_y)), with z the logits.
-
-    Written in the last form nothing cancels. In the first, where single precision rounds p_y to 1 (a margin
-    of 16 between the logits is enough), the gradient loses its part p_y − 1, and an attack goes astray on
-    just those images of which the network is most sure. In single precision also under `torch.autocast`; the
-    mean or the sum over the batch.
-    """
-    logits = model(x)
-    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    others = z.scatter(1, y[:, None], -math.inf).logsumexp(1)
-    losses = F.softplus(others - z.gather(1, y[:, None])[:, 0], threshold=40)
+    """The cross-entropy J(θ, x, y) = −log p_y, the mean or the sum of `log_loss` over the batch."""
+    losses = log_loss(model(x), y)
     return losses.sum() if reduction == "sum" else losses.mean()
 
 

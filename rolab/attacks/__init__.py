@@ -1,0 +1,31 @@
+"""Attacks: given a network, an image and its label, the worst perturbation in a set. §4, eq. (10), (11).
+
+An attack sees the set only through its oracles. It returns the perturbation Δ, not x + Δ.
+"""
+
+from rolab.attacks.ensemble import ensemble
+from rolab.attacks.gradient import cross_entropy, first_order, input_gradient
+from rolab.attacks.lbfgs import fooling, lbfgs
+from rolab.attacks.losses import Loss, log_loss, log_odds, logit_ratio, margin
+from rolab.attacks.pgd import pgd, random_point
+from rolab.attacks.search import Attack, minimal_radius, random_search, single_pixel
+
+__all__ = [
+    "Attack",
+    "Loss",
+    "cross_entropy",
+    "ensemble",
+    "first_order",
+    "fooling",
+    "input_gradient",
+    "lbfgs",
+    "log_loss",
+    "log_odds",
+    "logit_ratio",
+    "margin",
+    "minimal_radius",
+    "pgd",
+    "random_point",
+    "random_search",
+    "single_pixel",
+]

@@ -1,0 +1,90 @@
+"""Several attacks, and the worst that any of them finds: the toolkit's honest number."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rolab.attacks.losses import margin
+from rolab.attacks.pgd import ascend, pgd, random_point
+from rolab.attacks.search import random_search
+from rolab.attacks.worst import Worst, nearest_to_zero
+from rolab.sets import UncertaintySetLike, at
+
+
+def ensemble(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    U: UncertaintySetLike,
+    budget: int = 2000,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The worst perturbation of each example that several attacks find: the toolkit's honest number.
+
+    In this order, each on the examples that the others have left:
+
+        6/20 of the budget   `pgd` on the cross-entropy, a long run from 0, two short ones from random points
+        2/20                 `pgd` on the margin
+        9/20                 `pgd` towards each of nine wrong classes, the most likely first
+        3/20                 `random_search`, which no masked gradient can mislead
+
+    One step overstates what a network withstands, and so does one attack: where PGD is stuck on a loss that
+    is flat, the margin or a search without gradients may not be. What is left is still only an upper bound of
+    the robust accuracy. AutoAttack (Croce and Hein 2020) is made in the same spirit, with a budget of some
+    thousands.
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits, in the mode in which it is to be judged
+        x: images (N, …)
+        y: class numbers (N,)
+        U: an uncertainty set, or a function `x -> set`
+        budget: gradients and queries for each example, all attacks together, at least 20
+        generator: where all random numbers come from
+
+    Returns:
+        Δ shaped like x, in U: one that misleads the model where any was found, else the largest margin.
+
+    Raises:
+        ValueError: the budget is too small.
+    """
+    if budget < 20:
+        raise ValueError(f"budget: expected at least 20 gradients and queries, got {budget}")
+    x, U = x.detach(), at(U, x)
+    with torch.no_grad():
+        ranked = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
+
+    def towards(target: Tensor, rows: Tensor) -> Tensor:
+        """Climbs z_target − z_y, until the answer is any class but y."""
+        to, own = target[rows], y[rows]
+        return ascend(
+            model, x[rows], U[rows],
+            lambda z, left: (z.gather(1, to[left, None]) - z.gather(1, own[left, None]))[:, 0],
+            lambda z, left: z.argmax(1) != own[left],
+            steps=budget // 20,
+        )  # fmt: skip
+
+    def run(rows: Tensor, shares: int, **options: Any) -> Tensor:
+        return pgd(
+            model, x[rows], y[rows], U[rows], steps=shares * budget // 20, generator=generator, **options
+        )
+
+    attacks: list[Callable[[Tensor], Tensor]] = [
+        lambda rows: run(rows, 4),
+        lambda rows: run(rows, 1, start=random_point(U[rows], x[rows], generator), restarts=1),
+        lambda rows: run(rows, 2, loss=margin),
+        *(partial(towards, ranked[:, k]) for k in range(min(9, ranked.shape[1] - 1))),
+        lambda rows: random_search(
+            model, x[rows], y[rows], U[rows], queries=3 * budget // 20, generator=generator
+        ),
+    ]
+    worst = Worst(nearest_to_zero(U, x))
+    for attack in attacks:
+        if len(worst.left):
+            d, goal = attack(worst.left), y[worst.left]
+            with torch.no_grad():
+                logits = model(x[worst.left] + d)
+            worst.see(d, logits.argmax(1) != goal, margin(logits, goal))
+    return worst.perturbation

@@ -1,0 +1,155 @@
+"""The attacks of Szegedy et al. (2014), eq. (1), and Nguyen et al. (2015): L-BFGS in the pixel box."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.optimize import Bounds, OptimizeResult, minimize
+from torch import Tensor, nn
+
+from rolab.attacks.losses import log_loss, log_odds
+from rolab.sets import pixel_box
+
+CS = (1e-4, 1e2)  # where the search looks for c
+
+
+def lbfgs(
+    model: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    *,
+    c: float | None = None,
+    searches: int = 12,
+    iterations: int = 100,
+) -> Tensor:
+    """The smallest distortion that makes the model answer `target`: eq. (1), by L-BFGS-B.
+
+        min over Δ of  c ‖Δ‖₂² + J(x + Δ, target)   with   x + Δ ∈ [0, 1]^d
+
+    The norm is squared, as ‖Δ‖₂ itself has no gradient at 0. The larger c, the smaller Δ: the search
+    bisects log c for the largest c at which the model still answers `target`. Of the Δ that succeed it
+    returns the shortest. Nothing says that a network's J is convex: what it finds is an upper bound.
+
+    Each example is a problem of its own: they would share a line search and its curvature.
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
+        x: images (N, …), pixels in [0, 1]
+        target: class numbers (N,), what the images are to be taken for
+        c: the weight of the distortion; by default the search finds it
+        searches: halvings of log c between its bounds, 10⁻⁴ and 10²
+        iterations: of L-BFGS-B, at most, for each c
+
+    Returns:
+        Δ shaped like x. If the target is never reached, that of the smallest c tried.
+
+    Raises:
+        ValueError: c is not positive, or there are not as many targets as images.
+    """
+    if c is not None and not c > 0:
+        raise ValueError(f"c: expected a number > 0, got {c}")
+    _check_targets(x, target)
+    x = x.detach()
+    found = (
+        _shortest(model, x[i : i + 1], target[i : i + 1], c, searches, iterations) for i in range(len(x))
+    )
+    return torch.cat([x[:0], *found])
+
+
+def fooling(
+    model: nn.Module, x: Tensor, target: Tensor, *, confidence: float = 0.99, iterations: int = 200
+) -> Tensor:
+    """Turns images of nothing into what the model takes for `target`, p_target ≥ confidence: [15].
+
+        max over x + Δ ∈ [0, 1]^d of  log p_target − log(1 − p_target) = z_target − log Σ_{k≠target} exp z_k
+
+    These are the log odds, of which the gradient does not fade. L-BFGS-B stops once the confidence is
+    reached; at confidence 1 it goes on to a maximum.
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits
+        x: where to begin, (N, …): black, grey, or noise; pixels in [0, 1]
+        target: class numbers (N,)
+        confidence: the probability asked for, in (0, 1]
+        iterations: of L-BFGS-B, at most
+
+    Returns:
+        Δ shaped like x; x + Δ are the images.
+
+    Raises:
+        ValueError: the confidence is not in (0, 1], or there are not as many targets as images.
+    """
+    if not 0 < confidence <= 1:
+        raise ValueError(f"confidence: expected a number in (0, 1], got {confidence}")
+    _check_targets(x, target)
+    enough = math.log(confidence / (1 - confidence)) if confidence < 1 else math.inf
+    x = x.detach()
+
+    def drawn(start: Tensor, goal: Tensor) -> Tensor:
+        return _minimize(
+            lambda d: -log_odds(model(start + d), goal), start, torch.zeros_like(start), iterations, -enough
+        )
+
+    return torch.cat([x[:0], *(drawn(x[i : i + 1], target[i : i + 1]) for i in range(len(x)))])
+
+
+def _shortest(
+    model: nn.Module, x: Tensor, target: Tensor, c: float | None, searches: int, iterations: int
+) -> Tensor:
+    """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
+
+    def solved(c: float, start: Tensor) -> Tensor:
+        def penalized(d: Tensor) -> Tensor:
+            return c * d.square().sum() + log_loss(model(x + d), target)
+
+        return _minimize(penalized, x, start, iterations)
+
+    if c is not None:
+        return solved(c, torch.zeros_like(x))
+    low, high = CS
+    best, length = solved(low, torch.zeros_like(x)), math.inf
+    for _ in range(searches):
+        c = math.sqrt(low * high)
+        d = solved(c, best)
+        with torch.no_grad():
+            succeeds = bool(model(x + d).argmax(1) == target)
+        if succeeds and d.norm() < length:
+            best, length = d, d.norm().item()
+        low, high = (c, high) if succeeds else (low, c)
+    return best
+
+
+def _minimize(
+    objective: Callable[[Tensor], Tensor],
+    x: Tensor,
+    start: Tensor,
+    iterations: int,
+    enough: float = -math.inf,
+) -> Tensor:
+    """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `enough` or below."""
+    box = pixel_box(x)
+
+    def with_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        d = torch.from_numpy(flat).to(x).reshape(x.shape).requires_grad_()
+        with torch.enable_grad():
+            value = objective(d).sum()
+        (gradient,) = torch.autograd.grad(value, d)
+        return value.item(), gradient.double().flatten().cpu().numpy()
+
+    def stop(intermediate_result: OptimizeResult) -> None:
+        if intermediate_result.fun <= enough:
+            raise StopIteration
+
+    low, high = (side.double().flatten().cpu().numpy() for side in (-x, 1 - x))
+    options = {"maxiter": iterations, "ftol": 10 * torch.finfo(x.dtype).eps, "gtol": 1e-8}
+    result = minimize(
+        with_gradient, start.double().flatten().cpu().numpy(), jac=True, method="L-BFGS-B",
+        bounds=Bounds(low, high), callback=stop, options=options,
+    )  # fmt: skip
+    return box.project(torch.from_numpy(result.x).to(x).reshape(x.shape))
+
+
+def _check_targets(x: Tensor, target: Tensor) -> None:
+    if target.shape != x.shape[:1]:
+        raise ValueError(f"target: expected shape ({len(x)},), got {tuple(target.shape)}")

@@ -1,0 +1,66 @@
+"""What an attack climbs: functions of logits z (N, K) and classes y (N,), large where the model errs."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def log_odds(logits: Tensor, y: Tensor) -> Tensor:
+    """log(p_y / (1 − p_y)) = z_y − log Σ_{k≠y} exp z_k: (N, K), (N,) → (N,). Its gradient does not fade."""
+    z = _precise(logits)
+    return _own(z, y) - _others(z, y).logsumexp(1)
+
+
+def log_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """The cross-entropy of each example, −log p_y = log(1 + Σ_{k≠y} exp(z_k − z_y)): (N, K), (N,) → (N,).
+
+    Written in the last form nothing cancels. In the first, where single precision rounds p_y to 1 (a margin
+    of 16 between the logits is enough), the gradient loses its part p_y − 1, and an attack goes astray on
+    just those images of which the network is most sure.
+    """
+    return F.softplus(-log_odds(logits, y), threshold=40)
+
+
+def margin(logits: Tensor, y: Tensor) -> Tensor:
+    """max_{k≠y} z_k − z_y, positive where the model errs: (N, K), (N,) → (N,). Carlini and Wagner (2017).
+
+    Unlike that of the cross-entropy, its gradient does not fade where the model is sure.
+
+    >>> margin(torch.tensor([[2.0, 1.5, 0.0]]), torch.tensor([0]))
+    tensor([-0.5000])
+    """
+    z = _precise(logits)
+    return _others(z, y).amax(1) - _own(z, y)
+
+
+def logit_ratio(logits: Tensor, y: Tensor) -> Tensor:
+    """The difference-of-logits ratio, (max_{k≠y} z_k − z_y) / (z_(1) − z_(3)): (N, K), (N,) → (N,).
+
+    z_(1) ≥ z_(2) ≥ z_(3) are the largest logits. The margin in a unit of its own: the same whatever the
+    logits are multiplied by. Croce and Hein (2020).
+
+    Raises:
+        ValueError: there are fewer than three classes.
+    """
+    if logits.shape[1] < 3:
+        raise ValueError(f"logits: expected at least 3 classes, got shape {tuple(logits.shape)}")
+    top = _precise(logits).topk(3, dim=1).values
+    return margin(logits, y) / (top[:, 0] - top[:, 2]).clamp(min=1e-12)
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """In single precision at least, also under `torch.autocast`."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _own(z: Tensor, y: Tensor) -> Tensor:
+    return z.gather(1, y[:, None])[:, 0]
+
+
+def _others(z: Tensor, y: Tensor) -> Tensor:
+    return z.scatter(1, y[:, None], -math.inf)

@@ -1,0 +1,145 @@
+"""Gradient ascent on any uncertainty set: the first-order step, repeated. Madry et al. (2018)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from rolab.attacks.losses import Loss, log_loss
+from rolab.attacks.worst import Worst, nearest_to_zero
+from rolab.norms import NonFiniteError
+from rolab.sets import UncertaintySet, UncertaintySetLike, at
+
+RowLoss = Callable[[Tensor, Tensor], Tensor]  # of logits (n, K) and the rows of the batch, (n,)
+
+
+def pgd(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    U: UncertaintySetLike,
+    *,
+    steps: int = 20,
+    step: UncertaintySet | None = None,
+    start: Tensor | None = None,
+    restarts: int = 0,
+    loss: Loss = log_loss,
+    target: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Gradient ascent within U, step by step: a lower bound of the inner maximum, eq. (10).
+
+        Δ ← Π_U(Δ + Δ*_step(g))            with `step`, a set such as Ball("linf", 0.01): projected ascent
+        Δ ← Δ + (1 − i/steps)(Δ*_U(g) − Δ)  without: Frank and Wolfe's, for i = 0, 1, …
+
+    with g = ∇ₓJ(x + Δ). The second is the default: it goes to the worst point that the linear model sees,
+    first all the way (so one step is `first_order`), then less and less. It needs no projection, cannot leave
+    U, and is right for every set: where U is a product, like an ℓ∞ ball, the two do alike, but in an ℓ1 ball
+    in the pixel box a step that moves one pixel stops when that pixel is full.
+
+    Of all that it visits it keeps the worst for each example: what misleads the model, else what has the
+    largest loss. An example that is lost is left alone from then on. The examples do not meet, so this
+    changes nothing for the others (but for rounding, if the model rounds differently in batches of another
+    size; or if its mode lets the examples of a batch meet).
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
+        x: images (N, …)
+        y: class numbers (N,)
+        U: an uncertainty set, or a function `x -> set`
+        steps: gradients in each run; there is one forward pass more, to see where the last step has led
+        step: the set of single steps for projected ascent
+        start: where the first run begins, (N, …); by default in the point of U nearest to 0
+        restarts: further runs, each from a `random_point` of U, for the examples that are not yet lost
+        loss: of logits and classes, (N, K), (N,) → (N,): `log_loss`, `margin` or `logit_ratio`
+        target: classes (N,) to be taken for: ascends −loss(z, target), and succeeds where that is the answer
+        generator: where the random starts come from
+
+    Returns:
+        Δ shaped like x, in U, without gradient history.
+
+    Raises:
+        ValueError: a gradient is NaN or infinite, a number of steps is negative, or shapes do not fit.
+    """
+    for name, number in (("steps", steps), ("restarts", restarts)):
+        if number < 0:
+            raise ValueError(f"{name}: expected a number ≥ 0, got {number}")
+    for name, given, shape in (("start", start, x.shape), ("target", target, y.shape)):
+        if given is not None and given.shape != shape:
+            raise ValueError(f"{name}: expected shape {tuple(shape)}, got {tuple(given.shape)}")
+    goal, sign = (y, 1) if target is None else (target, -1)
+    return ascend(
+        model, x, U, lambda z, rows: sign * loss(z, goal[rows]),
+        lambda z, rows: (z.argmax(1) == goal[rows]) == (target is not None),
+        steps=steps, step=step, start=start, restarts=restarts, generator=generator,
+    )  # fmt: skip
+
+
+def ascend(
+    model: nn.Module,
+    x: Tensor,
+    U: UncertaintySetLike,
+    loss: RowLoss,
+    misled: RowLoss,
+    *,
+    steps: int,
+    step: UncertaintySet | None = None,
+    start: Tensor | None = None,
+    restarts: int = 0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """`pgd` on any loss, until misled says so: both are functions of logits (n, K) and rows of x, (n,)."""
+    x, U = x.detach(), at(U, x)
+    first = nearest_to_zero(U, x) if start is None else U.project(start.detach())
+    worst = Worst(first)
+    for run in range(1 + restarts):
+        d = first if run == 0 else random_point(U, x, generator)
+        d, V, small = d[worst.left], U[worst.left], step and step[worst.left]
+        for i in range(1 + steps):
+            if not len(worst.left):
+                break
+            logits, losses, g = _look(model, x[worst.left] + d, loss, worst.left, gradient=i < steps)
+            stays = worst.see(d, misled(logits, worst.left), losses)
+            if not stays.all():
+                d, g, V, small = d[stays], g[stays], U[worst.left], step and step[worst.left]
+            if i < steps and small:
+                d = V.project(d + small.maximizer(g))
+            elif i < steps:
+                d = d.lerp(V.maximizer(g), 1 - i / steps)
+    return worst.perturbation
+
+
+def _look(
+    model: nn.Module, x: Tensor, loss: RowLoss, rows: Tensor, gradient: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The logits (n, K), the losses (n,), and, where asked for, ∇ₓ of these, shaped like x."""
+    x = x.requires_grad_(gradient)
+    with torch.set_grad_enabled(gradient):
+        logits = model(x)
+        losses = loss(logits, rows)
+        if not losses.isfinite().all():
+            raise NonFiniteError("loss: expected finite numbers, got NaN or infinity from the model")
+        g = torch.autograd.grad(losses.sum(), x)[0] if gradient else x
+    return logits.detach(), losses.detach(), g
+
+
+def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """A random point of U for each example, shaped like x: somewhere between two random extreme points.
+
+    t Δ*(g) + (1 − t) Δ*(g'), with g and g' normal and t uniform. The two oracles tell no more of a set.
+    """
+    U, g, h = at(U, x), *(normal(x, generator) for _ in range(2))
+    t = uniform(x, (len(x), *[1] * (x.ndim - 1)), generator)
+    return t * U.maximizer(g) + (1 - t) * U.maximizer(h)
+
+
+def normal(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Normal numbers shaped like x, beside it; drawn where the generator lives."""
+    device = generator.device if generator else x.device
+    return torch.randn(x.shape, dtype=x.dtype, device=device, generator=generator).to(x.device)
+
+
+def uniform(x: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    """Numbers uniform in [0, 1), beside x and of its type; drawn where the generator lives."""
+    device = generator.device if generator else x.device
+    return torch.rand(shape, dtype=x.dtype, device=device, generator=generator).to(x.device)

@@ -1,0 +1,35 @@
+"""What an attack remembers."""
+
+import torch
+from torch import Tensor
+
+from rolab.sets import UncertaintySet
+
+
+def nearest_to_zero(U: UncertaintySet, x: Tensor) -> Tensor:
+    """The point of U nearest to 0, shaped like x; without a projection where U is known to hold 0."""
+    zero = torch.zeros_like(x)
+    return zero if U.holds_zero else U.project(zero)
+
+
+class Worst:
+    """For each example the Δ that misleads the model, else the Δ with the largest loss, of all seen so far.
+
+    Attributes:
+        perturbation: these Δ, (N, …)
+        left: the examples that are not lost yet, ascending
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        """Begins with no Δ seen; what it returns if none ever is, is `start`."""
+        self.perturbation = start.clone()
+        self.left = torch.arange(len(start), device=start.device)
+        self._losses = torch.full((len(start),), -torch.inf, dtype=torch.float64, device=start.device)
+
+    def see(self, d: Tensor, lost: Tensor, losses: Tensor) -> Tensor:
+        """Takes in one Δ for each example left, whether it misleads, and its loss; bool (n,), who stays."""
+        worse = lost | (losses > self._losses[self.left])
+        rows = self.left[worse]
+        self.perturbation[rows], self._losses[rows] = d[worse], losses[worse].to(self._losses)
+        self.left = self.left[~lost]
+        return ~lost
