@@ -43,13 +43,17 @@ results: $(READY) ## the full run behind results/mnist.json and the zoo: an hour
 	$(BIN)/rolab reproduce mnist --preset full --out runs/mnist-full
 	cp runs/mnist-full/table1.json results/mnist.json
 	cp runs/mnist-full/seed-0/baseline.*  runs/mnist-full/seed-0/robust-*.* rolab/_zoo/mnist/
+	$(BIN)/rolab census --digits 2000 --radius 3 --out runs/single_pixel.json
+	cp runs/single_pixel.json results/single_pixel.json
 	$(BIN)/python scripts/readme.py
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
-	$(BIN)/python -m pip install --quiet --no-deps torchattacks foolbox cleverhans adversarial-robustness-toolbox eagerpy GitPython gitdb smmap absl-py rsome
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks foolbox pyautoattack cleverhans adversarial-robustness-toolbox eagerpy GitPython gitdb smmap absl-py rsome
 	$(BIN)/python -m pip install --quiet ecos
 	$(BIN)/python benchmarks/robust_step.py
 	$(BIN)/python benchmarks/robust_lp.py
+	$(BIN)/python benchmarks/slider.py
+	$(BIN)/python benchmarks/attacks.py
 
 clean: ## remove .venv and what tools remember; runs/ stays
 	rm -rf .venv dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache

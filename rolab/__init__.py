@@ -18,7 +18,8 @@ Where to find the paper (module → names):
                                               sets   → UncertaintySet, Ball, Box, pixel_box, and more
           robust linear programs, eq. (5)     convex → RobustLP
           regression, eq. (7), and the SVM    convex → robust_least_squares, and more
-    §4    the worst perturbation, eq. (11)    attacks    → first_order
+    §4    the worst perturbation, eq. (11)    attacks    → first_order, and more
+          what a single step hides            stress     → worst_case_accuracy, and more
           the min–max loss, eq. (9)           objectives → Nominal, Robust
           Algorithm 1                         training   → Recipe, train
     §5    the network                         nets       → ConvNet
@@ -54,7 +55,7 @@ _HOME = {
     "reproduce": "reproduction",
     "EpsilonExplorer": "widgets",
 }
-_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results"}
+_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results", "stress"}
 
 __all__ = list(_HOME)
 

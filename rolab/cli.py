@@ -1,4 +1,4 @@
-"""The command line: `rolab reproduce | zoo | lab`. Wrong input gets one sentence and the exit status 2."""
+"""The command line: `rolab reproduce | census | zoo | lab`. Wrong input: one sentence and exit status 2."""
 
 import sys
 from pathlib import Path
@@ -46,6 +46,41 @@ def reproduce(
         raise typer.Exit(130) from None
     show(result)
     print(f"\nThe table, the figures and the nets are in {folder}.")
+
+
+@app.command()
+def census(
+    nets: Annotated[str, typer.Option(help="Networks, such as baseline,robust-linf.")] = "baseline",
+    radius: Annotated[
+        float | None, typer.Option(help="Count also what a change by so much does, out of [0, 1] too.")
+    ] = None,
+    digits: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 10_000,
+    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/single_pixel.json"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Count the digits that one pixel has misread: by one gradient step, and by trying every pixel.
+
+    Run again with the same file, it goes on where it stopped.
+    """
+    from rolab import census as counting
+    from rolab import data
+    from rolab import zoo as shelf
+    from rolab.training import pick_device
+
+    if not 1 <= digits <= 10_000:
+        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
+    place = pick_device(device)
+    models = {name: shelf.load(f"mnist/{name}").to(place) for name in nets.split(",")}
+    radii = {"within [0, 1]": None} | ({} if radius is None else {f"by {radius:g}": radius})
+    try:
+        record = counting.census(models, data.mnist("test")[:digits], out, radii)
+    except KeyboardInterrupt:
+        print("rolab: interrupted; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    from rolab.figures import Table
+
+    print(Table(counting.table(record)))
+    print(f"\nThe record is {out}.")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Notebook 03 as a reader meets it, in JupyterLab and headless Chromium: the slider moves the picture."""
+"""Notebook 03 as a reader meets it, in JupyterLab and headless Chromium: sliders, clicks and keys."""
 
 import json
 import os
@@ -28,6 +28,8 @@ HARMLESS = ("favicon", "ResizeObserver", "[anywidget] Failed to initialize model
 # The last: anywidget gives up waiting after two seconds, which a busy machine needs to read plotly.js.
 BADGES = ("https://colab.research.google.com/assets/", "https://mybinder.org/badge")
 STEERED = ".widget-hbox:has(.noUi-handle)"  # the line of controls that holds the slider
+SLIDER = ".jp-OutputArea-output:has(.noUi-handle)"  # the explorer with the slider
+CLICKED = ".rolab-pixels"  # the explorer of the pixels
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         bring_explorer(page)
-        status = page.locator("[role=status][aria-live=polite]").first
+        status = page.locator(f"{SLIDER} [role=status]")
         images, title = picture(page)
         assert "radius 0:" in title
         said = status.inner_text()
@@ -152,8 +154,8 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
             handle.focus()
             page.keyboard.press("ArrowRight")
             page.wait_for_function(
-                "before => document.querySelector('[role=status][aria-live=polite]').innerText != before",
-                arg=before,
+                "([where, before]) => document.querySelector(where).innerText != before",
+                arg=[f"{SLIDER} [role=status]", before],
                 timeout=MINUTES,
             )
             now = status.inner_text()
@@ -170,27 +172,76 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
         )
         page.locator(STEERED).scroll_into_view_if_needed()
         page.screenshot(path=tmp_path / "after.png", timeout=MINUTES)
+
+        explorer = page.locator(CLICKED)
+        explorer.scroll_into_view_if_needed(timeout=MINUTES)
+        explorer.locator(".gtitle").wait_for(timeout=2 * MINUTES)
+        click_pixel(page, explorer, row=19, column=18)
+        expect_pixel(page, explorer, row=19, column=18)
+        changed = explorer.locator(".js-plotly-plot image").first.get_attribute("href")
+        explorer.locator("input[type=number]").nth(2).focus()
+        page.keyboard.press("ArrowUp")  # one row further down: its number grows
+        expect_pixel(page, explorer, row=20, column=18)
+        assert explorer.locator(".js-plotly-plot image").first.get_attribute("href") != changed
+        hidden = explorer.locator(".js-plotly-plot image").nth(2).get_attribute("href")
+        assert "in truth" not in explorer.locator("[role=status]").inner_text()
+        explorer.locator("input[type=checkbox]").last.focus()
+        page.keyboard.press("Space")
+        page.wait_for_function(
+            "where => document.querySelector(where).innerText.includes('in truth')",
+            arg=f"{CLICKED} [role=status]",
+            timeout=MINUTES,
+        )
+        assert explorer.locator(".js-plotly-plot image").nth(2).get_attribute("href") != hidden
+        page.screenshot(path=tmp_path / "pixel.png", timeout=MINUTES)
         assert serious(errors) == []
+
+
+def click_pixel(page, explorer, row, column):
+    """Clicks a pixel of the gradient, the second picture."""
+    box = explorer.locator(".js-plotly-plot image").nth(1).bounding_box(timeout=MINUTES)
+    x, y = (column + 0.5) / 28, (row + 0.5) / 28
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.wait_for_timeout(300)  # plotly sees where the pointer is before it takes a click
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def expect_pixel(page, explorer, row, column):
+    """Waits until the fields, the sentence and the title name this pixel."""
+    for part in ("[role=status]", ".gtitle"):
+        page.wait_for_function(
+            "([where, said]) => document.querySelector(where).textContent.includes(said)",
+            arg=[f"{CLICKED} {part}", f"Pixel ({row}, {column})"],
+            timeout=MINUTES,
+        )
+    fields = explorer.locator("input[type=number]")
+    assert [fields.nth(i).input_value() for i in (2, 3)] == [str(row), str(column)]
 
 
 def test_the_committed_file_reads_without_a_kernel(browser, tmp_path):
     """Opened and not run: the standing figures are drawn, and the slider of one moves its picture."""
     with jupyterlab(tmp_path) as address:
         page, errors = open_notebook(browser, address)
-        plots = page.locator(".jp-RenderedPlotly:has(.slider-group)")
-        for _ in range(60):  # cells are drawn as they come into view
-            if plots.count() >= 2:
-                break
-            page.mouse.move(700, 500)
-            page.mouse.wheel(0, 700)
-            page.wait_for_timeout(500)
-        assert plots.count() == 2, "the turning direction and the explorer's figure"
-        explorer = plots.last
-        explorer.scroll_into_view_if_needed()
-        title = explorer.locator(".gtitle").text_content()
-        track = explorer.locator(".slider-rail-touch-rect").bounding_box()
-        page.mouse.click(track["x"] + 0.9 * track["width"], track["y"] + track["height"] / 2)
-        page.wait_for_timeout(1000)
-        assert explorer.locator(".gtitle").text_content() != title
+        plots = page.locator(".jp-RenderedPlotly")
+        assert plots.count() == 4, "the pixels, the turning direction, one net, two nets"
+        for figure in range(4):
+            slide(page, plots.nth(figure))
+            page.screenshot(path=tmp_path / f"without-kernel-{figure}.png", timeout=MINUTES)
         page.screenshot(path=tmp_path / "without-kernel.png", timeout=MINUTES)
         assert serious(errors) == []
+
+
+def slide(page, explorer):
+    """Moves a figure's own slider, and sees its title change."""
+    page.mouse.move(700, 500)
+    for turn in range(60):  # a figure is drawn when it comes into view, if the page sees that it is scrolled
+        explorer.evaluate("drawn => drawn.scrollIntoView({block: 'center'})")
+        page.mouse.wheel(0, 60 if turn % 2 else -60)
+        page.wait_for_timeout(500)
+        if explorer.locator(".slider-group").is_visible():
+            break
+    title = explorer.locator(".gtitle").text_content()
+    track = explorer.locator(".slider-rail-touch-rect").bounding_box()
+    page.mouse.click(track["x"] + 0.9 * track["width"], track["y"] + track["height"] / 2)
+    page.wait_for_timeout(1000)
+    assert explorer.locator(".gtitle").text_content() != title

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from rolab.attacks import pgd
 from rolab.data import Dataset
 from rolab.evaluation import predict
 from rolab.figures import Figure
@@ -144,6 +145,75 @@ def test_a_model_keeps_its_mode_and_gets_no_gradients(explorer):
     assert model.training and all(p.grad is None for p in model.parameters())
 
 
+# Another attack, and two nets side by side
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
+def test_pgd_walks_as_if_called_radius_by_radius(explorer, norm, boxed):
+    model, data = explorer.nets["baseline"], explorer.data
+    x, y = data.images[3:4], data.labels[3:4]
+    found = explorer.walk("baseline", 3, norm, boxed, "PGD")
+    one_step = explorer.walk("baseline", 3, norm, boxed)
+    box = pixel_box(x)
+    for k in range(0, 21, 5):
+        ball = Ball(norm, found.radii[k])
+        alone = pgd(model, x, y, ball & box if boxed else ball)
+        loss = [float(-softmax(model, x + d)[int(y)].log()) for d in (alone, found.perturbation[k : k + 1])]
+        assert loss[0] == pytest.approx(loss[1], rel=1e-2, abs=1e-4)
+        assert bool(ball.contains(found.perturbation[k : k + 1], atol=1e-4))
+    assert not boxed or bool(box.contains(found.perturbation[-1:], atol=1e-5))
+    assert "PGD" in found.x_title and "PGD" not in one_step.x_title
+
+
+def test_the_attack_can_be_chosen(explorer):
+    live = explorer.live(plain=False, index=3, norm="l2", boxed=True, epsilon=1.0)
+    before = drawn(live.chart.widget)
+    live.method.value = "PGD"
+    fresh = explorer.live(plain=False, index=3, norm="l2", boxed=True, epsilon=1.0, method="PGD")
+    assert live.error.value == "" and drawn(live.chart.widget) == drawn(fresh.chart.widget) != before
+    assert explorer.next_misread("baseline", -1, "linf", False, 0.06, "PGD") <= explorer.next_misread(
+        "baseline", -1, "linf", False, 0.06
+    )
+
+
+def test_two_nets_side_by_side_hold_the_numbers_of_each(explorer):
+    live = explorer.live(plain=False, net="baseline", index=3, norm="l2")
+    live.beside.value = "robust-l2"
+    assert live.error.value == "" and live.children[-1] is live.chart.widget
+    figure = explorer.figure("baseline", 3, "l2", beside="robust-l2")
+    standing = json.loads(figure.plotly().to_json())
+    numbers = explorer.table("baseline", 3, "l2", beside="robust-l2")
+    walks = [explorer.walk(net, 3, "l2") for net in ("baseline", "robust-l2")]
+    assert figure.walks == tuple(walks) and len(standing["frames"]) == len(numbers) == 21
+    for k, (frame, row) in enumerate(zip(standing["frames"], numbers, strict=True)):
+        live.epsilon.value = row["ε"]
+        plot = json.loads(live.chart.widget.to_json())
+        assert plot["layout"]["title"]["text"] == frame["layout"]["title"]["text"]
+        for place, moved in zip(frame["traces"], frame["data"], strict=True):
+            assert {key: plot["data"][place][key] for key in moved} == moved
+        for i, (w, label) in enumerate(zip(walks, ("baseline", "robust ℓ2"), strict=True)):
+            assert [plot["data"][2 * i + j]["source"] for j in (0, 1)] == list(w.pictures(k))
+            curves = [trace["y"] for trace in plot["data"][4 + 12 * i : 14 + 12 * i]]
+            assert curves == w.probability.T.tolist()
+            assert row[label] == w.answers[k]
+            assert row[f"p({w.label}), {label}"] == curves[w.label][k]
+    assert figure.png_bytes().startswith(b"\x89PNG")
+    live.beside.value = ""
+    alone = explorer.live(plain=False, net="baseline", index=3, norm="l2", epsilon=row["ε"])
+    assert drawn(live.chart.widget) == drawn(alone.chart.widget)
+
+
+def test_two_nets_follow_the_other_controls(explorer):
+    live = explorer.live(plain=False, beside="robust-l2")
+    live.norm.value, live.index.value, live.boxed.value, live.number.value = "l1", 7, True, 5.0
+    fresh = explorer.live(plain=False, beside="robust-l2", index=7, norm="l1", boxed=True, epsilon=5.0)
+    ours, theirs = (json.loads(each.chart.widget.to_json()) for each in (live, fresh))
+    assert live.error.value == "" and ours["data"] == theirs["data"]
+    for axis in ("xaxis", "xaxis2", "annotations"):
+        assert ours["layout"][axis] == theirs["layout"][axis]
+
+
 @pytest.mark.parametrize("boxed", [False, True])
 def test_the_next_misread_digit(explorer, boxed):
     for epsilon in (0.0, 0.04):
@@ -209,7 +279,7 @@ def test_the_plain_explorer_needs_core_widgets_only(explorer):
 
 def test_old_widgets_get_the_plain_explorer(explorer, monkeypatch):
     monkeypatch.setattr("ipywidgets.__version__", "7.7.1")
-    assert type(explorer.live().chart).__name__ == "_Pictures"
+    assert type(explorer.live().chart).__name__ == "Pictures"
 
 
 def test_the_standing_figure_needs_no_kernel(explorer):
@@ -239,6 +309,8 @@ def test_a_walk_without_a_flip_can_be_drawn(explorer):
         (lambda e: e.walk("baseline", 0, "l7"), "norm"),
         (lambda e: e.walk("baseline", 300), "index"),
         (lambda e: e.walk("baseline", -1), "index"),
+        (lambda e: e.walk("baseline", 0, method="magic"), "method"),
+        (lambda e: EpsilonExplorer(e.nets, e.data, attacks={}), "attacks"),
         (lambda e: EpsilonExplorer({}, e.data), "nets"),
         (lambda e: EpsilonExplorer(e.nets, e.data, points=1), "points"),
         (lambda e: EpsilonExplorer(e.nets, e.data, largest={}), "largest"),

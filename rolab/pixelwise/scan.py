@@ -1,0 +1,198 @@
+"""What a net answers to every change of a single pixel, from one gradient and two forward passes a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from rolab.attacks import input_gradient
+from rolab.evaluation import BATCH, evaluating
+from rolab.figures import style
+
+
+@dataclass(frozen=True, eq=False)
+class PixelScan:
+    """What a net answers to each of the 2·P changes of a single one of the P pixels.
+
+    Attributes:
+        net, radius, boxed: which net, how far a pixel may go, and whether it stays in [0, 1]
+        label: the true class
+        image: (1, H, W)
+        gradient: (P,), ∇ₓJ
+        change: (2, P), by how much each pixel goes up, and down
+        logits: (2, P, K), at x with that one change; float64
+        before: (K,), the logits at x; float64
+    """
+
+    net: str
+    radius: float
+    boxed: bool
+    label: int
+    image: Tensor
+    gradient: Tensor
+    change: Tensor
+    logits: Tensor
+    before: Tensor
+
+    @cached_property
+    def promised(self) -> Tensor:
+        """What the plane of eq. (11) promises, ⟨g, Δ⟩, for each change: (2, P)."""
+        return self.gradient * self.change
+
+    @cached_property
+    def rise(self) -> Tensor:
+        """By how much the loss truly rises, for each change: (2, P)."""
+        return self._loss(self.logits) - self._loss(self.before)
+
+    def _loss(self, logits: Tensor) -> Tensor:
+        flat = logits.reshape(-1, logits.shape[-1])
+        labels = torch.full((len(flat),), self.label)
+        return cross_entropy(flat, labels, reduction="none").view(logits.shape[:-1])
+
+    @cached_property
+    def way(self) -> list[int]:
+        """For each pixel the better of its two changes: 0 up, 1 down."""
+        return self.rise.argmax(0).tolist()
+
+    @cached_property
+    def step(self) -> int:
+        """The pixel of the ℓ1 step: the largest promise."""
+        return int(self.promised.amax(0).argmax())
+
+    @cached_property
+    def truth(self) -> int:
+        """The best pixel, found by trying all."""
+        return int(self.rise.amax(0).argmax())
+
+    @cached_property
+    def order(self) -> list[int]:
+        """All pixels, the largest promise first, as the gradient ranks them."""
+        best = self.promised.amax(0)
+        rest = best.argsort(descending=True, stable=True).tolist()
+        return [self.step, *(j for j in rest if j != self.step)]
+
+    def rank(self, j: int) -> tuple[int, int]:
+        """The place of pixel j by the gradient, and in truth; 1 is the best."""
+        rise = self.rise.amax(0)
+        return self.order.index(j) + 1, int((rise > rise[j]).sum()) + 1
+
+    @cached_property
+    def step_answer(self) -> int:
+        """The class that the net reads after the ℓ1 step, which goes the way that the gradient points."""
+        return int(self.logits[self.step_way, self.step].argmax())
+
+    @cached_property
+    def falls(self) -> int:
+        """How many of the 2·P changes have the digit misread, if it is not anyway."""
+        return int((self.logits.argmax(-1) != self.label).sum())
+
+    def place(self, j: int) -> tuple[int, int]:
+        """The row and the column of pixel j."""
+        return divmod(j, self.image.shape[-1])
+
+    def number(self, row: int, column: int) -> int:
+        """The pixel at this row and column, counted from 0."""
+        height, width = self.image.shape[-2:]
+        if not (0 <= row < height and 0 <= column < width):
+            raise ValueError(
+                f"pixel: expected rows below {height}, columns below {width}, got ({row}, {column})"
+            )
+        return row * width + column
+
+    def point(self, j: int) -> tuple[float, float]:
+        """The promised and the true rise of the loss, each of the better change of pixel j."""
+        return float(self.promised[:, j].max()), float(self.rise[:, j].max())
+
+    @property
+    def step_point(self) -> tuple[float, float]:
+        """The same for the ℓ1 step, whose change is the one that is promised more."""
+        return float(self.promised[:, self.step].max()), float(self.rise[self.step_way, self.step])
+
+    @property
+    def step_way(self) -> int:
+        """The way of the ℓ1 step, the gradient's: 0 up, 1 down."""
+        return int(self.promised[:, self.step].argmax())
+
+    def changed(self, j: int) -> Tensor:
+        """x with the better change of pixel j, (1, H, W)."""
+        image = self.image.clone()
+        image.view(-1)[j] += self.change[self.way[j], j]
+        return image
+
+    def probability(self, j: int) -> Tensor:
+        """The class probabilities after that change, (K,)."""
+        return self.logits[self.way[j], j].softmax(0)
+
+    def sentence(self, j: int) -> str:
+        """What the net says to it, in words: the figure's title."""
+        answer, sure = int(self.probability(j).argmax()), float(self.probability(j).max())
+        verdict = "right" if answer == self.label else f"the label is {self.label}"
+        change = float(self.change[self.way[j], j])
+        return (
+            f"Pixel {self.place(j)} by {change:+.3g}: the {style(self.net).label} net says {answer} "
+            f"({100 * sure:.0f} % sure), {verdict}"
+        )
+
+    def compared(self, j: int) -> str:
+        """How pixel j compares with the ℓ1 step's and with the best, in words."""
+        by_gradient, in_truth = self.rank(j)
+        return (
+            f"the loss rises by {float(self.rise[:, j].max()):.3g}, number {in_truth} of {len(self.way)} "
+            f"in truth, number {by_gradient} by the gradient"
+        )
+
+    def row(self, j: int, way: int | None = None) -> dict[str, Any]:
+        """The numbers of pixel j, changed the better way, or a given one."""
+        way = self.way[j] if way is None else way
+        by_gradient, in_truth = self.rank(j)
+        after = self.logits[way, j].softmax(0)
+        return {
+            "pixel": self.place(j),
+            "change": float(self.change[way, j]),
+            "promised": float(self.promised[:, j].max()),
+            "rise of the loss": float(self.rise[way, j]),
+            "by the gradient": by_gradient,
+            "in truth": in_truth,
+            "answer": int(after.argmax()),
+            **{str(c): float(p) for c, p in enumerate(after)},
+        }
+
+
+def scan(
+    model: nn.Module, x: Tensor, label: int, radius: float = 1.0, boxed: bool = True, *, net: str = "net"
+) -> PixelScan:
+    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W); boxed: as far as [0, 1] lets.
+
+    One gradient, and a forward pass for each change that changes anything.
+
+    Raises:
+        ValueError: x is not one grey image, or the radius is not positive.
+    """
+    if x.ndim != 4 or len(x) != 1 or x.shape[1] != 1:
+        raise ValueError(f"x: expected one grey image (1, 1, H, W), got {tuple(x.shape)}")
+    if not radius > 0:
+        raise ValueError(f"radius: expected a positive number, got {radius!r}")
+    device = next(model.parameters()).device
+    x = x.to(device)
+    flat = x.flatten()
+    up, down = torch.full_like(flat, radius), torch.full_like(flat, -radius)
+    if boxed:
+        up, down = up.minimum(1 - flat), down.maximum(-flat)
+    change = torch.stack([up, down])
+    moves = change.flatten().nonzero()[:, 0]
+    with evaluating(model):
+        g = input_gradient(model, x, torch.tensor([label], device=device)).flatten()
+        with torch.inference_mode():
+            before = model(x)[0].double()
+            logits = before.repeat(change.numel(), 1)
+            for some in moves.split(BATCH):
+                images = flat.repeat(len(some), 1)
+                images[torch.arange(len(some)), some % len(flat)] += change.flatten()[some]
+                logits[some] = model(images.view(-1, *x.shape[1:])).double()
+    found = x[0], g, change, logits.view(2, len(flat), -1), before
+    return PixelScan(net, radius, boxed, label, *(part.clone().cpu() for part in found))

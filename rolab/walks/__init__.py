@@ -1,0 +1,11 @@
+"""A walk: one digit, one net, one uncertainty set that grows. What a net answers on the way, and the figures.
+
+The live explorer of `rolab.widgets` and the figures that stand without a kernel all draw a `Walk`, so they
+cannot differ.
+"""
+
+from rolab.walks.figure import WalkFigure
+from rolab.walks.pair import PairFigure
+from rolab.walks.walk import GAIN, Walk, walk
+
+__all__ = ["GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]

@@ -1,0 +1,200 @@
+"""A walk as a figure: the digit, Δ, their sum, and the class probabilities against ε."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rolab.figures import INK, PALE, RED, Figure, canvas, layout, style
+from rolab.pictures import data_uri, pixels
+from rolab.walks.walk import GAIN, Walk
+
+AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside"}
+_MATPLOTLIB = {"dash": "--", "dot": ":", "dashdot": "-."}
+
+
+@dataclass(frozen=True, eq=False)
+class WalkFigure(Figure):
+    """A walk as a figure with its own slider. `k` is the radius that it opens at, and that the PNG shows."""
+
+    walk: Walk
+    k: int
+    title: str = field(init=False)
+    alt: str = field(init=False)
+    slides: ClassVar[bool] = True
+    HEIGHT: ClassVar[int] = 540
+    MOVING: ClassVar[tuple[int, ...]] = (1, 2, -2)  # the traces that depend on k
+
+    def __post_init__(self) -> None:
+        w = self.walk
+        object.__setattr__(self, "title", w.sentence(self.k))
+        alt = (
+            f"A digit with label {w.label}, the perturbation, their sum, and the net's class probabilities "
+            f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}. "
+            f"Shown: {self.title}."
+        )
+        object.__setattr__(self, "alt", alt)
+
+    def flips(self) -> str:
+        """Where the answer changes, in words."""
+        return self.walk.flips()
+
+    def moving(self, k: int) -> list[dict[str, Any]]:
+        """The traces that depend on k, as far as they do: Δ, x + Δ, the radius shown."""
+        d, adversarial = self.walk.pictures(k)
+        return [{"source": d}, {"source": adversarial}, {"x": [self.walk.radii[k]] * 2}]
+
+    def traces(self) -> list[dict[str, Any]]:
+        """All traces, as far as they depend on the walk: x, Δ, x + Δ, the classes, the radius, the flip."""
+        d, adversarial, _ = self.moving(self.k)
+        return [{"source": data_uri(pixels(self.walk.image[0]))}, d, adversarial, *lines(self.walk, self.k)]
+
+    def page(self) -> dict[str, Any]:
+        """The layout, as far as it depends on the walk."""
+        return {
+            "title": {"text": self.title},
+            "xaxis": {"title": {"text": self.walk.x_title}, "range": (0, self.walk.radii[-1])},
+            "annotations": [
+                caption(name, left + 0.145) for left, name in zip(_LEFT, self.captions, strict=True)
+            ],
+        }
+
+    @property
+    def captions(self) -> tuple[str, str, str]:
+        """What stands above the three pictures."""
+        return f"x, label {self.walk.label}", f"Δ ×{GAIN}", "x + Δ"
+
+    def plotly(self) -> Any:
+        """The figure as a `plotly.graph_objects.Figure`, with a frame for each radius and a slider."""
+        return sliding(self.still(), self.MOVING, self.moving, self.walk, self.k, self.walk.sentence)
+
+    def still(self) -> Any:
+        """The figure at its radius, without a slider: what the live explorer starts from and then changes."""
+        import plotly.graph_objects as go
+
+        figure = go.Figure()
+        pictures, curves = self.traces()[:3], self.traces()[3:]
+        for column, picture in enumerate(pictures, start=2):
+            figure.add_image(**picture, xaxis=f"x{column}", yaxis=f"y{column}", hoverinfo="skip")
+        for line in curves:
+            figure.add_scatter(**line, mode="lines")
+        figure.update_layout(
+            **layout(
+                self.HEIGHT,
+                self.title,
+                margin={"l": 60, "r": 16, "t": 76, "b": 54},
+                xaxis={**AXIS, "domain": [0, 0.8]},
+                yaxis={**AXIS, "domain": [0, 0.46], "title": {"text": "probability"}, "range": [-0.02, 1.02]},
+                legend={"x": 0.82, "y": 0.46, "yanchor": "top"},
+            )
+        )
+        figure.update_layout(self.page())
+        for column, left in enumerate(_LEFT, start=2):
+            figure.update_layout(frame(column, [left, left + 0.29], self.walk.image.shape))
+        return figure
+
+    def _matplotlib(self) -> Any:
+        w, d = self.walk, self.walk.perturbation[self.k]
+        page = canvas(self.HEIGHT, self.title)
+        images = pixels(w.image[0]), pixels(d, GAIN), pixels(w.image[0] + d)
+        for column, (image, name) in enumerate(zip(images, self.captions, strict=True)):
+            draw_picture(page.add_axes((0.09 + 0.315 * column, 0.5, 0.26, 0.35)), image, name)
+        axes = page.add_axes((0.09, 0.1, 0.7, 0.34))
+        draw_curves(axes, w, self.k)
+        axes.set_ylabel("probability")
+        page.legend(loc="upper left", bbox_to_anchor=(0.795, 0.46), frameon=False, fontsize=8.5)
+        return page
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each radius: ε, the answer, the probability of each class."""
+        return self.walk.table()
+
+
+_LEFT = (0, 0.355, 0.71)  # where the three pictures begin
+
+
+# What the figures of one walk and of two share
+
+
+def lines(w: Walk, k: int) -> list[dict[str, Any]]:
+    """The curves of the classes, the radius shown, the flip."""
+    found: list[dict[str, Any]] = []
+    for c in range(w.probability.shape[1]):
+        curve, matters = w.curve(c)
+        found.append({**curve, "showlegend": matters})
+    for x, dash, name in ((w.radii[k], "solid", "ε"), (w.flip_radius, "dot", w.flips())):
+        found.append(
+            {"x": (x, x), "y": (0, 1), "name": name, "line": {"color": RED, "dash": dash, "width": 2}}
+        )
+    return found
+
+
+def caption(text: str, x: float, y: float = 1.0) -> dict[str, Any]:
+    """A text above a picture, as an annotation."""
+    above = {"xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": "bottom"}
+    return {"text": text, "showarrow": False, "font": {"size": 13}, "x": x, "y": y, **above}
+
+
+def frame(
+    column: int, domain: list[float], shape: Any, height: tuple[float, float] = (0.58, 1)
+) -> dict[str, Any]:
+    """The axes of a picture: none but a frame."""
+    rows, columns = shape[-2:]
+    bare = {"showline": True, "mirror": True, "linecolor": PALE, "showgrid": False, "zeroline": False}
+    bare |= {"showticklabels": False, "ticks": "", "fixedrange": True, "constrain": "domain"}
+    x = {"domain": domain, "anchor": f"y{column}", "range": [-0.5, columns - 0.5]}
+    y = {"domain": height, "anchor": f"x{column}", "range": [rows - 0.5, -0.5], "scaleanchor": f"x{column}"}
+    return {f"xaxis{column}": {**bare, **x}, f"yaxis{column}": {**bare, **y}}
+
+
+def sliding(
+    figure: Any,
+    places: tuple[int, ...],
+    moving: Callable[[int], list[dict[str, Any]]],
+    w: Walk,
+    k: int,
+    sentence: Callable[[int], str],
+    below: int = 34,
+) -> Any:
+    """The figure with a frame for each radius and a slider, so many pixels below the axis."""
+    import plotly.graph_objects as go
+
+    traces = [trace % len(figure.data) for trace in places]
+    kinds = [figure.data[trace].type for trace in traces]
+    at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    steps, frames = [], []
+    for i, radius in enumerate(w.radii):
+        data = [{"type": kind, **trace} for kind, trace in zip(kinds, moving(i), strict=True)]
+        frames.append(
+            go.Frame(name=str(i), data=data, traces=traces, layout={"title": {"text": sentence(i)}})
+        )
+        steps.append({"label": f"{radius:g}", "method": "animate", "args": [[str(i)], at_once]})
+    figure.frames = frames
+    slider = {"steps": steps, "active": k, "currentvalue": {"prefix": "ε = "}, "pad": {"t": below}}
+    figure.update_layout(sliders=[{**slider, "x": 0, "len": 0.8}], margin={"b": 90 + below})
+    figure.layout.height += 70
+    return figure
+
+
+def draw_picture(axes: Any, image: Any, name: str) -> None:
+    """A picture without axes, its caption above."""
+    axes.imshow(image, interpolation="nearest")
+    axes.set_title(name, fontsize=9.5)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_color(PALE)
+
+
+def draw_curves(axes: Any, w: Walk, k: int) -> None:
+    """The class probabilities against ε, by matplotlib."""
+    for c in range(w.probability.shape[1]):
+        look, matters = w.look(c)
+        dash = _MATPLOTLIB.get(look.dash, "-")
+        label = look.label if matters else None
+        values = w.probability[:, c]
+        axes.plot(w.radii, values, label=label, linewidth=1 + matters, color=look.color, linestyle=dash)
+    axes.axvline(w.radii[k], color=RED, label="ε")
+    flip = {"color": RED, "linestyle": ":", "label": w.flips(), "visible": w.flip is not None}
+    axes.axvline(w.flip_radius or 0, **flip)
+    axes.set(xlim=(0, w.radii[-1]), ylim=(-0.02, 1.02), xlabel=w.x_title)
+    axes.grid(color=PALE, linewidth=0.6)

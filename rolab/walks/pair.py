@@ -1,0 +1,160 @@
+"""Two nets side by side under the same growing set, each attacked with its own gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rolab.figures import Figure, canvas, layout, style
+from rolab.pictures import pixels
+from rolab.walks.figure import AXIS, caption, draw_curves, draw_picture, frame, lines, sliding
+from rolab.walks.walk import GAIN, Walk
+
+_LEFT = (0.0, 0.55)  # where the half of each net begins
+_HALF = 0.45
+
+
+@dataclass(frozen=True, eq=False)
+class PairFigure(Figure):
+    """Two walks of one digit in one set: for each net Δ, x + Δ and its class probabilities.
+
+    Attributes:
+        walks: of the two nets; their radii are the same
+        k: the radius that the figure opens at, and that the PNG shows
+    """
+
+    walks: tuple[Walk, Walk]
+    k: int
+    title: str = field(init=False)
+    alt: str = field(init=False)
+    slides: ClassVar[bool] = True
+    HEIGHT: ClassVar[int] = 520
+
+    def __post_init__(self) -> None:
+        if self.walks[0].radii != self.walks[1].radii:
+            raise ValueError("walks: expected two walks over the same radii")
+        object.__setattr__(self, "title", self.sentence(self.k))
+        each = "; ".join(f"{style(w.net).label}: {w.flips()}" for w in self.walks)
+        alt = (
+            f"A digit with label {self.walks[0].label} perturbed for two nets side by side, and their "
+            f"class probabilities against the {style(self.walks[0].norm).label} radius. {each}. "
+            f"Shown: {self.title}."
+        )
+        object.__setattr__(self, "alt", alt)
+
+    @property
+    def MOVING(self) -> tuple[int, ...]:
+        """The traces that depend on k."""
+        return 0, 1, 4 + self.walks[0].probability.shape[1], 2, 3, -2
+
+    def sentence(self, k: int) -> str:
+        """What the two nets say at the k-th radius: the figure's title."""
+        w = self.walks[0]
+        radius = f"{style(w.norm).label} radius {w.radii[k]:g}"
+        said = (f"{style(w.net).label} says {w.answers[k]}" for w in self.walks)
+        return f"{radius}, label {w.label}: {', '.join(said)}"
+
+    def flips(self) -> str:
+        """Where the answers change, in words."""
+        return "; ".join(f"{style(w.net).label} {w.flips()}" for w in self.walks)
+
+    def moving(self, k: int) -> list[dict[str, Any]]:
+        """The traces that depend on k, as far as they do: for each net Δ, x + Δ, the radius shown."""
+        found: list[dict[str, Any]] = []
+        for w in self.walks:
+            found += [*({"source": source} for source in w.pictures(k)), {"x": [w.radii[k]] * 2}]
+        return found
+
+    def traces(self) -> list[dict[str, Any]]:
+        """All traces, as far as they depend on the walks: four pictures, then the lines of each net."""
+        sources = [{"source": source} for w in self.walks for source in w.pictures(self.k)]
+        left, right = (lines(w, self.k) for w in self.walks)
+        shown = {line["name"] for line in left if line.get("showlegend")}
+        left[-1]["showlegend"] = False  # the flips are told above the curves
+        for line in right:  # a class has one entry in the legend
+            line["showlegend"] = line.get("showlegend", False) and line["name"] not in shown
+        return sources + left + right
+
+    def page(self) -> dict[str, Any]:
+        """The layout, as far as it depends on the walks."""
+        x = {"title": {"text": f"ε, {style(self.walks[0].norm).label} radius"}}
+        x["range"] = (0, self.walks[0].radii[-1])  # type: ignore[assignment]
+        notes = []
+        for w, left in zip(self.walks, _LEFT, strict=True):
+            names = f"Δ ×{GAIN}", "x + Δ"
+            notes += [caption(name, left + 0.1 + 0.24 * i) for i, name in enumerate(names)]
+            notes.append(caption(f"{style(w.net).label}: {w.flips()}", left + _HALF / 2, 0.5))
+        return {"title": {"text": self.title}, "xaxis": x, "xaxis2": x, "annotations": notes}
+
+    def plotly(self) -> Any:
+        """The figure as a `plotly.graph_objects.Figure`, with a frame for each radius and a slider."""
+        return sliding(self.still(), self.MOVING, self.moving, self.walks[0], self.k, self.sentence, 74)
+
+    def still(self) -> Any:
+        """The figure at its radius, without a slider: what the live explorer starts from and then changes."""
+        import plotly.graph_objects as go
+
+        figure, traces = go.Figure(), self.traces()
+        for column, picture in enumerate(traces[:4], start=3):
+            figure.add_image(**picture, xaxis=f"x{column}", yaxis=f"y{column}", hoverinfo="skip")
+        half = len(traces[4:]) // 2
+        for i, line in enumerate(traces[4:]):
+            axes = {"xaxis": "x", "yaxis": "y"} if i < half else {"xaxis": "x2", "yaxis": "y2"}
+            figure.add_scatter(**line, mode="lines", **axes)
+        y = {**AXIS, "domain": [0, 0.48], "range": [-0.02, 1.02]}
+        figure.update_layout(
+            **layout(
+                self.HEIGHT,
+                self.title,
+                margin={"l": 60, "r": 16, "t": 76, "b": 90},
+                xaxis={**AXIS, "domain": [_LEFT[0], _LEFT[0] + _HALF]},
+                xaxis2={**AXIS, "domain": [_LEFT[1], _LEFT[1] + _HALF], "anchor": "y2"},
+                yaxis={**y, "title": {"text": "probability"}},
+                yaxis2={**y, "anchor": "x2"},
+                legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
+            )
+        )
+        figure.update_layout(self.page())
+        for column in range(4):
+            left = _LEFT[column // 2] + 0.24 * (column % 2)
+            figure.update_layout(
+                frame(column + 3, [left, left + 0.2], self.walks[0].image.shape, height=(0.6, 1))
+            )
+        return figure
+
+    def _matplotlib(self) -> Any:
+        page = canvas(self.HEIGHT, self.title)
+        named: dict[str, Any] = {}
+        for side, w in enumerate(self.walks):
+            left, d = 0.09 + 0.48 * side, w.perturbation[self.k]
+            images = (pixels(d, GAIN), f"Δ ×{GAIN}"), (pixels(w.image[0] + d), "x + Δ")
+            for i, (image, name) in enumerate(images):
+                draw_picture(page.add_axes((left + 0.21 * i, 0.56, 0.19, 0.3)), image, name)
+            axes = page.add_axes((left, 0.19, 0.4, 0.29))
+            draw_curves(axes, w, self.k)
+            axes.set_title(f"{style(w.net).label}: {w.flips()}", fontsize=9.5)
+            axes.set_xlabel(f"ε, {style(w.norm).label} radius")
+            handles, names = axes.get_legend_handles_labels()
+            named |= {name: handle for handle, name in zip(handles, names, strict=True) if name != w.flips()}
+        page.axes[2].set_ylabel("probability")
+        page.legend(
+            named.values(),
+            named,
+            loc="lower left",
+            bbox_to_anchor=(0.08, 0.0),
+            ncols=8,
+            frameon=False,
+            fontsize=8.5,
+        )
+        return page
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each radius: ε, and for each net its answer and the probability of the true class."""
+        rows = []
+        for k, radius in enumerate(self.walks[0].radii):
+            row: dict[str, Any] = {"ε": radius}
+            for w in self.walks:
+                row[style(w.net).label] = w.answers[k]
+                row[f"p({w.label}), {style(w.net).label}"] = float(w.probability[k, w.label])
+            rows.append(row)
+        return rows

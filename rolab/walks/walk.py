@@ -1,0 +1,167 @@
+"""One digit, one net, one uncertainty set that grows: what the net answers on the way.
+
+Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the walk,
+and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one digit again
+and again in sets of different sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rolab.attacks import Attack, first_order, input_gradient
+from rolab.evaluation import evaluating
+from rolab.figures import INK, PALE, Style, style
+from rolab.pictures import data_uri, pixels
+from rolab.sets import UncertaintySet, pixel_box
+
+GAIN = 10  # perturbations are shown so many times as strong
+_COLORS = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#9A8B00",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#7A7A7A",
+    "#8C510A",
+    "#6A3D9A",
+)
+_DASHES = ("dash", "dot", "dashdot")
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """What a net answers while ε grows.
+
+    Attributes:
+        net, norm, boxed: which net, which set, and whether pixels stay in [0, 1]
+        label: the true class
+        image: (1, C, H, W)
+        radii: (G,), ascending from 0
+        perturbation: (G, C, H, W), Δ at each radius
+        probability: (G, K), the net's class probabilities at x + Δ
+        method: the name of the attack that found Δ
+    """
+
+    net: str
+    norm: str
+    boxed: bool
+    label: int
+    image: Tensor
+    radii: tuple[float, ...]
+    perturbation: Tensor
+    probability: Tensor
+    method: str = "one step"
+    _pictures: dict[int, tuple[str, str]] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def answers(self) -> list[int]:
+        """The class with the largest probability at each radius."""
+        return self.probability.argmax(1).tolist()
+
+    @cached_property
+    def flip(self) -> int | None:
+        """The place of the first radius at which the answer is not the label; None where there is none."""
+        return next((k for k, answer in enumerate(self.answers) if answer != self.label), None)
+
+    def sentence(self, k: int) -> str:
+        """What the net says at the k-th radius, in words: the figure's title."""
+        answer, sure = self.answers[k], float(self.probability[k].max())
+        verdict = "right" if answer == self.label else f"the label is {self.label}"
+        radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
+        return f"{radius}: the {style(self.net).label} net says {answer} ({100 * sure:.0f} % sure), {verdict}"
+
+    def curve(self, c: int) -> tuple[dict[str, Any], bool]:
+        """The line of a class, as plotly takes it, and whether it matters."""
+        look, matters = self.look(c)
+        width = (1 + matters) * (1.5 if c == self.label else 1)
+        line = {"color": look.color, "dash": look.dash, "width": width}
+        return {
+            "x": self.radii,
+            "y": self.probability[:, c].tolist(),
+            "name": look.label,
+            "line": line,
+        }, matters
+
+    @property
+    def flip_radius(self) -> float | None:
+        """The radius of the flip, None where there is none."""
+        return None if self.flip is None else self.radii[self.flip]
+
+    @property
+    def x_title(self) -> str:
+        """The title of the axis of radii, with its unit."""
+        attack = "" if self.method == "one step" else f", {self.method}"
+        return f"ε, the {style(self.norm).label} radius (pixels are in [0, 1]){attack}"
+
+    def flips(self) -> str:
+        """Where the answer changes, in words."""
+        if self.flip is None:
+            return f"no flip up to {self.radii[-1]:g}"
+        return f"flips at {self.radii[self.flip]:g}" if self.flip else "wrong from the start"
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each radius: ε, the answer, the probability of each class."""
+        return [
+            {
+                "ε": radius,
+                "answer": self.answers[k],
+                **{str(c): float(p) for c, p in enumerate(self.probability[k])},
+            }
+            for k, radius in enumerate(self.radii)
+        ]
+
+    def look(self, c: int) -> tuple[Style, bool]:
+        """The style of a class and whether it matters: the true one is black, one below 5 % pale."""
+        if c == self.label:
+            return Style(f"{c} (true)", INK, "solid", "circle"), True
+        if float(self.probability[:, c].max()) < 0.05:
+            return Style(str(c), PALE, "solid", "circle"), False
+        return Style(str(c), _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)], "circle"), True
+
+    def pictures(self, k: int) -> tuple[str, str]:
+        """Δ and x + Δ at the k-th radius, as `data:` addresses of PNGs; kept."""
+        if k not in self._pictures:
+            d = self.perturbation[k]
+            self._pictures[k] = data_uri(pixels(d, GAIN)), data_uri(pixels(self.image[0] + d))
+        return self._pictures[k]
+
+
+def walk(
+    model: nn.Module,
+    x: Tensor,
+    label: int,
+    U: UncertaintySet,
+    radii: tuple[float, ...],
+    *,
+    net: str,
+    norm: str,
+    boxed: bool,
+    attack: Attack = first_order,
+    method: str = "one step",
+) -> Walk:
+    """Walks one image (1, C, H, W) along what the attack finds in U, scaled by each of the radii."""
+    device = next(model.parameters()).device
+    x, y = x.to(device), torch.tensor([label], device=device)
+    scales = torch.tensor(radii, device=device)
+    with evaluating(model):
+        if attack is not first_order:
+            images = x.repeat(len(radii), *[1] * (x.ndim - 1))
+            sets = U.scaled(scales)  # type: ignore[arg-type]  # a ball takes a factor for each example
+            sets = sets & pixel_box(images) if boxed else sets
+            d = attack(model, images, y.repeat(len(radii)), sets)
+        elif boxed:
+            g = input_gradient(model, x, y)
+            d = torch.cat([(U.scaled(radius) & pixel_box(x)).maximizer(g) for radius in radii])
+        else:
+            d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
+        with torch.no_grad():
+            probability = model(x + d).float().softmax(1)
+    return Walk(net, norm, boxed, label, x.cpu(), radii, d.cpu(), probability.cpu(), method)

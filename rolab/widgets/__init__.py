@@ -1,0 +1,18 @@
+"""The live explorers of the course.
+
+nets = {name: zoo.load(f"mnist/{name}") for name in ("baseline", "robust-linf")}
+explorer = EpsilonExplorer(nets, data.mnist("test"))
+explorer.live()                  # sliders; needs a kernel
+explorer.figure("baseline", 7)   # the same figure with a slider of its own; needs none
+PixelExplorer(nets, data.mnist("test")).live()   # click a pixel
+"""
+
+from rolab.widgets.epsilon import LARGEST, UNIT_BALLS, EpsilonExplorer
+from rolab.widgets.pixel import PixelExplorer
+
+__all__ = [
+    "LARGEST",
+    "UNIT_BALLS",
+    "EpsilonExplorer",
+    "PixelExplorer",
+]
