@@ -223,6 +223,12 @@ def test_the_committed_file_reads_without_a_kernel(browser, tmp_path):
     with jupyterlab(tmp_path) as address:
         page, errors = open_notebook(browser, address)
         plots = page.locator(".jp-RenderedPlotly")
+        for _ in range(120):  # cells are put on the page while it is idle, or as they come into view
+            if plots.count() >= 4:
+                break
+            page.mouse.move(700, 500)
+            page.mouse.wheel(0, 700)
+            page.wait_for_timeout(500)
         assert plots.count() == 4, "the pixels, the turning direction, one net, two nets"
         for figure in range(4):
             slide(page, plots.nth(figure))

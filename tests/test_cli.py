@@ -82,7 +82,8 @@ def test_ctrl_c_is_answered_with_how_to_go_on(tmp_path):
     """As a terminal sends it: to the command and to all of its workers."""
     command = [sys.executable, "-m", "rolab.cli", "reproduce", "mnist", "--out", "out", "--device", "cpu"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as child:
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a job's child may be deaf
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **heard, **pipes) as child:
         try:
             while not list(tmp_path.glob("out/seed-0/*/run.json")):
                 assert child.poll() is None
