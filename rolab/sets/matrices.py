@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,105 +32,74 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rows(UncertaintySet):
+class _Product(UncertaintySet):
+    """All matrices of a shape (m, n) of which each group, its rows or its columns, is in the inner set."""
+
+    inner: UncertaintySet
+    shape: Shape
+    AXIS: ClassVar[int]  # along which a group runs
+    GROUP: ClassVar[str]  # how a formula calls the groups,
+    ENTRY: ClassVar[str]  # and the k-th of them
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape, 2)
+        _check_inner(self.inner, self.shape[self.AXIS])
+
+    def maximizer(self, g: Tensor) -> Tensor:
+        parts = _groups(g, "g", self.shape, self.AXIS)
+        best = _each(self.inner, parts).maximizer(parts.flatten(0, 1))
+        return _joined(best, g, self.shape, self.AXIS)
+
+    def project(self, d: Tensor) -> Tensor:
+        parts = _groups(d, "d", self.shape, self.AXIS)
+        nearest = _each(self.inner, parts).project(parts.flatten(0, 1))
+        return _joined(nearest, d, self.shape, self.AXIS)
+
+    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
+        parts = _groups(d, "d", self.shape, self.AXIS, finite=False)
+        return _each(self.inner, parts).contains(parts.flatten(0, 1), atol).reshape(parts.shape[:2]).all(1)
+
+    def support_expression(self, w: Any) -> Any:
+        """The sum over the groups of the inner set's support function."""
+        return _summed(self.inner, w, self.shape, self.AXIS)
+
+    def within(self, z: Any) -> list[Any]:
+        return _all_within(self.inner, z, self.shape, self.AXIS)
+
+    def scaled(self, factor: float) -> UncertaintySet:
+        return type(self)(self.inner.scaled(factor), self.shape)
+
+    def formula_in(self, w: str) -> str:
+        return f"Σ over {self.GROUP} k of [{self.inner.formula_in(w + self.ENTRY)}]"
+
+    @property
+    def holds_zero(self) -> bool:
+        return self.inner.holds_zero
+
+    @property
+    def dimension(self) -> int | None:
+        return math.prod(self.shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inner!r}, {self.shape})"
+
+
+class Rows(_Product):
     """All matrices of a shape (m, n) of which each row is in the inner set: a product of m sets.
 
     The inner set is one for all rows, or holds one radius or bound a row: `Rows(Ball("l2", radii), (m, n))`.
     """
 
-    inner: UncertaintySet
-    shape: Shape
-
-    def __post_init__(self) -> None:
-        _check_shape(self.shape, 2)
-        _check_inner(self.inner, self.shape[1])
-
-    def maximizer(self, g: Tensor) -> Tensor:
-        parts = _groups(g, "g", self.shape, 1)
-        return _joined(_each(self.inner, parts).maximizer(parts.flatten(0, 1)), g, self.shape, 1)
-
-    def project(self, d: Tensor) -> Tensor:
-        parts = _groups(d, "d", self.shape, 1)
-        return _joined(_each(self.inner, parts).project(parts.flatten(0, 1)), d, self.shape, 1)
-
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        parts = _groups(d, "d", self.shape, 1, finite=False)
-        return _each(self.inner, parts).contains(parts.flatten(0, 1), atol).reshape(parts.shape[:2]).all(1)
-
-    def support_expression(self, w: Any) -> Any:
-        """The sum over the rows of the inner set's support function."""
-        return _summed(self.inner, w, self.shape, 1)
-
-    def within(self, z: Any) -> list[Any]:
-        return _all_within(self.inner, z, self.shape, 1)
-
-    def scaled(self, factor: float) -> Rows:
-        return Rows(self.inner.scaled(factor), self.shape)
-
-    def formula_in(self, w: str) -> str:
-        return f"Σ over rows k of [{self.inner.formula_in(f'{w}[k,:]')}]"
-
-    @property
-    def holds_zero(self) -> bool:
-        return self.inner.holds_zero
-
-    @property
-    def dimension(self) -> int | None:
-        return math.prod(self.shape)
-
-    def __repr__(self) -> str:
-        return f"Rows({self.inner!r}, {self.shape})"
+    AXIS, GROUP, ENTRY = 1, "rows", "[k,:]"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Columns(UncertaintySet):
+class Columns(_Product):
     """All matrices of a shape (m, n) of which each column is in the inner set: a product of n sets.
 
     The inner set is one for all columns, or holds one radius or bound a column.
     """
 
-    inner: UncertaintySet
-    shape: Shape
-
-    def __post_init__(self) -> None:
-        _check_shape(self.shape, 2)
-        _check_inner(self.inner, self.shape[0])
-
-    def maximizer(self, g: Tensor) -> Tensor:
-        parts = _groups(g, "g", self.shape, 0)
-        return _joined(_each(self.inner, parts).maximizer(parts.flatten(0, 1)), g, self.shape, 0)
-
-    def project(self, d: Tensor) -> Tensor:
-        parts = _groups(d, "d", self.shape, 0)
-        return _joined(_each(self.inner, parts).project(parts.flatten(0, 1)), d, self.shape, 0)
-
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        parts = _groups(d, "d", self.shape, 0, finite=False)
-        return _each(self.inner, parts).contains(parts.flatten(0, 1), atol).reshape(parts.shape[:2]).all(1)
-
-    def support_expression(self, w: Any) -> Any:
-        """The sum over the columns of the inner set's support function."""
-        return _summed(self.inner, w, self.shape, 0)
-
-    def within(self, z: Any) -> list[Any]:
-        return _all_within(self.inner, z, self.shape, 0)
-
-    def scaled(self, factor: float) -> Columns:
-        return Columns(self.inner.scaled(factor), self.shape)
-
-    def formula_in(self, w: str) -> str:
-        return f"Σ over columns k of [{self.inner.formula_in(f'{w}[:,k]')}]"
-
-    @property
-    def holds_zero(self) -> bool:
-        return self.inner.holds_zero
-
-    @property
-    def dimension(self) -> int | None:
-        return math.prod(self.shape)
-
-    def __repr__(self) -> str:
-        return f"Columns({self.inner!r}, {self.shape})"
+    AXIS, GROUP, ENTRY = 0, "columns", "[:,k]"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
