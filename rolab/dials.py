@@ -12,9 +12,9 @@ from typing import Any
 
 import ipywidgets
 
-from rolab.levers import WIDE, chart, lever
+from rolab.levers import chart, lever
 from rolab.paths import Sliding
-from rolab.widgets.shared import guarded, has_figure_widget, prepare_colab, status
+from rolab.widgets.shared import WIDE, guarded, has_figure_widget, prepare_colab, status
 
 
 class RadiusExplorer:

@@ -8,7 +8,6 @@ CutsExplorer(stories.production()).live()
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,9 +17,7 @@ from rolab.convex import RobustLP
 from rolab.figures import Figure
 from rolab.polygons import SHAPES, Cuts, Region, RegionFigure
 from rolab.sets import UncertaintySet
-from rolab.widgets.shared import complete, guarded, has_figure_widget, prepare_colab, status
-
-WIDE = {"description_width": "70px"}
+from rolab.widgets.shared import WIDE, Cache, complete, guarded, has_figure_widget, prepare_colab, status
 
 
 class PolygonExplorer:
@@ -50,25 +47,20 @@ class PolygonExplorer:
             "ρ": tuple(round(largest * k / (points - 1), 10) for k in range(points)),
             "Γ": tuple(round(self.MOST * k / 20, 10) for k in range(21)),
         }
-        self._regions: OrderedDict[tuple, Region] = OrderedDict()
+        self._regions = Cache(self.KEPT)
 
     def region(self, shape: str = "budget", rho: float = 0.2, gamma: float = 1.5) -> Region:
         """The program with this set, solved: computed once. Only a budget asks for Γ."""
         if shape not in self.shapes:
             raise ValueError(f"shape: expected one of {', '.join(self.shapes)}, got {shape!r}")
-        key = (shape, rho, gamma if shape == "budget" else None)
-        if key not in self._regions:
-            self._regions[key] = Region(self.program(self.shapes[shape](rho, gamma)), shape, rho, gamma)
-            if len(self._regions) > self.KEPT:
-                self._regions.popitem(last=False)
-        self._regions.move_to_end(key)
-        return self._regions[key]
+        Z = self.shapes[shape](rho, gamma)
+        return self._regions.get((shape, rho, Z), lambda: Region(self.program(Z), shape, rho, gamma))
 
     def figure(
         self, shape: str = "budget", rho: float = 0.2, gamma: float = 1.5, slide: str = "ρ"
     ) -> RegionFigure:
         """The figure with its own slider, of ρ or of Γ, which needs no kernel. It opens there."""
-        if slide not in self.places or (slide == "Γ" and shape != "budget"):
+        if slide not in self.places or (slide == "Γ" and not self.region(shape, rho, gamma).asks_gamma):
             raise ValueError(f'slide: expected "ρ", or "Γ" for a budget, got {slide!r} for {shape!r}')
         places, start = self.places[slide], rho if slide == "ρ" else gamma
         regions = [self.region(shape, *((p, gamma) if slide == "ρ" else (rho, p))) for p in places]
@@ -136,16 +128,9 @@ class LivePolygon(ipywidgets.VBox):
     def _show(self) -> None:
         figure = self._figure()
         for control in (self.gamma, self.numbers["Γ"]):
-            control.disabled = self.shape.value != "budget"
+            control.disabled = not figure.region.asks_gamma
         self.chart.show(figure, figure.region.moving())
-        worst = figure.region.scenario
-        z = (
-            ""
-            if worst is None or not figure.region.binds
-            else f"; worst z = ({worst.z[0]:.3g}, {worst.z[1]:.3g})"
-        )
-        x = "" if figure.region.x is None else "; x = ({:.2f}, {:.2f})".format(*figure.region.x)
-        self.summary.value = status(f"{figure.title}{x}{z}.")
+        self.summary.value = status(f"{figure.title}{figure.region.places()}.")
 
 
 class CutsExplorer:

@@ -7,7 +7,6 @@ explorer.figure("l2", 0.2)  # the same run under a slider of its own; needs none
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +14,10 @@ import ipywidgets
 from torch import Tensor
 
 from rolab.figures import style
-from rolab.levers import WIDE, chart, lever
+from rolab.levers import chart, lever
 from rolab.moons import RunFigure, Training, two_moons
 from rolab.sets import Ball
-from rolab.widgets.shared import guarded, has_figure_widget, prepare_colab, status
+from rolab.widgets.shared import WIDE, Cache, guarded, has_figure_widget, prepare_colab, status
 
 STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
 
@@ -52,7 +51,7 @@ class AlgorithmExplorer:
         self.points, self.labels = two_moons() if points is None or labels is None else (points, labels)
         self.norms, self.seed = tuple(norms), seed
         self.radii = tuple(round(largest * k / (ticks - 1), 10) for k in range(ticks))
-        self._runs: OrderedDict[tuple[str, float], Training] = OrderedDict()
+        self._runs = Cache(self.KEPT)
         self.run(self.norms[0], 0.0)  # says at once if the points are not what is expected
 
     def run(self, norm: str = "l2", epsilon: float = 0.2) -> Training:
@@ -60,12 +59,8 @@ class AlgorithmExplorer:
         if norm not in self.norms:
             raise ValueError(f"norm: expected one of {', '.join(self.norms)}, got {norm!r}")
         key = (norm, float(epsilon))
-        if key not in self._runs:
-            self._runs[key] = Training(self.points, self.labels, Ball(norm, float(epsilon)), seed=self.seed)
-            if len(self._runs) > self.KEPT:
-                self._runs.popitem(last=False)
-        self._runs.move_to_end(key)
-        return self._runs[key]
+        ball = Ball(norm, float(epsilon))
+        return self._runs.get(key, lambda: Training(self.points, self.labels, ball, seed=self.seed))
 
     def figure(
         self, norm: str = "l2", epsilon: float = 0.2, steps: Sequence[int] = STEPS, shown: int = -1

@@ -131,7 +131,12 @@ class Region:
     @property
     def label(self) -> str:
         """The set in words."""
-        return f"{self.shape}, Γ = {self.gamma:g}" if self.shape == "budget" else self.shape
+        return f"{self.shape}, Γ = {self.gamma:g}" if self.asks_gamma else self.shape
+
+    @property
+    def asks_gamma(self) -> bool:
+        """Whether Γ means anything to the set."""
+        return isinstance(self.Z, Budget)
 
     @property
     def look(self) -> Style:
@@ -155,7 +160,7 @@ class Region:
 
     def record(self) -> dict[str, Any]:
         """The numbers of the figure."""
-        row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.shape == "budget" else None}
+        row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.asks_gamma else None}
         names = self.program.variables
         x = (None, None) if self.x is None else self.x.tolist()
         z = self.scenario.z.tolist() if self.scenario is not None and self.binds else (None, None)
