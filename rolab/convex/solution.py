@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from rolab.convex.inputs import listed
+from rolab.convex.inputs import SIGN, listed
 from rolab.convex.standard import OBJECTIVE, Standard
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Solution:
         Raises:
             ValueError: says which of these fails, and by how much.
         """
-        return verify(self.program, self.x, self.objective, self.scenarios, self.multipliers, tolerance)
+        return verify(self, tolerance)
 
 
 def worst_case(program: RobustLP, x: np.ndarray) -> WorstCase:
@@ -167,7 +167,7 @@ def scenario(program: RobustLP, name: str, z: np.ndarray, x: np.ndarray, multipl
         coefficients = program.nominal_of(name) + sign * (row.P @ z)[: len(x)]
         return Scenario(name, z, coefficients, np.nan, float(coefficients @ x), np.nan, multiplier)
     i = program.names.index(name)
-    sign = -1.0 if program.senses[i] == ">=" else 1.0
+    sign = SIGN[program.senses[i]]
     coefficients = program.nominal_of(name) + sign * (row.P @ z)[: len(x)]
     rhs = float(program.b[i] + sign * row.q @ z)
     value = float(coefficients @ x)
@@ -181,15 +181,9 @@ def with_epigraph(program: RobustLP, x: np.ndarray) -> np.ndarray:
     return np.append(x, -program.c @ x if program.maximize else program.c @ x)
 
 
-def verify(
-    program: RobustLP,
-    x: np.ndarray,
-    objective: float,
-    scenarios: Mapping[str, Scenario],
-    multipliers: Mapping[str, float],
-    tolerance: float,
-) -> float:
+def verify(answer: Solution, tolerance: float) -> float:
     """See `Solution.verify`."""
+    program, x, objective, multipliers = answer.program, answer.x, answer.objective, answer.multipliers
     standard: Standard = program.standard
     if not multipliers:
         raise ValueError("verify: this solution came without a certificate")
@@ -201,7 +195,7 @@ def verify(
     scale = 1 + abs(objective)
     if abs(worst.objective - objective) > tolerance * scale:
         raise ValueError(f"verify: the worst objective is {worst.objective:.9g}, not {objective:.9g}")
-    bound, gradient = _weighted(standard, scenarios, multipliers, tolerance)
+    bound, gradient = _weighted(standard, answer.scenarios, multipliers, tolerance)
     weight = sum(abs(y) for y in multipliers.values())
     slope = tolerance * (
         1 + np.abs(standard.c).max() + weight * abs(standard.G).max() if standard.G.nnz else 1
