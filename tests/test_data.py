@@ -9,8 +9,8 @@ import zlib
 import pytest
 import torch
 
-from rolab import data
-from rolab.data import DataError, Dataset, mnist
+from rolab.data import DataError, Dataset, base, mnist
+from rolab.data.mnist_images import MNIST_SHA256
 
 COUNTS = {
     "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
@@ -48,8 +48,8 @@ def shipped(monkeypatch, tmp_path):
     """A copy of the shipped file, for a test to spoil, and in the place from which `mnist` reads."""
     copy = tmp_path / "_data" / "mnist.zip"
     copy.parent.mkdir()
-    copy.write_bytes((data.files("rolab") / "_data" / "mnist.zip").read_bytes())
-    monkeypatch.setattr(data, "files", lambda package: tmp_path)
+    copy.write_bytes((base.files("rolab") / "_data" / "mnist.zip").read_bytes())
+    monkeypatch.setattr(base, "files", lambda package: tmp_path)
     return copy
 
 
@@ -103,9 +103,7 @@ def test_the_build_script_refuses_other_files(root, idx, tmp_path):
 
 def test_a_truncated_file(shipped):
     shipped.write_bytes(shipped.read_bytes()[:-1000])
-    with pytest.raises(
-        DataError, match=rf"mnist\.zip is truncated .* bytes; expected {data._MNIST_SHA256[:12]}…"
-    ):
+    with pytest.raises(DataError, match=rf"mnist\.zip is truncated .* bytes; expected {MNIST_SHA256[:12]}…"):
         mnist("test")
 
 

