@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What does a robust step cost? Ours, a plain loop and four attack libraries, side by side in one run.
 
-    python benchmarks/robust_step.py [--repeats N] [--threads N] [--out FILE]
+    python benchmarks/robust_step.py [--net mnist|cifar10] [--repeats N] [--precision P] [--out FILE]
 
 A step of batch 100 on the paper's MNIST network: the standard one, and the robust one with the paper's ℓ∞
 ball. The peers are loops that a user would write with their library on a plain network (`torch.nn.Conv2d`,
@@ -10,8 +10,13 @@ else the machine does hits all alike; a turn is some steps in a row, of which th
 up again and are not counted, as in training. Measured are all cores, then one thread, as `rolab reproduce`
 trains.
 
+With `--net cifar10` it is the whitened network for CIFAR-10 with batches of 500 and the paper's ℓ2 ball, all
+cores, no peers, on random pixels, whose values do not matter for the time. The precision is float32 or
+bfloat16 (mixed); a processor without instructions for the latter takes many times as long with it.
+
 `make benchmarks` installs the libraries without their pins, some of which are years old. One that is missing
-is left out, and said so. The result replaces the key `robust_step` of results/benchmarks.json and no other.
+is left out, and said so. The result replaces the key `robust_step` (`cifar_robust_step`) of
+results/benchmarks.json and no other.
 """
 
 import argparse
@@ -31,16 +36,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rolab.data import mnist
-from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet
+from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import environment, read_json, write_json
-from rolab.runs import Recipe
+from rolab.runs import PRECISIONS, Recipe
 from rolab.sets import Ball
 from rolab.training import descend
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADIUS = 0.2 * MNIST_STD
 BATCH = 100
+CIFAR_RADIUS, CIFAR_BATCH = 0.06, 500
 TURN, WARM_UP = 12, 2  # steps of a contender in a row, and those of them that are not counted
 
 Step = Callable[[Tensor, Tensor], Any]
@@ -74,6 +80,15 @@ def ours(objective: Objective) -> Step:
     model = ConvNet().to(memory_format=torch.channels_last).train()
     optimizer = sgd(model)
     return lambda x, y: descend(model, x, y, objective, optimizer)
+
+
+def whitened(objective: Objective, images: Tensor, precision: str) -> Step:
+    """A step of `rolab.train` with the CIFAR-10 network."""
+    model = WhitenedNet()
+    model.whiten(images)
+    model.to(memory_format=torch.channels_last).train()
+    optimizer = sgd(model)
+    return lambda x, y: descend(model, x, y, objective, optimizer, precision)
 
 
 def plain(attack: Callable[[nn.Module], Callable[[Tensor, Tensor], Tensor]] | None) -> Step:
@@ -165,6 +180,41 @@ def measure(steps: dict[str, Step], batches: list[tuple[Tensor, Tensor]]) -> dic
     return times
 
 
+def compared(times: dict[str, list[float]], name: str, base: str) -> dict[str, Any]:
+    """What a step costs, in milliseconds and as a multiple of another; quartiles of the paired ratios."""
+    paired = [a / b for a, b in zip(times[name], times[base], strict=True)]
+    low, _, high = statistics.quantiles(paired, n=4)
+    robust, standard = (statistics.median(times[key]) for key in (name, base))
+    return {
+        "ratio": round(robust / standard, 3),
+        "ratio_quartiles": [round(low, 3), round(high, 3)],
+        "robust_ms": round(robust, 3),
+    }
+
+
+def cifar(repeats: int, threads: int, precision: str, batch: int = CIFAR_BATCH) -> dict[str, Any]:
+    """Measures the CIFAR-10 network, and returns the record."""
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(batch, 3, 32, 32, generator=generator).to(memory_format=torch.channels_last)
+    y = torch.randint(10, (batch,), generator=generator)
+    objectives = {
+        "standard": Nominal(smoothing=0.2),
+        "robust": Robust(Ball("l2", CIFAR_RADIUS), smoothing=0.2),
+    }
+    steps = {name: whitened(objective, x, precision) for name, objective in objectives.items()}
+    times = measure(steps, [(x, y)] * (math.ceil(repeats / (TURN - WARM_UP)) * TURN))
+    return {
+        **compared(times, "robust", "standard"),
+        "standard_ms": round(statistics.median(times["standard"]), 3),
+        "precision": precision,
+        "batch_size": batch,
+        "repeats": len(times["robust"]),
+        "turn": TURN,
+        "environment": environment(),
+    }
+
+
 def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -> dict[str, Any]:
     """Measures all, and returns the record."""
     torch.set_num_threads(threads)
@@ -183,20 +233,10 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
             print(f"{name} is left out: {error}")
     times = measure(steps, batches)
     median = {name: statistics.median(values) for name, values in times.items()}
-
-    def ratio(name: str, base: str) -> dict[str, float]:
-        paired = [a / b for a, b in zip(times[name], times[base], strict=True)]
-        low, _, high = statistics.quantiles(paired, n=4)
-        return {
-            "ratio": round(median[name] / median[base], 3),
-            "ratio_quartiles": [round(low, 3), round(high, 3)],
-            "robust_ms": round(median[name], 3),
-        }
-
-    rivals = {"plain loop": ratio("by hand", "plain")}
-    rivals |= {name: {"version": versions[name], **ratio(name, "plain")} for name in versions}
+    rivals = {"plain loop": compared(times, "by hand", "plain")}
+    rivals |= {name: {"version": versions[name], **compared(times, name, "plain")} for name in versions}
     return {
-        **ratio("robust", "standard"),
+        **compared(times, "robust", "standard"),
         "standard_ms": round(median["standard"], 3),
         "plain_standard_ms": round(median["plain"], 3),
         "peers": rivals,
@@ -207,18 +247,32 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
     }
 
 
+def note(out: Path, measured: dict[str, Any]) -> None:
+    """Replaces these keys of the file and no others."""
+    known = read_json(out) if out.exists() else {}
+    write_json(out, known | measured)
+
+
 def main() -> int:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--net", choices=["mnist", "cifar10"], default="mnist")
+    parser.add_argument("--repeats", type=int, help="200 with mnist, 20 with cifar10")
+    parser.add_argument("--precision", choices=list(PRECISIONS), default="float32", help="of cifar10")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
+    if arguments.net == "cifar10":
+        record = cifar(arguments.repeats or 20, os.cpu_count() or 1, arguments.precision)
+        note(arguments.out, {"cifar_robust_step": record})
+        print(f"standard step {record['standard_ms']:.0f} ms, robust {record['robust_ms']:.0f} ms", end=", ")
+        print(f"ratio {record['ratio']:.2f}")
+        return 0
+    repeats = arguments.repeats or 200
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        record = run(arguments.repeats, os.cpu_count() or 1)
-        record["one_thread"] = run(arguments.repeats, 1)
-    known = read_json(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, known | {"robust_step": record})
+        record = run(repeats, os.cpu_count() or 1)
+        record["one_thread"] = run(repeats, 1)
+    note(arguments.out, {"robust_step": record})
     for each in (record, record["one_thread"]):
         print(
             f"threads {each['environment']['threads']}: standard step {each['standard_ms']:.1f} ms", end=", "

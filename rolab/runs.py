@@ -31,10 +31,11 @@ class Recipe:
         batch_size: images a step
         learning_rate: the peak of the schedule
         schedule: "triangular": from nothing up to the peak in a quarter of the steps, then straight down to
-            nothing; "constant": the peak, always
+            nothing; "constant": the peak, always; "halving": the peak, halved after every 25 epochs
         momentum: of Nesterov's kind where `nesterov` says so
         nesterov: as above
-        weight_decay: λ of the penalty (λ/2)‖θ‖²
+        weight_decay: λ of the penalty (λ/2)‖θ‖². A step shrinks θ by the factor 1 − learning rate · λ, so a
+            decay w stated apart from the rate (at its peak, without momentum) is λ = w / learning_rate
         shuffle: a new order in each epoch
         precision: "float32", or "bfloat16" for mixed precision by `torch.autocast`
         channels_last: the memory format of weights and images
@@ -71,10 +72,16 @@ class Recipe:
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0."""
-        return self.learning_rate * SCHEDULES[self.schedule]((step + 1) / (steps + 1))
+        return self.learning_rate * SCHEDULES[self.schedule](
+            (step + 1) / (steps + 1), step * self.epochs // steps
+        )
 
 
-SCHEDULES = {"triangular": lambda t: min(t / 0.25, (1 - t) / 0.75), "constant": lambda t: 1.0}
+SCHEDULES = {  # the factor of the peak, from the share of the steps and the epoch, counted from 0
+    "triangular": lambda share, epoch: min(share / 0.25, (1 - share) / 0.75),
+    "constant": lambda share, epoch: 1.0,
+    "halving": lambda share, epoch: 0.5 ** (epoch // 25),
+}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 

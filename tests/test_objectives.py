@@ -1,5 +1,7 @@
 """Objectives: Algorithm 1 against the robust loss in closed form, and what the descent step really sees."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from rolab.attacks import first_order
+from rolab.attacks import cross_entropy, first_order, input_gradient, pgd
 from rolab.nets import ConvNet
-from rolab.objectives import Nominal, Objective, Robust
+from rolab.objectives import Augmented, Nominal, Objective, Robust, undisturbed
 from rolab.sets import Ball, pixel_box
 
 DUALS = {"l1": float("inf"), "l2": 2, "linf": 1}  # norm of the perturbation → order of the dual norm
@@ -165,6 +167,141 @@ def test_only_the_descent_step_writes_gradients():
     assert all(p.grad is not None for p in model.parameters())
 
 
+# Batch norm and dropout under attack
+
+
+def net_in_training(dropout: float = 0.5) -> nn.Module:
+    torch.manual_seed(0)
+    layers = (
+        nn.Flatten(),
+        nn.Linear(12, 8),
+        nn.BatchNorm1d(8),
+        nn.Tanh(),
+        nn.Dropout(dropout),
+        nn.Linear(8, 3),
+    )
+    return nn.Sequential(*layers).double().train()
+
+
+def averages(model: nn.Module) -> list[torch.Tensor]:
+    return [buffer.clone() for buffer in model.buffers()]
+
+
+@pytest.mark.parametrize("attack", [first_order, pgd])
+def test_the_running_averages_are_those_of_the_descent_alone(attack):
+    """One update a step, from the perturbed batch, as if the perturbation had come from elsewhere."""
+    model, (x, y), U = net_in_training(), batch(), Ball("l2", 0.4)
+    Robust(U, attack)(model, x, y)
+    again = net_in_training()
+    with undisturbed(again):
+        step = attack(again, x, y, U)
+    assert all(torch.equal(a, b) for a, b in zip(averages(again), averages(net_in_training()), strict=True))
+    again(x + step)
+    assert all(torch.equal(a, b) for a, b in zip(averages(model), averages(again), strict=True))
+    assert model[2].num_batches_tracked == 1
+
+
+def test_the_attack_normalises_by_the_batch_and_without_dropout():
+    """Δ̂ is along the gradient of the network in training but for dropout, not of the network in eval mode."""
+    x, y = batch()
+    model, without = net_in_training(), net_in_training(dropout=0.0)
+    with undisturbed(model):
+        gradient = input_gradient(model, x, y)
+    torch.testing.assert_close(gradient, input_gradient(without, x, y), rtol=1e-12, atol=1e-14)
+    assert not torch.allclose(gradient, input_gradient(net_in_training().eval(), x, y), rtol=0.1)
+    assert not torch.allclose(gradient, input_gradient(net_in_training(), x, y), rtol=0.1)
+
+
+def test_the_masks_of_a_robust_step_are_those_of_a_standard_one():
+    """As the attack draws no random numbers, runs of one seed differ in Δ̂ only."""
+    masks = []
+    for objective in (Nominal(), Robust(Ball("l2", 0.4)), Robust(Ball("linf", 0.1))):
+        model, (x, y) = net_in_training(), batch()
+        model[4].register_forward_hook(
+            lambda layer, into, out: masks.append(out == 0) if layer.training else None
+        )
+        torch.manual_seed(7)
+        objective(model, x, y)
+        objective(model, x, y)
+    assert len(masks) == 6
+    assert all(torch.equal(mask, masks[i % 2]) for i, mask in enumerate(masks))
+    assert not torch.equal(masks[0], masks[1])
+    assert masks[0].any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_layers_are_put_back_even_if_the_attack_fails(training):
+    model, (x, y) = net_in_training().train(training), batch()
+    model[2].training = training
+    model[4].eval()  # as the caller wanted it
+
+    def broken(*arguments):
+        assert [layer.training for layer in model] == [training] * 4 + [False, training]
+        assert model[2].track_running_stats is not training
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Robust(Ball("l2", 0.4), broken)(model, x, y)
+    assert [layer.training for layer in model] == [training] * 4 + [False, training]
+    assert model[2].track_running_stats
+
+
+def test_batch_norm_without_averages_stays_without():
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12, track_running_stats=False)).double().train()
+    Robust(Ball("l2", 0.4))(model, *batch())
+    assert model[1].track_running_stats is False
+
+
+# Label smoothing
+
+
+@given(st.floats(0, 1), st.integers(0, 2**32))
+def test_smoothing_mixes_the_label_with_all_classes(s, seed):
+    model, (x, y) = small_net(), batch(seed=seed)
+    logarithms = model(x).log_softmax(1)
+    by_hand = -((1 - s) * logarithms[range(6), y] + s * logarithms.mean(1)).mean()
+    torch.testing.assert_close(Nominal(s)(model, x, y), by_hand, rtol=1e-10, atol=1e-12)
+    robust = Robust(Ball("l2", 0.3), smoothing=s)(model, x, y)
+    moved = x + first_order(model, x, y, Ball("l2", 0.3))
+    torch.testing.assert_close(robust, Nominal(s)(model, moved, y), rtol=1e-10, atol=1e-12)
+
+
+def test_the_smoothed_loss_is_least_at_the_smoothed_label():
+    """At p_y = 1 − s + s/K its gradient is 0; above, climbing it raises p_y, so the attack does not."""
+    for p, sign in ((0.7, -1), (1 - 0.2 + 0.2 / 3, 0), (0.95, 1)):
+        logits = torch.tensor([[p, (1 - p) / 2, (1 - p) / 2]], dtype=torch.float64).log().requires_grad_()
+        y = torch.tensor([0])
+        (gradient,) = torch.autograd.grad(Nominal(0.2)(nn.Identity(), logits, y), logits)
+        assert (
+            gradient[0, 0].item() == pytest.approx(0, abs=1e-12) if sign == 0 else gradient[0, 0] * sign > 0
+        )
+        step = first_order(nn.Identity(), logits.detach(), y, Ball("l2", 0.1))
+        assert step[0, 0] < 0  # down with the logit of the class, however sure
+
+
+def test_without_smoothing_nothing_has_changed():
+    """Bit for bit, and in the text by which finished runs are known."""
+    model, (x, y) = small_net(), batch()
+    assert torch.equal(Nominal(0.0)(model, x, y), cross_entropy(model, x, y))
+    assert repr(Nominal()) == "Nominal()"
+    assert repr(Robust(Ball("linf", 0.1))) == "Robust(Ball('linf', 0.1))"
+    assert repr(Nominal(0.2)) == "Nominal(smoothing=0.2)"
+    assert repr(Robust(Ball("linf", 0.1), smoothing=0.2)) == "Robust(Ball('linf', 0.1), smoothing=0.2)"
+    assert Nominal(0.1) != Nominal(0.2)
+
+
+def test_smoothing_is_precise_in_mixed_precision():
+    logits, y = torch.tensor([[30.0, 0.0, -3.0]]).bfloat16(), torch.tensor([0])
+    assert Nominal(0.2)(nn.Identity(), logits, y).dtype == torch.float32
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.1, float("nan"), "0.2", None])
+def test_smoothing_outside_0_to_1_is_refused(smoothing):
+    for make in (Nominal, lambda s: Robust(Ball("l2", 0.1), smoothing=s)):
+        with pytest.raises(ValueError, match="smoothing: expected a number from 0 to 1, got"):
+            make(smoothing)
+
+
 # Objectives add and scale
 
 
@@ -216,3 +353,37 @@ def test_what_is_no_objective_does_not_add_and_what_is_no_number_does_not_scale(
 def test_an_unfinished_objective_says_so():
     with pytest.raises(NotImplementedError):
         Objective()(small_net(), *batch())
+
+
+# Augmentation
+
+
+def test_augmentation_flips_and_shifts_each_image_on_its_own():
+    """Each is one of 2 · 5 · 5 flips and shifts of what came in; together they are not all alike."""
+    x = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    @dataclass(frozen=True)
+    class Looks(Objective):
+        def __call__(self, model, x, y):
+            seen.append(x)
+            return x.sum()
+
+    torch.manual_seed(3)
+    Augmented(Looks())(None, x, None)
+    padded = [F.pad(image, (2, 2, 2, 2)) for image in (x, x.flip(3))]
+    views = torch.stack(
+        [image[:, :, i : i + 8, j : j + 8] for image in padded for i in range(5) for j in range(5)]
+    )
+    same = (views == seen[0]).flatten(2).all(2)  # (50, 40)
+    assert (same.sum(0) == 1).all() and same.any(1).sum() > 15
+    torch.manual_seed(3)
+    Augmented(Looks())(None, x, None)
+    assert torch.equal(seen[0], seen[1]), "the same numbers, the same images"
+    Augmented(Looks(), shift=0)(None, x, None)
+    assert ((seen[2] == x) | (seen[2] == x.flip(3))).flatten(1).all()
+
+
+def test_an_augmented_objective_is_a_value_and_says_what_it_is():
+    assert Augmented(Nominal()) == Augmented(Nominal(), 2) != Augmented(Nominal(), 3)
+    assert repr(Augmented(Nominal(0.2))) == "Augmented(objective=Nominal(smoothing=0.2), shift=2)"

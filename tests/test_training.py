@@ -115,6 +115,21 @@ def test_training_is_algorithm_1_written_out(objective, schedule, nesterov):
     )
 
 
+def test_the_rate_is_halved_after_every_25_epochs():
+    recipe = Recipe(epochs=76, learning_rate=1.0, schedule="halving")
+    rates = [recipe.rate(step, 76 * 391) for step in range(76 * 391)]
+    assert rates == [0.5 ** (epoch // 25) for epoch in range(76) for _ in range(391)]
+
+
+@pytest.mark.parametrize("steps", [4, 10, 1200])
+def test_the_triangular_schedule_begins_and_ends_near_nothing_and_peaks_at_a_quarter(steps):
+    rates = [Recipe(learning_rate=2.0).rate(step, steps) for step in range(steps)]
+    assert max(rates) == pytest.approx(2.0, rel=4 / steps)
+    assert rates.index(max(rates)) == pytest.approx(steps / 4, abs=1)
+    assert rates[-1] == pytest.approx(2 / 0.75 / (steps + 1))
+    assert min(rates) > 0
+
+
 @pytest.mark.parametrize("objective", [Nominal(), Robust(U)])
 def test_it_learns(objective):
     data, test = blobs(200), blobs(200, seed=1)

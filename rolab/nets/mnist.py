@@ -1,4 +1,4 @@
-"""The networks of §5.1. Pixels come in as [0, 1]; the network standardises them itself."""
+"""The MNIST network of §5.1. Pixels come in as [0, 1]; the network standardises them itself."""
 
 import torch
 from torch import Tensor, nn
