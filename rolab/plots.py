@@ -12,10 +12,13 @@ from typing import Any
 
 from torch import Tensor
 
+from rolab.data import CIFAR10_CLASSES
 from rolab.evaluation import Collection
-from rolab.experiments import NETS, PAPER
-from rolab.figures import Curves, style
+from rolab.experiments import NETS, PAPER, SWEEPS
+from rolab.figures import Curves, Figure, style
 from rolab.pictures import Pictures, Row
+
+DIGITS = tuple("0123456789")
 
 
 def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictures:
@@ -37,15 +40,28 @@ def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictur
     )
 
 
-def figure2(collection: Collection, predicted: Tensor, count: int = 8) -> Pictures:
-    """Figure 2: a sample of the collection from every norm, the first of each true class."""
+def figure2(
+    collection: Collection, predicted: Tensor, count: int = 8, classes: Sequence[str] = DIGITS
+) -> Pictures:
+    """Figures 2 and 4: a sample of the collection from every norm, the first of each true class.
+
+    Args:
+        collection: A
+        predicted: what the network makes of each of its examples, (len(collection),)
+        count: how many pairs
+        classes: their names
+    """
     chosen = {norm: _first_of_each_class(collection, norm, count) for norm in collection.radii}
     return Pictures(
         title="In every norm a small step along the gradient changes the answer",
-        rows=[row for norm, k in chosen.items() for row in _pair(collection, predicted, k, norm)],
-        alt="Digits, and below them their adversarial examples. "
+        rows=[
+            row
+            for norm, k in chosen.items()
+            for row in _pair(collection, predicted, k, norm, classes=classes)
+        ],
+        alt="Images, and below them their adversarial examples. "
         + " ".join(
-            f"{style(norm).label}: {', '.join(_turns(collection, predicted, i) for i in k)}."
+            f"{style(norm).label}: {', '.join(_turns(collection, predicted, i, classes) for i in k)}."
             for norm, k in chosen.items()
         ),
     )
@@ -59,16 +75,21 @@ def _first_of_each_class(collection: Collection, norm: str, count: int) -> list[
     return sorted(first.values(), key=lambda k: int(collection.sources.labels[k]))[:count]
 
 
-def _turns(collection: Collection, predicted: Tensor, k: int) -> str:
-    return f"{int(collection.sources.labels[k])} → {int(predicted[k])}"
+def _turns(collection: Collection, predicted: Tensor, k: int, classes: Sequence[str] = DIGITS) -> str:
+    return f"{classes[int(collection.sources.labels[k])]} → {classes[int(predicted[k])]}"
 
 
 def _pair(
-    collection: Collection, predicted: Tensor, chosen: list[int], norm: str, circles: Sequence = ()
+    collection: Collection,
+    predicted: Tensor,
+    chosen: list[int],
+    norm: str,
+    circles: Sequence = (),
+    classes: Sequence[str] = DIGITS,
 ) -> list[Row]:
     radius = f"{style(norm).label}, radius {collection.radii[norm]:g}"
     heading = f"{radius} (pixels are in [0, 1]; below it purple, above it orange)"
-    captions = [_turns(collection, predicted, k) for k in chosen]
+    captions = [_turns(collection, predicted, k, classes) for k in chosen]
     original, changed = collection.sources.images[chosen], collection.examples().images[chosen]
     return [
         Row(original, "original", heading=heading),
@@ -77,9 +98,10 @@ def _pair(
 
 
 def figure3(table: Mapping[str, Any]) -> Curves:
-    """Figure 3: accuracy against ε, every net under its own fast gradient sign attack."""
-    epsilon, curves = table["figure3"]["epsilon"], table["figure3"]["accuracy"]
-    at = min(range(len(epsilon)), key=lambda i: abs(epsilon[i] - 0.1))
+    """Figures 3 and 6: accuracy against ε, every net under its own fast gradient sign attack."""
+    sweep = table[SWEEPS[table["experiment"]]]
+    epsilon, curves = sweep["epsilon"], sweep["accuracy"]
+    at = len(epsilon) // 3
     said = f"At ε = {epsilon[at]:g}, {_compared({net: curve['mean'][at] for net, curve in curves.items()})}"
     return _curves(table, said, epsilon, curves, "ε, the ℓ∞ radius (pixels are in [0, 1])", y_range=(0, 101))
 
@@ -107,7 +129,7 @@ def epochs(table: Mapping[str, Any]) -> Curves:
 
 def _compared(accuracies: Mapping[str, float], digits: int = 0) -> str:
     """The message of most figures: the baseline's accuracy and that of the best robust net."""
-    best = max((net for net in accuracies if net != "baseline"), key=lambda net: accuracies[net])
+    best = max(NETS[1:], key=lambda net: accuracies[net])
     ours, theirs = f"{accuracies['baseline']:.{digits}f}", f"{accuracies[best]:.{digits}f}"
     return f"the baseline is right on {ours} %, the {style(best).label} net on {theirs} %"
 
@@ -131,7 +153,7 @@ def _curves(
 
 
 def draw(out: str | Path, table: Mapping[str, Any], collection: Collection, predicted: Tensor) -> None:
-    """Writes figures 1 to 3, the growth of A's radii and the epochs into a folder, each as .html and .png.
+    """Writes the paper's figures of an experiment, and how A's radii grow: each as .html and .png.
 
     Args:
         out: the folder
@@ -139,13 +161,15 @@ def draw(out: str | Path, table: Mapping[str, Any], collection: Collection, pred
         collection: A of the first seed
         predicted: what that seed's baseline makes of each example of A, (len(collection),)
     """
-    figures = {
-        "figure1": figure1(collection, predicted),
-        "figure2": figure2(collection, predicted),
-        "figure3": figure3(table),
-        "growth": growth(table),
-        "epochs": epochs(table),
-    }
+    figures: dict[str, Figure] = {"growth": growth(table), SWEEPS[table["experiment"]]: figure3(table)}
+    if table["experiment"] == "mnist":
+        figures |= {"figure1": figure1(collection, predicted), "figure2": figure2(collection, predicted)}
+        figures |= {"epochs": epochs(table)}
+    else:
+        figures |= {
+            "figure4": figure2(collection, predicted, classes=CIFAR10_CLASSES),
+            "figure5": epochs(table),
+        }
     for name, figure in figures.items():
         figure.html(Path(out) / f"{name}.html")
         figure.png(Path(out) / f"{name}.png")

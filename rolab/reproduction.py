@@ -5,7 +5,7 @@ out/seed-0/baseline/                    the training run, saved after every epoc
 out/seed-0/baseline.safetensors, .json  the finished net and its card
 out/seed-0/collection.safetensors       A: the rows of its sources in the test set and the perturbations
 out/seed-0/seed.json                    all that was measured with this seed
-out/table1.json, table1.md, figure1…3   the results
+out/table1.json, table1.md, figure1…3   the results (of CIFAR-10: table2, figure4…6)
 """
 
 import time
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from rolab import nets as networks
+from rolab import zoo
 from rolab.crew import Progress, Report, crew
-from rolab.data import mnist
 from rolab.evaluation import Collection, adversarial_collection, mcnemar, percent, predict, sweep
-from rolab.experiments import NETS, NORMS, Experiment, InvariantError, markdown, table
-from rolab.nets import ConvNet
+from rolab.experiments import NORMS, TABLES, Experiment, InvariantError, markdown, table
+from rolab.nets import WhitenedNet
 from rolab.records import (
     RecordError,
     holds_something,
@@ -55,8 +57,10 @@ def reproduce(
     out, place = Path(out), pick_device(device)
     _claim(out, experiment)
     # The baseline takes half as long as the others, so it comes last: it fills the gap that they leave.
-    jobs: deque[tuple] = deque((train_net, seed, net) for seed in experiment.seeds for net in reversed(NETS))
-    missing = {seed: set(NETS) for seed in experiment.seeds}
+    jobs: deque[tuple] = deque(
+        (train_net, seed, net) for seed in experiment.seeds for net in reversed(experiment.nets_of(seed))
+    )
+    missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
     records: dict[int, dict] = {}
     started = time.perf_counter()
     with crew(place.type, len(jobs), progress) as (workers, submit):
@@ -81,20 +85,23 @@ def reproduce(
     made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
     result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
     _draw(out, experiment, result)
-    write(out / "table1.md", markdown(result).encode())
-    write_json(out / "table1.json", result)
+    name = TABLES[experiment.name]
+    write(out / f"{name}.md", markdown(result).encode())
+    write_json(out / f"{name}.json", result)
     return result
 
 
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
     """Trains one net, or what is missing of it, and measures its accuracy under its own attack."""
-    test = mnist("test")
+    images, test = experiment.images("train"), experiment.images("test")
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)  # one initialisation per seed
-        model = ConvNet()
+        model = architecture(experiment)()
+    if isinstance(model, WhitenedNet):
+        model.whiten(images.images[:5000])
     train(
         model,
-        mnist("train")[: experiment.examples],
+        images,
         experiment.objective(net),
         experiment.recipe,
         seed=seed,
@@ -113,14 +120,15 @@ def judge_seed(
     experiment: Experiment, seed: int, folder: Path, device: str, report: Report
 ) -> dict[str, Any]:
     """Builds A from the baseline of a seed, judges the four nets on it, and writes them with their cards."""
-    runs = {net: read_json(folder / net / "run.json") for net in NETS}
+    nets = experiment.nets_of(seed)
+    runs = {net: read_json(folder / net / "run.json") for net in nets}
     hashes = {net: run["sha256"] for net, run in runs.items()}
     path = folder / "seed.json"
     if path.exists() and (record := read_json(path))["runs"] == hashes:
         return record
     report(None, f"seed {seed}: building A")
-    models = {net: _load(folder / net, runs[net]).to(device) for net in NETS}
-    test = mnist("test")
+    models = {net: _load(experiment, folder / net, runs[net]).to(device) for net in nets}
+    test = experiment.images("test")
     right = {net: predict(model, test.images) == test.labels for net, model in models.items()}
     sets = {norm: Ball(norm, 1.0) for norm in NORMS}
     A = adversarial_collection(models["baseline"], test, sets, experiment.grids, experiment.sizes)
@@ -143,35 +151,31 @@ def judge_seed(
         folder / "collection.safetensors", {"rows": A.rows, "perturbation": A.perturbation}
     )
     for net, model in models.items():
-        sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict())
         measured = record["nets"][net]
-        write_json(
-            folder / f"{net}.json",
-            {
-                "net": f"{experiment.name}/{net}",
-                "architecture": type(model).__name__,
-                "parameters": sum(p.numel() for p in model.parameters()),
-                "experiment": experiment.name,
-                "preset": experiment.preset,
-                "seed": seed,
-                "objective": runs[net]["identity"]["objective"],
-                "radius": experiment.radius(net),
-                "recipe": runs[net]["identity"]["recipe"],
-                "test_accuracy": measured["test_accuracy"],
-                "adversarial_accuracy": measured["adversarial_accuracy"],
-                "collection_radii": A.radii,
-                "sha256": sha256,
-                "environment": runs[net]["environment"],
-                "seconds": measured["seconds"],
-            },
+        zoo.keep(
+            folder,
+            f"{experiment.name}/{net}",
+            model,
+            runs[net],
+            experiment=experiment.name,
+            preset=experiment.preset,
+            radius=experiment.radius(net),
+            test_accuracy=measured["test_accuracy"],
+            adversarial_accuracy=measured["adversarial_accuracy"],
+            collection_radii=A.radii,
         )
     write_json(path, record)
     return record
 
 
-def _load(folder: Path, run: dict) -> ConvNet:
+def architecture(experiment: Experiment) -> type[nn.Module]:
+    """The class of the experiment's networks."""
+    return getattr(networks, experiment.architecture)
+
+
+def _load(experiment: Experiment, folder: Path, run: dict) -> nn.Module:
     tensors = read_tensors(folder / run["state"], run["sha256"])
-    model = ConvNet()
+    model = architecture(experiment)()
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
     return model.eval()
 
@@ -222,21 +226,21 @@ def _draw(out: Path, experiment: Experiment, result: dict) -> None:
     """Draws the figures, Figures 1 and 2 with the collection of the first seed."""
     from rolab import plots
 
-    A, predicted = load_collection(out / f"seed-{experiment.seeds[0]}")
+    A, predicted = load_collection(experiment, out / f"seed-{experiment.seeds[0]}")
     plots.draw(out, result, A, predicted)
 
 
-def load_collection(folder: Path) -> tuple[Collection, torch.Tensor]:
+def load_collection(experiment: Experiment, folder: Path) -> tuple[Collection, torch.Tensor]:
     """The collection A that a seed's folder keeps, and the classes that the baseline sees in it."""
     record, card = read_json(folder / "seed.json"), read_json(folder / "baseline.json")
     tensors = read_tensors(folder / "collection.safetensors", record["collection_sha256"])
     A = Collection(
-        mnist("test")[tensors["rows"]],
+        experiment.images("test")[tensors["rows"]],
         tensors["perturbation"],
         tensors["rows"],
         record["radii"],
         record["names"],
     )
-    baseline = ConvNet()
+    baseline = architecture(experiment)()
     baseline.load_state_dict(read_tensors(folder / "baseline.safetensors", card["sha256"]))
     return A, predict(baseline, A.examples().images)

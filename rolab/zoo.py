@@ -1,13 +1,15 @@
 """The trained networks that ship with the package, each with its card: how it was made and what it can do."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from rolab import nets
-from rolab.records import RecordError, parse_json, parse_tensors
+from rolab.records import RecordError, parse_json, parse_tensors, write_json, write_tensors
 
 
 def names() -> list[str]:
@@ -48,6 +50,34 @@ def load(name: str) -> nn.Module:
     model = getattr(nets, written["architecture"])()
     model.load_state_dict(parse_tensors(content, written["sha256"], f"{name}.safetensors"))
     return model.eval()
+
+
+def keep(folder: Path, name: str, model: nn.Module, run: Mapping[str, Any], **facts: Any) -> None:
+    """Writes a finished net and its card into a folder, from where they can be taken into the zoo.
+
+    Args:
+        folder: where `NET.safetensors` and `NET.json` go
+        name: as `load` will know it, such as "mnist/robust-linf"
+        model: the network
+        run: what `run.json` says of its training
+        facts: what else the card should say
+    """
+    net = name.split("/")[-1]
+    sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict())
+    identity, history = run["identity"], run["history"]
+    written = {
+        "net": name,
+        "architecture": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seed": identity["seed"],
+        "objective": identity["objective"],
+        "recipe": identity["recipe"],
+        **facts,
+        "sha256": sha256,
+        "environment": run["environment"],
+        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+    }
+    write_json(folder / f"{net}.json", written)
 
 
 def _shelf() -> Traversable:

@@ -20,10 +20,20 @@ import torch
 from rolab import reproduction
 from rolab.attacks import first_order
 from rolab.crew import Stopped, crew
+from rolab.data import CIFAR10_CLASSES, is_fetched
 from rolab.evaluation import accuracy, predict, sweep
-from rolab.experiments import NETS, PAPER, InvariantError, caption, markdown, mnist_experiment, table
+from rolab.experiments import (
+    NETS,
+    PAPER,
+    InvariantError,
+    caption,
+    cifar10_experiment,
+    markdown,
+    mnist_experiment,
+    table,
+)
 from rolab.nets import MNIST_STD, ConvNet
-from rolab.objectives import Nominal, Robust
+from rolab.objectives import Augmented, Nominal, Robust
 from rolab.records import RecordError, read_json, read_tensors
 from rolab.reproduction import load_collection, reproduce
 from rolab.sets import Ball
@@ -323,7 +333,7 @@ def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data
         raise Enough
 
     monkeypatch.setattr(reproduction, "train", spy)
-    monkeypatch.setattr(reproduction, "mnist", lambda split: mnist_test)
+    monkeypatch.setattr("rolab.data.mnist", lambda split: mnist_test)
     experiment = mnist_experiment("paper")  # whose recipe has no default value
     state = torch.get_rng_state()
     for seed in (0, 1):
@@ -338,6 +348,80 @@ def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data
         assert recipe == experiment.recipe
     assert not torch.equal(asked[0][1], asked[-1][1])
     assert [repr(each[4]) for each in asked[:4]] == [repr(experiment.objective(net)) for net in NETS]
+
+
+# CIFAR-10
+
+
+def test_the_presets_of_cifar10():
+    fast, full, paper = (cifar10_experiment(preset) for preset in ("fast", "full", "paper"))
+    assert [fast.architecture, full.architecture, paper.architecture] == ["WhitenedNet"] * 2 + ["VGG"]
+    assert fast.excerpt and not full.excerpt and not paper.excerpt
+    assert sum(full.sizes.values()) == sum(paper.sizes.values()) == 1712
+    assert full.radii == paper.radii == fast.radii and set(full.radii) == set(SIZES)
+    assert len(full.images("test")) == 10_000 if is_fetched() else True
+    assert (len(fast.images("train")), len(fast.images("test"))) == (2000, 1000)
+    # The authors' rate is 1, halved every 25 epochs: for 300 epochs eleven times.
+    steps = 300 * 391
+    rates = [paper.recipe.rate(step, steps) for step in (0, 25 * 391 - 1, 25 * 391, steps - 1)]
+    assert rates == [1, 1, 0.5, 0.5**11]
+
+
+def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augmentation():
+    full = cifar10_experiment("full")
+    assert full.seeds == (0, 1, 2)
+    assert full.nets_of(0) == (*NETS, "baseline-augmented", "robust-linf-augmented") == full.nets
+    assert full.nets_of(1) == full.nets_of(2) == ("baseline", "robust-linf")
+    assert mnist_experiment("full").nets_of(3) == NETS
+    plain, more = full.objective("robust-linf"), full.objective("robust-linf-augmented")
+    assert more == Augmented(plain) and full.radius("robust-linf-augmented") == full.radii["linf"]
+    assert not isinstance(full.objective("baseline"), Augmented)
+    assert full.radius("baseline-augmented") is None
+
+
+def test_a_table_has_the_seeds_that_a_net_was_trained_with():
+    experiment = replace(
+        cifar10_experiment("full"), epsilons=(0.0, 0.1), scales=(1.0, 2.0), seeds=(0, 1), sizes=SIZES
+    )
+    records = [measured(seed) for seed in (0, 1)]
+    for net in ("robust-l1", "robust-l2"):
+        del records[1]["nets"][net]
+    for net in ("baseline", "robust-linf"):
+        records[0]["nets"][f"{net}-augmented"] = records[0]["nets"][net]
+    result = table(experiment, records, {"processor": "p", "cores": 2, "system": "s", "torch": "t"}, 60.0)
+    rows = {row["net"]: row for row in result["rows"]}
+    assert {net: len(row["test_accuracy"]["values"]) for net, row in rows.items()} == {
+        "baseline": 2, "robust-l1": 1, "robust-l2": 1, "robust-linf": 2,
+        "baseline-augmented": 1, "robust-linf-augmented": 1,
+    }  # fmt: skip
+    assert "figure6" in result and "figure3" not in result
+    text = markdown(result)
+    assert "90.79" in text and "robust ℓ∞, flips and shifts" in text  # the paper has no number for those
+
+
+@pytest.mark.slow
+def test_a_tiny_experiment_on_the_excerpt(tmp_path):
+    """Every part of it, on 200 images: the nets are no good, so few examples are asked for."""
+    experiment = replace(
+        cifar10_experiment("fast"),
+        recipe=Recipe(epochs=1, batch_size=50, learning_rate=0.2),
+        examples=200,
+        sizes=SIZES,
+        epsilons=(0.0, 0.01),
+        scales=(1.0, 2.0),
+    )
+    result = reproduce(experiment, tmp_path / "out", device="cpu", progress=False)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    drawn = {
+        f"{name}.{kind}" for name in ("figure4", "figure5", "figure6", "growth") for kind in ("html", "png")
+    }
+    assert names == drawn | {"experiment.json", "table2.json", "table2.md", "seed-0"}
+    assert read_json(tmp_path / "out" / "table2.json") == result
+    A, predicted = load_collection(experiment, tmp_path / "out" / "seed-0")
+    assert A.sources.images.shape == (sum(SIZES.values()), 3, 32, 32)
+    assert (predicted != A.sources.labels).all()
+    page = (tmp_path / "out" / "figure4.html").read_text()
+    assert any(f"{name} → " in page for name in CIFAR10_CLASSES)
 
 
 # A tiny experiment, run for real
@@ -406,7 +490,7 @@ def test_the_bar_goes_from_nothing_to_all(finished):
 @pytest.mark.slow
 def test_the_invariants_of_the_paper_s_table(finished, mnist_test):
     out, result, _ = finished
-    A, predicted = load_collection(out / "seed-0")
+    A, predicted = load_collection(tiny, out / "seed-0")
     baseline = load(out / "seed-0", "baseline")
     rows = {row["net"]: row for row in result["rows"]}
     assert rows["baseline"]["adversarial_accuracy"]["mean"] == 0
@@ -441,7 +525,7 @@ def load(folder: Path, net: str) -> ConvNet:
 @pytest.mark.slow
 def test_cards_are_complete_and_the_nets_do_what_they_say(finished, mnist_test):
     out, result, _ = finished
-    A, _ = load_collection(out / "seed-0")
+    A, _ = load_collection(tiny, out / "seed-0")
     for row in result["rows"]:
         net = row["net"]
         card, model = read_json(out / "seed-0" / f"{net}.json"), load(out / "seed-0", net)
@@ -471,7 +555,7 @@ def test_figure_3_is_each_net_under_its_own_attack(finished, mnist_test):
 def test_what_the_invariants_guard_against_is_seen(finished, mnist_test):
     """Each fact of the table is broken once, and named."""
     out, _, _ = finished
-    A, _ = load_collection(out / "seed-0")
+    A, _ = load_collection(tiny, out / "seed-0")
     record = read_json(out / "seed-0/seed.json")
     right = predict(load(out / "seed-0", "baseline"), mnist_test.images) == mnist_test.labels
 
