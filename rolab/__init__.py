@@ -20,6 +20,7 @@ Where to find the paper (module → names):
           regression, eq. (7), and the SVM    convex → robust_least_squares, and more
     §4    the worst perturbation, eq. (11)    attacks    → first_order, and more
           what a single step hides            stress     → worst_case_accuracy, and more
+          who still stands, what is proved    standing   → Standing; bounds → certified
           the min–max loss, eq. (9)           objectives → Nominal, Robust
           Algorithm 1                         training   → Recipe, train
     §5    the network                         nets       → ConvNet
@@ -55,7 +56,7 @@ _HOME = {
     "reproduce": "reproduction",
     "EpsilonExplorer": "widgets",
 }
-_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results", "stress"}
+_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results", "stress", "standing", "bounds"}
 
 __all__ = list(_HOME)
 

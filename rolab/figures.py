@@ -52,6 +52,7 @@ STYLES = {
     "linf": Style("ℓ∞", "#009E73", "solid", "diamond"),
 }
 STYLES |= {f"robust-{norm}": replace(STYLES[norm], label=TITLES[f"robust-{norm}"]) for norm in NORMS}
+STYLES["masked"] = Style("the fifth", "#CC79A7", "dot", "cross")  # which notebook 09 unmasks
 _OTHERS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#7A7A7A")
 _DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 _MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "cross": "P"}

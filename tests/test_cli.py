@@ -18,7 +18,7 @@ def rolab(*arguments, cwd=None):
 def test_help_lists_the_commands():
     said = rolab("--help")
     assert said.returncode == 0
-    for command in ("reproduce", "zoo", "lab"):
+    for command in ("reproduce", "stress", "zoo", "lab"):
         assert command in said.stdout
 
 
@@ -37,6 +37,9 @@ def test_help_lists_the_commands():
             "rolab: device is 'abacus', which this machine does not have",
         ),
         (["zoo", "mnist/nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
+        (["stress", "--digits", "0"], "rolab: digits: expected 1 to 10000, got 0"),
+        (["stress", "--nets", "nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
+        (["stress", "--device", "abacus"], "rolab: device is 'abacus', which this machine does not have"),
         (["lab", "nowhere"], "rolab: folder nowhere does not exist"),
     ],
 )
