@@ -11,11 +11,12 @@ from rolab.evaluation import accuracy
 from rolab.experiments import NETS
 from rolab.records import RecordError
 
-SHIPPED = [f"mnist/{net}" for net in NETS]
+SHIPPED = [f"mnist/{net}" for net in (*NETS, "masked")]
 
 
-def test_the_four_nets_of_the_table_ship():
+def test_the_four_nets_of_the_table_ship_and_that_of_notebook_09():
     assert zoo.names() == sorted(SHIPPED)
+    assert zoo.card("mnist/masked")["objective"] == "Robust(Ball('linf', 0.3))"
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -41,7 +42,7 @@ def test_the_cards_are_those_of_the_shipped_results(net):
 @pytest.mark.parametrize("name", ["", "robust-linf", "mnist/robust", "../_zoo/mnist/baseline"])
 def test_an_unknown_name_is_answered_with_the_known(name):
     for ask in (zoo.card, zoo.load):
-        with pytest.raises(ValueError, match="expected one of mnist/baseline, mnist/robust-l1"):
+        with pytest.raises(ValueError, match="expected one of mnist/baseline, mnist/masked, mnist/robust-l1"):
             ask(name)
 
 

@@ -36,6 +36,7 @@ from rolab.check.reports import (
     parameters,
     require,
 )
+from rolab.check.suspects import linear_proof, masks, suspects, worst_curve
 from rolab.check.tables import images_gained, mcnemar, standard_error
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "images_gained",
     "l1_maximizer",
     "l2_in_box",
+    "linear_proof",
+    "masks",
     "mcnemar",
     "mended",
     "parameters",
@@ -62,6 +65,8 @@ __all__ = [
     "robust_logistic",
     "ridge_penalty",
     "standard_error",
+    "suspects",
+    "worst_curve",
     "worst_entries",
     "worst_frobenius",
 ]

@@ -79,9 +79,9 @@ def called(f: Callable) -> Callable:
 
 
 def shown(value: Any) -> str:
-    """A number, a vector as (3, -4), or a function by its name."""
+    """A number, a vector as (3, -4), or a function by its name; a network by its class."""
     if callable(value):
-        return value.__name__
+        return getattr(value, "__name__", type(value).__name__)
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):

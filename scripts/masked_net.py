@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Train the net of notebook 09 that looks unbeatable: Algorithm 1 with a radius that is too large for it.
+
+    python scripts/masked_net.py [--out FOLDER] [--radius R] [--epochs E] [--seed S]
+
+Same architecture, data and optimiser as the nets of Table 1; only the radius is five times as large. Such a
+net learns to have its gradient point elsewhere than uphill (Wong, Rice and Kolter (2020) call it catastrophic
+overfitting): one step does not break it, several do. FOLDER holds the run, saved after every epoch, and
+then `masked.safetensors` with its card.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from rolab import zoo
+from rolab.data import mnist
+from rolab.evaluation import accuracy, adversarial_collection
+from rolab.experiments import NORMS, mnist_experiment
+from rolab.nets import ConvNet
+from rolab.objectives import Robust
+from rolab.records import read_json
+from rolab.runs import Recipe
+from rolab.sets import Ball
+from rolab.training import train
+
+
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/masked"))
+    parser.add_argument("--radius", type=float, default=0.3)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # as in the experiments: the result does not depend on the number of cores
+    torch.manual_seed(arguments.seed)
+    net, test = ConvNet(), mnist("test")
+    train(
+        net,
+        mnist("train"),
+        Robust(Ball("linf", arguments.radius)),
+        Recipe(epochs=arguments.epochs),
+        seed=arguments.seed,
+        test=test,
+        folder=arguments.out / "run",
+        device="cpu",
+    )
+    plan = mnist_experiment("full")
+    sets = {norm: Ball(norm, 1.0) for norm in NORMS}
+    A = adversarial_collection(zoo.load("mnist/baseline"), test, sets, plan.grids, plan.sizes)
+    zoo.keep(
+        arguments.out,
+        "mnist/masked",
+        net,
+        read_json(arguments.out / "run" / "run.json"),
+        radius=arguments.radius,
+        test_accuracy=accuracy(net, test),
+        adversarial_accuracy=accuracy(net, A.examples()),
+        collection_radii=A.radii,
+    )
+    print(f"The net and its card are in {arguments.out}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
