@@ -29,6 +29,7 @@ HARMLESS = ("favicon", "ResizeObserver", "[anywidget] Failed to initialize model
 BADGES = ("https://colab.research.google.com/assets/", "https://mybinder.org/badge")
 STEERED = ".widget-hbox:has(.noUi-handle)"  # the line of controls that holds the slider
 SLIDER = ".jp-OutputArea-output:has(.noUi-handle)"  # the explorer with the slider
+IDLE = "text=/ipykernel\\) \\| Idle/"  # what the status bar says of the kernel
 CLICKED = ".rolab-pixels"  # the explorer of the pixels
 
 
@@ -102,7 +103,7 @@ def open_notebook(browser, address):
     page.route(lambda url: not url.startswith(address), lambda route: answer(route, errors))
     page.goto(f"{address}/lab/tree/{NOTEBOOK.name}", timeout=3 * MINUTES)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=3 * MINUTES)
-    page.wait_for_selector("text=/ipykernel\\) \\| Idle/", timeout=3 * MINUTES)  # else nothing is run
+    page.wait_for_selector(IDLE, timeout=3 * MINUTES)  # else nothing is run
     return page, errors
 
 
@@ -116,20 +117,20 @@ def bring_explorer(page):
     for _ in range(300):
         page.locator(STEERED).scroll_into_view_if_needed(timeout=MINUTES)
         page.wait_for_timeout(1000)
-        if len(picture(page)[0]) == 3 and page.locator(STEERED).is_visible():
+        if len(picture(page)[0]) == 4 and page.locator(STEERED).is_visible():
             return
     raise AssertionError("the explorer was not drawn within five minutes")
 
 
 def picture(page):
-    """What the live explorer draws: the sources of its three images, and its title."""
+    """What the live explorer draws: the sources of its three images, of the line of ε, and its title."""
     return page.evaluate(
         """() => {
             const handle = document.querySelector('.widget-hbox .noUi-handle');
             const output = handle?.closest('.jp-OutputArea-output');
             if (!output?.querySelector('.gtitle')) return [[], ''];
             const images = [...output.querySelectorAll('.js-plotly-plot image')];
-            const sources = images.map(image => image.getAttribute('href'));
+            const sources = images.map(image => image.href.baseVal);
             return [sources, output.querySelector('.gtitle').textContent];
         }"""
     )
@@ -141,6 +142,7 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         bring_explorer(page)
+        page.wait_for_selector(IDLE, timeout=5 * MINUTES)  # a kernel answers no slider while it runs cells
         status = page.locator(f"{SLIDER} [role=status]")
         images, title = picture(page)
         assert "radius 0:" in title

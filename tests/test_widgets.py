@@ -2,6 +2,7 @@
 
 import json
 
+import plotly.graph_objects as go
 import pytest
 import torch
 from torch import nn
@@ -75,34 +76,39 @@ def test_the_flip_is_the_first_wrong_answer(explorer):
     assert explorer.walk("robust-l2", 0, "linf").flips() == "no flip up to 0.0001"
 
 
-def drawn(figure):
-    """What a plotly figure shows: sources of the pictures, curves, radius, title."""
-    plot = json.loads(figure.to_json())
-    curves = [trace.get("y") for trace in plot["data"][3:13]]
-    return (
-        [trace["source"] for trace in plot["data"][:3]],
-        curves,
-        plot["data"][13]["x"],
-        plot["layout"]["title"]["text"],
-    )
+def shown(live):
+    """The figure that the browser shows, as JSON: the one that it was given, with what has moved since."""
+    figure = go.Figure(live.chart.widget.figure)
+    figure.plotly_relayout(live.chart.widget.moving)
+    return json.loads(figure.to_json())
+
+
+def drawn(live):
+    """What the browser shows: sources of the pictures, curves, radius, title."""
+    plot = shown(live)
+    *pictures, line = plot["layout"]["images"]
+    curves = [trace.get("y") for trace in plot["data"][:10]]
+    return [each["source"] for each in pictures], curves, line["x"], plot["layout"]["title"]["text"]
 
 
 def test_live_and_standing_figure_and_table_agree(explorer):
     live = explorer.live(plain=False, net="baseline", index=3, norm="l2")
     standing = json.loads(explorer.figure("baseline", 3, "l2").plotly().to_json())
     numbers = explorer.table("baseline", 3, "l2")
-    assert len(standing["frames"]) == len(standing["layout"]["sliders"][0]["steps"]) == len(numbers) == 21
-    for k, (frame, row) in enumerate(zip(standing["frames"], numbers, strict=True)):
+    steps = standing["layout"]["sliders"][0]["steps"]
+    assert len(steps) == len(numbers) == 21
+    for k, (step, row) in enumerate(zip(steps, numbers, strict=True)):
         live.epsilon.value = row["ε"]
-        assert live.error.value == ""
-        sources, curves, radius, title = drawn(live.chart.widget)
-        assert [picture["source"] for picture in frame["data"][:2]] == sources[1:]
-        assert frame["data"][2]["x"] == radius == [row["ε"], row["ε"]]
-        assert frame["layout"]["title"]["text"] == title and title in live.summary.value
+        assert live.error.value == "" and step["method"] == "relayout"
+        sources, curves, radius, title = drawn(live)
+        (moved,) = step["args"]
+        assert [moved["images[1].source"], moved["images[2].source"]] == sources[1:]
+        assert moved["images[3].x"] == radius == row["ε"]
+        assert moved["title.text"] == title and title in live.summary.value
         assert [curve[k] for curve in curves] == [row[str(c)] for c in range(10)]
         assert f"says {row['answer']} " in title
-    assert curves == [trace["y"] for trace in standing["data"][3:13]]
-    assert sources[0] == standing["data"][0]["source"]
+    assert curves == [trace["y"] for trace in standing["data"][:10]]
+    assert sources[0] == standing["layout"]["images"][0]["source"]
 
 
 def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
@@ -112,11 +118,7 @@ def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
     fresh = explorer.live(plain=False, net="robust-l2", index=7, norm="l1", boxed=True, epsilon=5.0)
     assert live.error.value == fresh.error.value == ""
     assert live.epsilon.value == 5.0 and live.epsilon.max == live.number.max == 20.0
-    assert drawn(live.chart.widget) == drawn(fresh.chart.widget)
-    for both in (live, fresh):
-        both.widget = json.loads(both.chart.widget.to_json())
-    assert live.widget["data"] == fresh.widget["data"]
-    assert live.widget["layout"]["xaxis"] == fresh.widget["layout"]["xaxis"]
+    assert shown(live) == shown(fresh)
     assert live.summary.value == fresh.summary.value
 
 
@@ -168,10 +170,10 @@ def test_pgd_walks_as_if_called_radius_by_radius(explorer, norm, boxed):
 
 def test_the_attack_can_be_chosen(explorer):
     live = explorer.live(plain=False, index=3, norm="l2", boxed=True, epsilon=1.0)
-    before = drawn(live.chart.widget)
+    before = drawn(live)
     live.method.value = "PGD"
     fresh = explorer.live(plain=False, index=3, norm="l2", boxed=True, epsilon=1.0, method="PGD")
-    assert live.error.value == "" and drawn(live.chart.widget) == drawn(fresh.chart.widget) != before
+    assert live.error.value == "" and drawn(live) == drawn(fresh) != before
     assert explorer.next_misread("baseline", -1, "linf", False, 0.06, "PGD") <= explorer.next_misread(
         "baseline", -1, "linf", False, 0.06
     )
@@ -185,33 +187,32 @@ def test_two_nets_side_by_side_hold_the_numbers_of_each(explorer):
     standing = json.loads(figure.plotly().to_json())
     numbers = explorer.table("baseline", 3, "l2", beside="robust-l2")
     walks = [explorer.walk(net, 3, "l2") for net in ("baseline", "robust-l2")]
-    assert figure.walks == tuple(walks) and len(standing["frames"]) == len(numbers) == 21
-    for k, (frame, row) in enumerate(zip(standing["frames"], numbers, strict=True)):
+    steps = standing["layout"]["sliders"][0]["steps"]
+    assert figure.walks == tuple(walks) and len(steps) == len(numbers) == 21
+    for k, (step, row) in enumerate(zip(steps, numbers, strict=True)):
         live.epsilon.value = row["ε"]
-        plot = json.loads(live.chart.widget.to_json())
-        assert plot["layout"]["title"]["text"] == frame["layout"]["title"]["text"]
-        for place, moved in zip(frame["traces"], frame["data"], strict=True):
-            assert {key: plot["data"][place][key] for key in moved} == moved
+        plot = shown(live)
+        images = plot["layout"]["images"]
+        assert step["args"] == [live.chart.widget.moving]
+        assert step["args"][0]["title.text"] == plot["layout"]["title"]["text"] in live.summary.value
+        assert images[4]["x"] == images[5]["x"] == row["ε"]
         for i, (w, label) in enumerate(zip(walks, ("baseline", "robust ℓ2"), strict=True)):
-            assert [plot["data"][2 * i + j]["source"] for j in (0, 1)] == list(w.pictures(k))
-            curves = [trace["y"] for trace in plot["data"][4 + 12 * i : 14 + 12 * i]]
+            assert [images[2 * i + j]["source"] for j in (0, 1)] == list(w.pictures(k))
+            curves = [trace["y"] for trace in plot["data"][12 * i : 10 + 12 * i]]
             assert curves == w.probability.T.tolist()
             assert row[label] == w.answers[k]
             assert row[f"p({w.label}), {label}"] == curves[w.label][k]
     assert figure.png_bytes().startswith(b"\x89PNG")
     live.beside.value = ""
     alone = explorer.live(plain=False, net="baseline", index=3, norm="l2", epsilon=row["ε"])
-    assert drawn(live.chart.widget) == drawn(alone.chart.widget)
+    assert drawn(live) == drawn(alone)
 
 
 def test_two_nets_follow_the_other_controls(explorer):
     live = explorer.live(plain=False, beside="robust-l2")
     live.norm.value, live.index.value, live.boxed.value, live.number.value = "l1", 7, True, 5.0
     fresh = explorer.live(plain=False, beside="robust-l2", index=7, norm="l1", boxed=True, epsilon=5.0)
-    ours, theirs = (json.loads(each.chart.widget.to_json()) for each in (live, fresh))
-    assert live.error.value == "" and ours["data"] == theirs["data"]
-    for axis in ("xaxis", "xaxis2", "annotations"):
-        assert ours["layout"][axis] == theirs["layout"][axis]
+    assert live.error.value == "" and shown(live) == shown(fresh)
 
 
 @pytest.mark.parametrize("boxed", [False, True])
@@ -254,18 +255,17 @@ def test_errors_are_shown_where_the_reader_looks(explorer):
 def test_the_browser_never_sees_an_empty_figure(explorer, monkeypatch):
     """On a slow machine it would draw it before the data come, and keep it."""
     from ipywidgets import Widget
-    from plotly.graph_objects import FigureWidget
 
     seen, opened = [], Widget.open
 
     def watched(self):
-        if isinstance(self, FigureWidget):
-            seen.append(len(self.get_state("_widget_data")["_widget_data"]))
+        if self.has_trait("moving"):
+            seen.append((len(self.get_state("figure")["figure"]["data"]), len(self.moving)))
         opened(self)
 
     monkeypatch.setattr(Widget, "open", watched)
     explorer.live(plain=False)
-    assert seen == [15]
+    assert seen == [(12, 4)]
 
 
 def test_the_plain_explorer_needs_core_widgets_only(explorer):
@@ -299,7 +299,7 @@ def test_a_walk_without_a_flip_can_be_drawn(explorer):
     short = EpsilonExplorer(explorer.nets, explorer.data, largest={"l1": 1, "l2": 1, "linf": 1e-4}, points=3)
     figure = short.figure("baseline", 0, "linf")
     assert figure.walk.flip is None and figure.png_bytes() and "no flip" in figure.alt
-    assert WalkFigure(figure.walk, 0).plotly().data[14].x == (None, None)
+    assert WalkFigure(figure.walk, 0).plotly().data[11].x == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from rolab.figures import INK, PALE, RED, Figure, canvas, layout, style
 from rolab.pictures import data_uri, pixels
-from rolab.walks.walk import GAIN, Walk
+from rolab.walks.walk import ENLARGED, GAIN, Walk
 
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside"}
 _MATPLOTLIB = {"dash": "--", "dot": ":", "dashdot": "-."}
@@ -24,7 +26,6 @@ class WalkFigure(Figure):
     alt: str = field(init=False)
     slides: ClassVar[bool] = True
     HEIGHT: ClassVar[int] = 540
-    MOVING: ClassVar[tuple[int, ...]] = (1, 2, -2)  # the traces that depend on k
 
     def __post_init__(self) -> None:
         w = self.walk
@@ -40,25 +41,11 @@ class WalkFigure(Figure):
         """Where the answer changes, in words."""
         return self.walk.flips()
 
-    def moving(self, k: int) -> list[dict[str, Any]]:
-        """The traces that depend on k, as far as they do: Δ, x + Δ, the radius shown."""
+    def moving(self, k: int) -> dict[str, Any]:
+        """What depends on k, as plotly's `relayout` takes it: the title, Δ, x + Δ, the radius shown."""
         d, adversarial = self.walk.pictures(k)
-        return [{"source": d}, {"source": adversarial}, {"x": [self.walk.radii[k]] * 2}]
-
-    def traces(self) -> list[dict[str, Any]]:
-        """All traces, as far as they depend on the walk: x, Δ, x + Δ, the classes, the radius, the flip."""
-        d, adversarial, _ = self.moving(self.k)
-        return [{"source": data_uri(pixels(self.walk.image[0]))}, d, adversarial, *lines(self.walk, self.k)]
-
-    def page(self) -> dict[str, Any]:
-        """The layout, as far as it depends on the walk."""
-        return {
-            "title": {"text": self.title},
-            "xaxis": {"title": {"text": self.walk.x_title}, "range": (0, self.walk.radii[-1])},
-            "annotations": [
-                caption(name, left + 0.145) for left, name in zip(_LEFT, self.captions, strict=True)
-            ],
-        }
+        pictures = {"images[1].source": d, "images[2].source": adversarial}
+        return {"title.text": self.walk.sentence(k), **pictures, "images[3].x": self.walk.radii[k]}
 
     @property
     def captions(self) -> tuple[str, str, str]:
@@ -66,32 +53,34 @@ class WalkFigure(Figure):
         return f"x, label {self.walk.label}", f"Δ ×{GAIN}", "x + Δ"
 
     def plotly(self) -> Any:
-        """The figure as a `plotly.graph_objects.Figure`, with a frame for each radius and a slider."""
-        return sliding(self.still(), self.MOVING, self.moving, self.walk, self.k, self.walk.sentence)
+        """The figure as a `plotly.graph_objects.Figure`, with a slider."""
+        return sliding(self.still(), self.moving, self.walk, self.k)
 
     def still(self) -> Any:
-        """The figure at its radius, without a slider: what the live explorer starts from and then changes."""
+        """The figure at its radius, without a slider: what the live explorer moves."""
         import plotly.graph_objects as go
 
-        figure = go.Figure()
-        pictures, curves = self.traces()[:3], self.traces()[3:]
-        for column, picture in enumerate(pictures, start=2):
-            figure.add_image(**picture, xaxis=f"x{column}", yaxis=f"y{column}", hoverinfo="skip")
-        for line in curves:
+        figure, w = go.Figure(), self.walk
+        for line in lines(w):
             figure.add_scatter(**line, mode="lines")
+        sources = data_uri(pixels(w.image[0]), ENLARGED), *w.pictures(self.k)
+        pictures = [picture(source, column, w.image.shape) for column, source in enumerate(sources, start=2)]
         figure.update_layout(
             **layout(
                 self.HEIGHT,
                 self.title,
                 margin={"l": 60, "r": 16, "t": 76, "b": 54},
-                xaxis={**AXIS, "domain": [0, 0.8]},
+                xaxis={**AXIS, "domain": [0, 0.8], "range": (0, w.radii[-1]), "title": {"text": w.x_title}},
                 yaxis={**AXIS, "domain": [0, 0.46], "title": {"text": "probability"}, "range": [-0.02, 1.02]},
                 legend={"x": 0.82, "y": 0.46, "yanchor": "top"},
+                images=[*pictures, radius_line(w, self.k)],
+                annotations=[
+                    caption(name, left + 0.145) for left, name in zip(_LEFT, self.captions, strict=True)
+                ],
             )
         )
-        figure.update_layout(self.page())
         for column, left in enumerate(_LEFT, start=2):
-            figure.update_layout(frame(column, [left, left + 0.29], self.walk.image.shape))
+            figure.update_layout(frame(column, [left, left + 0.29], w.image.shape))
         return figure
 
     def _matplotlib(self) -> Any:
@@ -114,20 +103,35 @@ class WalkFigure(Figure):
 _LEFT = (0, 0.355, 0.71)  # where the three pictures begin
 
 
-# What the figures of one walk and of two share
+# What the figures of one walk and of two share. What moves with the radius are pictures of the layout: plotly
+# moves these at once, whereas a trace that moves makes it draw the whole figure again.
 
 
-def lines(w: Walk, k: int) -> list[dict[str, Any]]:
-    """The curves of the classes, the radius shown, the flip."""
+def lines(w: Walk) -> list[dict[str, Any]]:
+    """The curves of the classes, the legend of the radius shown, the flip."""
     found: list[dict[str, Any]] = []
     for c in range(w.probability.shape[1]):
         curve, matters = w.curve(c)
         found.append({**curve, "showlegend": matters})
-    for x, dash, name in ((w.radii[k], "solid", "ε"), (w.flip_radius, "dot", w.flips())):
+    for x, dash, name in ((None, "solid", "ε"), (w.flip_radius, "dot", w.flips())):
         found.append(
             {"x": (x, x), "y": (0, 1), "name": name, "line": {"color": RED, "dash": dash, "width": 2}}
         )
     return found
+
+
+def picture(source: str, column: int, shape: Any) -> dict[str, Any]:
+    """A picture that fills the axes of its column."""
+    rows, columns = shape[-2:]
+    place = {"xref": f"x{column}", "yref": f"y{column}", "x": -0.5, "y": -0.5, "layer": "below"}
+    return {"source": source, **place, "sizex": columns, "sizey": rows, "sizing": "stretch"}
+
+
+def radius_line(w: Walk, k: int, axes: str = "") -> dict[str, Any]:
+    """The radius shown: a red pixel, stretched to a line."""
+    red = np.full((1, 1, 3), tuple(bytes.fromhex(RED[1:])), np.uint8)
+    place = {"xref": f"x{axes}", "yref": f"y{axes}", "x": w.radii[k], "y": 1, "xanchor": "center"}
+    return {"source": data_uri(red), **place, "sizex": 0.004 * w.radii[-1], "sizey": 1, "sizing": "stretch"}
 
 
 def caption(text: str, x: float, y: float = 1.0) -> dict[str, Any]:
@@ -148,29 +152,12 @@ def frame(
     return {f"xaxis{column}": {**bare, **x}, f"yaxis{column}": {**bare, **y}}
 
 
-def sliding(
-    figure: Any,
-    places: tuple[int, ...],
-    moving: Callable[[int], list[dict[str, Any]]],
-    w: Walk,
-    k: int,
-    sentence: Callable[[int], str],
-    below: int = 34,
-) -> Any:
-    """The figure with a frame for each radius and a slider, so many pixels below the axis."""
-    import plotly.graph_objects as go
-
-    traces = [trace % len(figure.data) for trace in places]
-    kinds = [figure.data[trace].type for trace in traces]
-    at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    steps, frames = [], []
-    for i, radius in enumerate(w.radii):
-        data = [{"type": kind, **trace} for kind, trace in zip(kinds, moving(i), strict=True)]
-        frames.append(
-            go.Frame(name=str(i), data=data, traces=traces, layout={"title": {"text": sentence(i)}})
-        )
-        steps.append({"label": f"{radius:g}", "method": "animate", "args": [[str(i)], at_once]})
-    figure.frames = frames
+def sliding(figure: Any, moving: Callable[[int], dict[str, Any]], w: Walk, k: int, below: int = 34) -> Any:
+    """The figure with a slider over the radii, so many pixels below the axis."""
+    steps = [
+        {"label": f"{radius:g}", "method": "relayout", "args": [moving(i)]}
+        for i, radius in enumerate(w.radii)
+    ]
     slider = {"steps": steps, "active": k, "currentvalue": {"prefix": "ε = "}, "pad": {"t": below}}
     figure.update_layout(sliders=[{**slider, "x": 0, "len": 0.8}], margin={"b": 90 + below})
     figure.layout.height += 70

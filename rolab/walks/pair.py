@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 
 from rolab.figures import Figure, canvas, layout, style
 from rolab.pictures import pixels
-from rolab.walks.figure import AXIS, caption, draw_curves, draw_picture, frame, lines, sliding
+from rolab.walks.figure import (
+    AXIS,
+    caption,
+    draw_curves,
+    draw_picture,
+    frame,
+    lines,
+    picture,
+    radius_line,
+    sliding,
+)
 from rolab.walks.walk import GAIN, Walk
 
 _LEFT = (0.0, 0.55)  # where the half of each net begins
@@ -42,11 +52,6 @@ class PairFigure(Figure):
         )
         object.__setattr__(self, "alt", alt)
 
-    @property
-    def MOVING(self) -> tuple[int, ...]:
-        """The traces that depend on k."""
-        return 0, 1, 4 + self.walks[0].probability.shape[1], 2, 3, -2
-
     def sentence(self, k: int) -> str:
         """What the two nets say at the k-th radius: the figure's title."""
         w = self.walks[0]
@@ -58,68 +63,67 @@ class PairFigure(Figure):
         """Where the answers change, in words."""
         return "; ".join(f"{style(w.net).label} {w.flips()}" for w in self.walks)
 
-    def moving(self, k: int) -> list[dict[str, Any]]:
-        """The traces that depend on k, as far as they do: for each net Δ, x + Δ, the radius shown."""
-        found: list[dict[str, Any]] = []
-        for w in self.walks:
-            found += [*({"source": source} for source in w.pictures(k)), {"x": [w.radii[k]] * 2}]
-        return found
+    def sources(self, k: int) -> list[str]:
+        """The four pictures: for each net Δ and x + Δ."""
+        return [source for w in self.walks for source in w.pictures(k)]
+
+    def moving(self, k: int) -> dict[str, Any]:
+        """What depends on k, as plotly's `relayout` takes it: the title, each net's Δ, x + Δ, the radius."""
+        pictures = {f"images[{i}].source": source for i, source in enumerate(self.sources(k))}
+        radii = {f"images[{i}].x": w.radii[k] for i, w in enumerate(self.walks, start=4)}
+        return {"title.text": self.sentence(k), **pictures, **radii}
 
     def traces(self) -> list[dict[str, Any]]:
-        """All traces, as far as they depend on the walks: four pictures, then the lines of each net."""
-        sources = [{"source": source} for w in self.walks for source in w.pictures(self.k)]
-        left, right = (lines(w, self.k) for w in self.walks)
+        """The lines of each net."""
+        left, right = (lines(w) for w in self.walks)
         shown = {line["name"] for line in left if line.get("showlegend")}
         left[-1]["showlegend"] = False  # the flips are told above the curves
         for line in right:  # a class has one entry in the legend
             line["showlegend"] = line.get("showlegend", False) and line["name"] not in shown
-        return sources + left + right
+        return left + right
 
-    def page(self) -> dict[str, Any]:
-        """The layout, as far as it depends on the walks."""
-        x = {"title": {"text": f"ε, {style(self.walks[0].norm).label} radius"}}
-        x["range"] = (0, self.walks[0].radii[-1])  # type: ignore[assignment]
+    def notes(self) -> list[dict[str, Any]]:
+        """What stands above the pictures and above the curves."""
         notes = []
         for w, left in zip(self.walks, _LEFT, strict=True):
             names = f"Δ ×{GAIN}", "x + Δ"
             notes += [caption(name, left + 0.1 + 0.24 * i) for i, name in enumerate(names)]
             notes.append(caption(f"{style(w.net).label}: {w.flips()}", left + _HALF / 2, 0.5))
-        return {"title": {"text": self.title}, "xaxis": x, "xaxis2": x, "annotations": notes}
+        return notes
 
     def plotly(self) -> Any:
-        """The figure as a `plotly.graph_objects.Figure`, with a frame for each radius and a slider."""
-        return sliding(self.still(), self.MOVING, self.moving, self.walks[0], self.k, self.sentence, 74)
+        """The figure as a `plotly.graph_objects.Figure`, with a slider."""
+        return sliding(self.still(), self.moving, self.walks[0], self.k, below=74)
 
     def still(self) -> Any:
-        """The figure at its radius, without a slider: what the live explorer starts from and then changes."""
+        """The figure at its radius, without a slider: what the live explorer moves."""
         import plotly.graph_objects as go
 
         figure, traces = go.Figure(), self.traces()
-        for column, picture in enumerate(traces[:4], start=3):
-            figure.add_image(**picture, xaxis=f"x{column}", yaxis=f"y{column}", hoverinfo="skip")
-        half = len(traces[4:]) // 2
-        for i, line in enumerate(traces[4:]):
-            axes = {"xaxis": "x", "yaxis": "y"} if i < half else {"xaxis": "x2", "yaxis": "y2"}
+        for i, line in enumerate(traces):
+            axes = {"xaxis": "x", "yaxis": "y"} if 2 * i < len(traces) else {"xaxis": "x2", "yaxis": "y2"}
             figure.add_scatter(**line, mode="lines", **axes)
+        w, shape = self.walks[0], self.walks[0].image.shape
+        pictures = [picture(s, column, shape) for column, s in enumerate(self.sources(self.k), start=3)]
+        x = {**AXIS, "title": {"text": f"ε, {style(w.norm).label} radius"}, "range": (0, w.radii[-1])}
         y = {**AXIS, "domain": [0, 0.48], "range": [-0.02, 1.02]}
         figure.update_layout(
             **layout(
                 self.HEIGHT,
                 self.title,
                 margin={"l": 60, "r": 16, "t": 76, "b": 90},
-                xaxis={**AXIS, "domain": [_LEFT[0], _LEFT[0] + _HALF]},
-                xaxis2={**AXIS, "domain": [_LEFT[1], _LEFT[1] + _HALF], "anchor": "y2"},
+                xaxis={**x, "domain": [_LEFT[0], _LEFT[0] + _HALF]},
+                xaxis2={**x, "domain": [_LEFT[1], _LEFT[1] + _HALF], "anchor": "y2"},
                 yaxis={**y, "title": {"text": "probability"}},
                 yaxis2={**y, "anchor": "x2"},
                 legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
+                images=[*pictures, radius_line(w, self.k), radius_line(w, self.k, "2")],
+                annotations=self.notes(),
             )
         )
-        figure.update_layout(self.page())
         for column in range(4):
             left = _LEFT[column // 2] + 0.24 * (column % 2)
-            figure.update_layout(
-                frame(column + 3, [left, left + 0.2], self.walks[0].image.shape, height=(0.6, 1))
-            )
+            figure.update_layout(frame(column + 3, [left, left + 0.2], shape, height=(0.6, 1)))
         return figure
 
     def _matplotlib(self) -> Any:

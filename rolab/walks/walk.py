@@ -21,6 +21,7 @@ from rolab.pictures import data_uri, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10  # perturbations are shown so many times as strong
+ENLARGED = 4  # browsers blur small pictures: each pixel becomes so many
 _COLORS = (
     "#E69F00",
     "#56B4E9",
@@ -130,7 +131,8 @@ class Walk:
         """Δ and x + Δ at the k-th radius, as `data:` addresses of PNGs; kept."""
         if k not in self._pictures:
             d = self.perturbation[k]
-            self._pictures[k] = data_uri(pixels(d, GAIN)), data_uri(pixels(self.image[0] + d))
+            images = pixels(d, GAIN), pixels(self.image[0] + d)
+            self._pictures[k] = data_uri(images[0], ENLARGED), data_uri(images[1], ENLARGED)
         return self._pictures[k]
 
 

@@ -18,8 +18,8 @@ from rolab.walks import PairFigure, Walk, WalkFigure, walk
 from rolab.widgets.shared import (
     WIDE,
     Cache,
+    Drawing,
     Pictures,
-    Plotly,
     digit,
     guarded,
     has_figure_widget,
@@ -147,7 +147,7 @@ class EpsilonExplorer:
         """The sliders.
 
         Args:
-            plain: draw pictures instead of a plotly FigureWidget; None decides by what is installed
+            plain: draw pictures instead of a plotly figure; None decides by what is installed
             start: `net`, `beside`, `index`, `norm`, `boxed`, `epsilon`, `method` to begin with
         """
         prepare_colab()
@@ -170,7 +170,7 @@ class LiveExplorer(ipywidgets.VBox):
         beside: str | None = None,
     ) -> None:
         super().__init__()
-        self.explorer, self.plain = explorer, plain
+        self.explorer = explorer
         nets, norms = ([(style(key).label, key) for key in keys] for keys in (explorer.nets, explorer.sets))
         self.net = _choice("net", nets, net)
         self.beside = _choice("beside it", [("no second net", ""), *nets], beside)
@@ -191,14 +191,16 @@ class LiveExplorer(ipywidgets.VBox):
         )
         self.number = ipywidgets.BoundedFloatText(**scale, value=epsilon, layout={"width": "100px"})
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
-        self._controls = [
+        controls = [
             ipywidgets.HBox([self.net, self.beside, self.index, self.next]),
             ipywidgets.HBox([self.norm, self.method, self.boxed]),
             ipywidgets.HBox([self.epsilon, self.number]),
             self.summary,
             self.error,
         ]
-        self._begin()
+        self.shown = self._figure()
+        self.chart = (Pictures if plain else Drawing)(self.shown)
+        self.children = [*controls, self.chart.widget]
         self._say()
         ipywidgets.link((self.epsilon, "value"), (self.number, "value"))
         for control in (self.net, self.beside, self.index, self.boxed, self.method):
@@ -211,24 +213,14 @@ class LiveExplorer(ipywidgets.VBox):
         chosen = self.net.value, self.index.value, self.norm.value, self.boxed.value, self.epsilon.value
         return self.explorer.figure(*chosen, self.method.value, self.beside.value or None)
 
-    def _begin(self) -> None:
-        """Draws a new chart."""
-        self.shown = self._figure()
-        self.chart = (Pictures if self.plain else Plotly)(self.shown)
-        self.children = [*self._controls, self.chart.widget]
-
     def _slide(self) -> None:
         self.shown = self._figure()
         self.chart.slide(self.shown, self.shown.moving(self.shown.k))
         self._say()
 
     def _choose(self) -> None:
-        before, figure = self.shown, self._figure()
-        if type(before) is type(figure):
-            self.shown = figure
-            self.chart.choose(figure)
-        else:
-            self._begin()
+        self.shown = self._figure()
+        self.chart.choose(self.shown)
         self._say()
 
     def _change_norm(self) -> None:

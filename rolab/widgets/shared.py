@@ -99,6 +99,59 @@ def _put(trace: Any, new: dict[str, Any]) -> None:
         setattr(trace, name, value)
 
 
+class Drawing:
+    """A figure of which only the layout moves, in a widget of our own: one message, no trace drawn again.
+
+    A FigureWidget draws all of its figure again, whatever has changed, and then reports to the kernel.
+    """
+
+    def __init__(self, figure: Any) -> None:
+        import anywidget
+        import traitlets
+        from plotly.offline import get_plotlyjs
+
+        class Drawn(anywidget.AnyWidget):
+            _esm = _DRAW
+            plotly = traitlets.Unicode(get_plotlyjs()).tag(sync=True)
+            figure = traitlets.Dict().tag(sync=True)
+            moving = traitlets.Dict().tag(sync=True)  # what has changed in it since, as `relayout` takes it
+            config = traitlets.Dict(CONFIG).tag(sync=True)
+
+        self.widget = Drawn(figure=figure.still().to_plotly_json(), moving=figure.moving(figure.k))
+
+    def slide(self, figure: Any, moving: dict[str, Any]) -> None:
+        """Shows what moves."""
+        self.widget.moving = moving
+
+    def choose(self, figure: Any) -> None:
+        """Shows another figure."""
+        with self.widget.hold_sync():
+            self.widget.figure = figure.still().to_plotly_json()
+            self.widget.moving = figure.moving(figure.k)
+
+
+# Plotly.js is read when the figure is drawn: anywidget gives up on a widget whose module takes two seconds to
+# read, and it never hears of the slider again.
+_DRAW = """
+async function render({model, el}) {
+    const module = {exports: {}};
+    new Function("module", "exports", model.get("plotly"))(module, module.exports);
+    const Plotly = module.exports;
+    const draw = () => {
+        const {data, layout} = structuredClone(model.get("figure"));
+        return Plotly.react(el, data, layout, model.get("config"));
+    };
+    const move = () => Plotly.relayout(el, model.get("moving"));
+    model.on("change:figure", draw);
+    model.on("change:moving", move);
+    await draw();
+    await move();  // what has moved before there was a view
+    return () => Plotly.purge(el);
+}
+export default {render};
+"""
+
+
 class Pictures:
     """A figure as a PNG: core widgets only, for where FigureWidget does not work."""
 
@@ -106,7 +159,7 @@ class Pictures:
         self.widget = ipywidgets.Image(format="png", width=720)
         self.choose(figure)
 
-    def slide(self, figure: Any, moving: list[dict[str, Any]]) -> None:
+    def slide(self, figure: Any, moving: Any) -> None:
         """Shows the figure."""
         self.choose(figure)
 
@@ -116,7 +169,7 @@ class Pictures:
 
 
 def has_figure_widget() -> bool:
-    """FigureWidget needs anywidget, and widgets of version 8, which Colab does not have."""
+    """Plotly's widgets and ours need anywidget, and widgets of version 8, which Colab does not have."""
     if int(ipywidgets.__version__.split(".")[0]) < 8:
         return False
     return all(find_spec(package) for package in ("anywidget", "plotly"))
