@@ -46,6 +46,9 @@ def costs() -> str:
     peers = ", ".join(f"{name} {peer['ratio']:.2f}" for name, peer in step["peers"].items())
     alone, threads = step["one_thread"], step["environment"]["threads"]
     ours, theirs = program["rolab"], program["rsome"]
+    sweep, ascent, strongest = measured["epsilon_sweep"], measured["pgd20"]["radius"], measured["ensemble"]
+    kernel, browser = measured["slider_kernel"], measured["slider_browser"]
+    radii = ", ".join(ascent)
     rows = [
         ["what", "rolab", "others"],
         ["---", "---", "---"],
@@ -58,6 +61,32 @@ def costs() -> str:
             f"a robust program of {program['variables']:,} variables and {program['rows']:,} uncertain rows",
             f"{ours['seconds']:.0f} s, {ours['megabytes']:.0f} MB",
             f"RSOME {theirs['version']} with ECOS {theirs['seconds']:.0f} s, {theirs['megabytes']:.0f} MB",
+        ],
+        [
+            f"accuracy at {sweep['radii']} radii of one gradient step, {sweep['digits']} digits",
+            f"{sweep['ours_s']:.2f} s",
+            f"torchattacks {sweep['torchattacks_s']:.2f} s, foolbox {sweep['foolbox_s']:.2f} s",
+        ],
+        [
+            f"PGD with 20 steps, {measured['pgd20']['digits']} digits, ε = {radii}",
+            ", ".join(f"{run['ours_s']:.2f}" for run in ascent.values()) + " s",
+            "; ".join(
+                f"{name} " + ", ".join(f"{run[f'{name}_s']:.2f}" for run in ascent.values()) + " s"
+                for name in ("torchattacks", "foolbox")
+            ),
+        ],
+        *(
+            [
+                f"what is left of {strongest['digits']:,} digits at ε = {radius}, by the strongest attack",
+                f"{run['accuracy']:.1f} % in {run['cpu_s']:.0f} s",
+                f"AutoAttack {run['autoattack_accuracy']:.1f} % in {run['autoattack_cpu_s']:.0f} s",
+            ]
+            for radius, run in strongest["radius"].items()
+        ),
+        [
+            "the ε slider of notebook 03, 95th percentile: in the kernel; until Chromium has drawn",
+            f"{kernel['p95_ms']:.0f} ms; {browser['p95_ms']:.0f} ms",
+            "–",
         ],
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
