@@ -29,7 +29,7 @@ def names_in(context):
 
 def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
     given = {line.targets[0].id: ast.literal_eval(line.value) for line in tree(CODE[0]).body}
-    assert given == {"norm": "l2", "epsilon": 0.2, "radius": 0.1, "steps": 200}
+    assert given == {"norm": "l2", "epsilon": 0.2, "radius": 0.1, "steps": 150}
     assert given.keys() <= names_in(ast.Load)
     assert not given.keys() & names_in(ast.Store)
 
