@@ -4,6 +4,8 @@ Wrong input: one sentence and exit status 2.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Robust optimisation, from linear programs to neural networks.",
 )
+
+
+@contextmanager
+def going_on(then: str = "the same command goes on from here") -> Iterator[None]:
+    """Ctrl-C: a sentence and exit status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"rolab: interrupted; {then}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -45,11 +57,8 @@ def reproduce(
 
     from rolab.reproduction import reproduce as run
 
-    try:
+    with going_on():
         result = run(plan, folder, device=device)
-    except KeyboardInterrupt:
-        print("rolab: interrupted; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
     show(result)
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
@@ -78,11 +87,8 @@ def census(
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in nets.split(",")}
     radii = {"within [0, 1]": None} | ({} if radius is None else {f"by {radius:g}": radius})
-    try:
+    with going_on():
         record = counting.census(models, data.mnist("test")[:digits], out, radii)
-    except KeyboardInterrupt:
-        print("rolab: interrupted; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
     from rolab.figures import Table
 
     print(Table(counting.table(record)))
@@ -114,11 +120,8 @@ def stress(
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
     plan = standing.Plan(seed=seed)
-    try:
+    with going_on():
         record = standing.record(models, data.mnist("test")[:digits], out, plan, certified)
-    except KeyboardInterrupt:
-        print("rolab: interrupted; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
     from rolab.figures import Table
 
     print(Table(standing.Standing.of(record).table()))
@@ -168,11 +171,8 @@ def fetch_data(
 
     if name != "cifar10":
         raise ValueError(f"name: expected cifar10, got {name!r}; MNIST ships with rolab")
-    try:
+    with going_on("nothing was written"):
         fetch_cifar10(source, cache)
-    except KeyboardInterrupt:
-        print("rolab: interrupted; nothing was written", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 @data_app.command("list")

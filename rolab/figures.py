@@ -54,15 +54,15 @@ STYLES = {
 STYLES |= {f"robust-{norm}": replace(STYLES[norm], label=TITLES[f"robust-{norm}"]) for norm in NORMS}
 STYLES["masked"] = Style("the fifth", "#CC79A7", "dot", "cross")  # which notebook 09 unmasks
 _OTHERS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#7A7A7A")
-_DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
-_MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "cross": "P"}
+DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "cross": "P"}
 
 
 def style(name: str, place: int = 0) -> Style:
     """The style of a net or a norm by its name; of anything else, by its place among the curves."""
     if name in STYLES:
         return STYLES[name]
-    dash, marker = list(_DASHES)[place % len(_DASHES)], list(_MARKERS)[place % len(_MARKERS)]
+    dash, marker = list(DASHES)[place % len(DASHES)], list(MARKERS)[place % len(MARKERS)]
     return Style(name, _OTHERS[place % len(_OTHERS)], dash, marker)
 
 
@@ -269,8 +269,8 @@ class Curves(Figure):
                 yerr=self.bars(name),
                 label=look.label,
                 color=look.color,
-                linestyle=_DASHES[look.dash],
-                marker=_MARKERS[look.marker],
+                linestyle=DASHES[look.dash],
+                marker=MARKERS[look.marker],
                 markersize=4,
                 linewidth=1.6,
                 elinewidth=0.8,
@@ -282,7 +282,7 @@ class Curves(Figure):
             axes.errorbar(
                 [x],
                 [y],
-                fmt=_MARKERS[look.marker],
+                fmt=MARKERS[look.marker],
                 label=None if name != list(self.paper)[0] else HOLLOW,
                 **hollow,
             )

@@ -25,7 +25,7 @@ def test_help_lists_the_commands():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["reproduce", "cifar"], "rolab: experiment is 'cifar', expected mnist"),
+        (["reproduce", "cifar"], "rolab: experiment is 'cifar', expected one of mnist, cifar10"),
         (
             ["reproduce", "mnist", "--preset", "slow"],
             "rolab: preset is 'slow', expected one of fast, full, paper",

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rolab.convex.regression import Equivalent, robust_least_squares
-from rolab.figures import INK, RED, canvas, layout, style
+from rolab.figures import DASHES, INK, RED, canvas, layout, style
 from rolab.paths.sliding import AXIS, Sliding
-from rolab.polygons.drawing import DASHES, grid, xy
+from rolab.polygons.drawing import grid, xy
 from rolab.sets import UncertaintySet
 
 
@@ -140,7 +140,7 @@ class Paths(Sliding):
         colors = [style(name, j).color for j, name in enumerate(self._names)]
         for j, name in enumerate(self._names):
             look = style(name, j)
-            line = {"color": look.color, "linestyle": DASHES.get(look.dash, "-")}
+            line = {"color": look.color, "linestyle": DASHES[look.dash]}
             left.plot(self.places, self.robust[:, j], label=name, **line)
             right.plot(self.penalties, self.path[:, j], **line)
         for axes, dots in zip((left, right), self.moving(self.shown)[:2], strict=True):

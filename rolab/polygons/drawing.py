@@ -10,7 +10,6 @@ import numpy as np
 from rolab.figures import PALE, Style
 from rolab.polygons.geometry import Polygon
 
-DASHES = {"dash": "--", "dashdot": "-.", "dot": ":"}
 AXIS = {"gridcolor": PALE, "zerolinecolor": PALE, "fixedrange": True}
 LOOKS = {
     "box": Style("box", "#009E73", "solid", "diamond"),

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from rolab.figures import RED, Figure, canvas, layout
-from rolab.polygons.drawing import AXIS, DASHES, LOOKS, grid, sliding, translucent, xy
+from rolab.figures import DASHES, RED, Figure, canvas, layout
+from rolab.polygons.drawing import AXIS, LOOKS, grid, sliding, translucent, xy
 from rolab.polygons.geometry import Polygon, rounded
 from rolab.sets import UncertaintySet
 
@@ -149,7 +149,7 @@ class Envelope(Figure):
     def _matplotlib(self) -> Any:
         page, traces = canvas(self.HEIGHT, self.title), map(xy, self._moving(self.shown))
         for i, name in enumerate(self.sets):
-            color, dash = LOOKS[name].color, DASHES.get(LOOKS[name].dash, "-")
+            color, dash = LOOKS[name].color, DASHES[LOOKS[name].dash]
             left, width = 0.075 + i * 0.93 / len(self.sets), 0.93 / len(self.sets) - 0.04
             above, below = page.add_axes((left, 0.53, width, 0.36)), page.add_axes((left, 0.07, width, 0.36))
             above.plot(*xy(self._outline(name)), color=color, linestyle=dash, linewidth=1.2)

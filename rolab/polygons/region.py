@@ -11,10 +11,9 @@ import numpy as np
 import torch
 
 from rolab.convex import RobustLP, Scenario
-from rolab.figures import INK, RED, Figure, Style, canvas, layout
+from rolab.figures import DASHES, INK, RED, Figure, Style, canvas, layout
 from rolab.polygons.drawing import (
     AXIS,
-    DASHES,
     LOOKS,
     add_names,
     draw_names,
@@ -263,7 +262,7 @@ class RegionFigure(Figure):
         outline, worst, robust, level, best = region.moving()
         left, right = page.add_axes((0.1, 0.14, 0.32, 0.7)), page.add_axes((0.52, 0.14, 0.46, 0.7))
         for axes, trace in ((left, outline), (right, robust)):
-            axes.plot(*xy(trace), color=region.look.color, linestyle=DASHES.get(region.look.dash, "-"))
+            axes.plot(*xy(trace), color=region.look.color, linestyle=DASHES[region.look.dash])
             axes.fill(*xy(trace), color=region.look.color, alpha=0.2)
         right.plot(*xy(level), color=RED, linestyle=":", linewidth=1.2)
         right.plot(*region.nominal.outline(), color=INK, linestyle="--", linewidth=1.1)

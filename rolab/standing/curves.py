@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rolab.figures import INK, PALE, Figure, Style, canvas, layout
+from rolab.figures import DASHES, INK, MARKERS, PALE, Figure, Style, canvas, layout
 
-DASHES = {"dash": "--", "dashdot": "-.", "dot": ":"}
-MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "cross": "P"}
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside", "fixedrange": True}
 
 
@@ -96,7 +94,7 @@ class CurveFigure(Figure):
                 curve.x,
                 curve.y,
                 color=look.color,
-                linestyle=DASHES.get(look.dash, "-"),
+                linestyle=DASHES[look.dash],
                 marker=MARKERS[look.marker] if curve.marked else "",
                 markersize=4,
                 linewidth=1.6,

@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.figures import INK, PALE, RED, Figure, canvas, layout, style
+from rolab.figures import DASHES, INK, PALE, RED, Figure, canvas, layout, style
 from rolab.pictures import data_uri, pixels
 from rolab.walks.walk import ENLARGED, GAIN, Walk
 
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside"}
-_MATPLOTLIB = {"dash": "--", "dot": ":", "dashdot": "-."}
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +175,7 @@ def draw_curves(axes: Any, w: Walk, k: int) -> None:
     """The class probabilities against ε, by matplotlib."""
     for c in range(w.probability.shape[1]):
         look, matters = w.look(c)
-        dash = _MATPLOTLIB.get(look.dash, "-")
+        dash = DASHES[look.dash]
         label = look.label if matters else None
         values = w.probability[:, c]
         axes.plot(w.radii, values, label=label, linewidth=1 + matters, color=look.color, linestyle=dash)
