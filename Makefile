@@ -58,6 +58,7 @@ benchmarks: $(READY) ## time a robust step and a robust program beside other lib
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome
 	$(BIN)/python -m pip install --quiet ecos
 	$(BIN)/python benchmarks/robust_step.py
+	$(BIN)/python benchmarks/robust_step.py --net cifar10
 	$(BIN)/python benchmarks/robust_lp.py
 	$(BIN)/python benchmarks/slider.py
 	$(BIN)/python benchmarks/attacks.py

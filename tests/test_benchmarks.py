@@ -57,6 +57,20 @@ def test_a_run_replaces_its_own_key_and_no_other(benchmark, tmp_path, monkeypatc
         assert set(each["peers"]) == {"plain loop"}
 
 
+def test_the_step_of_the_cifar10_net_has_a_key_of_its_own(benchmark, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "benchmarks.json"
+    out.write_text(json.dumps({"robust_step": "old"}))
+    monkeypatch.setattr(benchmark.cifar, "__defaults__", (4,))  # images in a batch
+    arguments = ["--net", "cifar10", "--repeats", "3", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["robust_step.py", *arguments])
+    assert benchmark.main() == 0
+    record = json.loads(out.read_text())
+    measured = record["cifar_robust_step"]
+    assert record["robust_step"] == "old" and measured["batch_size"] == 4
+    assert measured["ratio"] == pytest.approx(measured["robust_ms"] / measured["standard_ms"], rel=1e-2)
+    assert f"ratio {measured['ratio']:.2f}" in capsys.readouterr().out
+
+
 def test_the_recorded_benchmark_has_all_peers():
     record = json.loads((ROOT / "results" / "benchmarks.json").read_text())["robust_step"]
     assert {"ratio", "standard_ms", "robust_ms", "plain_standard_ms", "environment"} <= set(record)
