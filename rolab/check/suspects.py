@@ -73,7 +73,7 @@ def masks(f: Callable) -> str:
             bool(called) == _MASKED[name],
             f"you call suspect {name} {'a masker' if called else 'honest'}. {_evidence(net, data)}",
         )
-    return "B and D hide their gradients; A is robust, C is only loud"
+    return "A is honest, C only loud; B and D mislead the single step"
 
 
 def _evidence(net: nn.Module, data: Any) -> str:

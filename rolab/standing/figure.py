@@ -50,9 +50,11 @@ class StandingFigure(CurveFigure):
 
     def message(self, steps: int) -> str:
         """What the figure says after so many steps: of the net that stands best, what the first step left."""
-        best, *_ = self.standing.best(self.radius, steps, self.restarts, self.nets)
+        best, *others = self.standing.best(self.radius, steps, self.restarts, self.nets)
         first = self.standing.percent(best, self.radius, 1, 0)
-        said = f"At ε = {self.radius:g}, one step leaves {style(best).label} {first:.1f} %"
+        alike = [net for net in others if self.standing.percent(net, self.radius, 1, 0) == first]
+        names = " and ".join(style(net).label for net in (best, *alike))
+        said = f"At ε = {self.radius:g}, one step leaves {names} {first:.1f} %"
         if (steps, self.restarts) == (1, 0):
             return said
         return f"{said}; {_run(steps, self.restarts)}: {self._percent(best, self.radius, steps):.1f} %"
@@ -146,9 +148,8 @@ class BandFigure(CurveFigure):
         half = [radius for radius in self.radii if radius and self.lower(radius) >= 50]
         radius = half[-1] if half else self.radii[1]
         low, high = self.lower(radius), self.upper(radius)
-        said = (
-            f"{style(self.net).label} at ε = {radius:g}: the truth lies between {low:.1f} % and {high:.1f} %"
-        )
+        what = f"{style(self.net).label}, {len(self.holds)} digits, ε = {radius:g}"
+        said = f"{what}: the truth lies between {low:.0f} % and {high:.0f} %"
         object.__setattr__(self, "title", said)
         alt = "Two bounds of the robust accuracy against ε, and what one step leaves"
         object.__setattr__(self, "alt", f"{alt}. {said}.")
