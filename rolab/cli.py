@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,21 +78,12 @@ def census(
     Run again with the same file, it goes on where it stopped.
     """
     from rolab import census as counting
-    from rolab import data
-    from rolab import zoo as shelf
-    from rolab.training import pick_device
 
-    if not 1 <= digits <= 10_000:
-        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
-    place = pick_device(device)
-    models = {name: shelf.load(f"mnist/{name}").to(place) for name in nets.split(",")}
+    models, few = _judged(nets, digits, device)
     radii = {"within [0, 1]": None} | ({} if radius is None else {f"by {radius:g}": radius})
     with going_on():
-        record = counting.census(models, data.mnist("test")[:digits], out, radii)
-    from rolab.figures import Table
-
-    print(Table(counting.table(record)))
-    print(f"\nThe record is {out}.")
+        record = counting.census(models, few, out, radii)
+    _tell(counting.table(record), out)
 
 
 @app.command()
@@ -109,23 +100,14 @@ def stress(
 
     Run again with the same file, it goes on where it stopped.
     """
-    from rolab import data, standing
-    from rolab import zoo as shelf
+    from rolab import standing
     from rolab.bounds import certified
-    from rolab.training import pick_device
 
-    if not 1 <= digits <= 10_000:
-        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
-    shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
-    place = pick_device(device)
-    models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
+    models, few = _judged(nets, digits, device)
     plan = standing.Plan(seed=seed)
     with going_on():
-        record = standing.record(models, data.mnist("test")[:digits], out, plan, certified)
-    from rolab.figures import Table
-
-    print(Table(standing.Standing.of(record).table()))
-    print(f"\nThe record is {out}.")
+        record = standing.record(models, few, out, plan, certified)
+    _tell(standing.Standing.of(record).table(), out)
 
 
 @app.command()
@@ -225,6 +207,28 @@ def show(result: dict) -> None:
     console = Console()
     console.print(printed)
     console.print(caption(result), highlight=False)
+
+
+def _judged(nets: str | None, digits: int, device: str) -> tuple[dict[str, Any], Any]:
+    """The nets of MNIST by their names, all if none are named, on the device; and the first test digits."""
+    from rolab import data
+    from rolab import zoo as shelf
+    from rolab.training import pick_device
+
+    if not 1 <= digits <= 10_000:
+        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
+    shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
+    place = pick_device(device)
+    models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
+    return models, data.mnist("test")[:digits]
+
+
+def _tell(rows: list[dict[str, Any]], out: Path) -> None:
+    """Print a table, and where its record is."""
+    from rolab.figures import Table
+
+    print(Table(rows))
+    print(f"\nThe record is {out}.")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

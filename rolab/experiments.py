@@ -78,9 +78,8 @@ class Experiment:
 
     def images(self, split: Literal["train", "test"]) -> Dataset:
         """The images that the nets are trained on, or judged on."""
-        if self.name == "mnist":
-            return data.mnist(split)[: self.examples if split == "train" else None]
-        return data.cifar10(split, excerpt=self.excerpt)[: self.examples if split == "train" else None]
+        whole = data.mnist(split) if self.name == "mnist" else data.cifar10(split, excerpt=self.excerpt)
+        return whole[: self.examples] if split == "train" else whole
 
     def objective(self, net: str) -> Objective:
         """Nominal for the baseline, Algorithm 1 with the norm's ball for a robust net."""

@@ -6,7 +6,6 @@ Every accuracy comes with a confidence interval. Models are judged in eval mode.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +55,11 @@ class Accuracy:
         return f"{self.percent:.1f} % ({self.low:.1f}–{self.high:.1f})"
 
 
+def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
+    """The sets of some examples; a function of x makes them itself."""
+    return U[rows] if isinstance(U, UncertaintySet) else U
+
+
 def attacked(model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order) -> Tensor:
     """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
     device = next(model.parameters()).device
@@ -63,8 +67,7 @@ def attacked(model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Att
     with evaluating(model):
         for rows in torch.arange(len(data)).split(BATCH):
             x, y = data.images[rows], data.labels[rows]
-            V = U[rows] if isinstance(U, UncertaintySet) else U
-            parts.append(attack(model, x.to(device), y.to(device), V).to(x.device))
+            parts.append(attack(model, x.to(device), y.to(device), rows_of(U, rows)).to(x.device))
     return torch.cat([data.images[:0], *parts])
 
 
@@ -101,8 +104,7 @@ def survivors(
         for attack in attacks:
             left = right.nonzero()[:, 0]
             if len(left):
-                V = U[left] if isinstance(U, UncertaintySet) else U
-                d = attacked(model, data[left], V, attack)
+                d = attacked(model, data[left], rows_of(U, left), attack)
                 broken = predict(model, data.images[left] + d) != data.labels[left]
                 worst[left[broken]], right[left[broken]] = d[broken], False
         rows.append(right.clone())
@@ -214,7 +216,7 @@ def masking_report(
         _beats("Does one step beat many?", ("one step", one_step), (f"{steps} steps", wandered)),
         _beats("Does an attack without gradients beat one with?", ("without", black), ("with", white)),
         _unbounded(withstands(model, data, far, many), radii[1]),
-        _flat(model, data, near, generator),
+        flatness(model, data, near, generator),
     ]
 
 
@@ -241,8 +243,13 @@ def _unbounded(right: Tensor, radius: float) -> Finding:
     )
 
 
-def _flat(model: nn.Module, data: Dataset, U: UncertaintySetLike, generator: Any) -> Finding:
-    """For how many examples one of ten random extreme points of U is worse than the gradient's step."""
+def flatness(
+    model: nn.Module, data: Dataset, U: UncertaintySetLike, generator: torch.Generator | None = None
+) -> Finding:
+    """The last question of `masking_report`: is a random step of full length worse than the gradient's?
+
+    It counts the examples for which one of ten random extreme points of U has the larger loss.
+    """
 
     def anywhere(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
         g = torch.randn(x.shape, generator=generator, device=generator.device if generator else x.device)
