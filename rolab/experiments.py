@@ -5,7 +5,7 @@ uncertainty set differs. `rolab.reproduction` runs them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from rolab.sets import Ball
 NORMS = ("l1", "l2", "linf")
 NETS = ("baseline", *(f"robust-{norm}" for norm in NORMS))
 AUGMENTED = "-augmented"  # ends the name of a net that is trained with flips and shifts
+LONGER = "baseline-longer"  # a baseline that takes as long as a robust net, with more epochs
 
 
 TABLES = {"mnist": "table1", "cifar10": "table2"}  # what the paper calls an experiment's table
@@ -49,6 +50,8 @@ class Experiment:
         excerpt: whether the images that ship with the package are enough
         augmented: which nets are trained once more, with flips and shifts
         repeated: which nets are trained with every seed and not with the first alone; None is all
+        longer: the epochs in which one more baseline takes as long as a robust net; None is no such net
+        stored: the precision of the weights of a finished net, to which they are rounded before it is judged
     """
 
     name: str
@@ -66,11 +69,14 @@ class Experiment:
     excerpt: bool = False
     augmented: tuple[str, ...] = ()
     repeated: tuple[str, ...] | None = None
+    longer: int | None = None
+    stored: Literal["float32", "float16"] = "float32"
 
     @property
     def nets(self) -> tuple[str, ...]:
-        """The names of all nets: the four of the paper, then those with augmentation."""
-        return (*NETS, *(f"{net}{AUGMENTED}" for net in self.augmented))
+        """The names of all nets: the four of the paper, the longer baseline, those with augmentation."""
+        longer = (LONGER,) if self.longer else ()
+        return (*NETS, *longer, *(f"{net}{AUGMENTED}" for net in self.augmented))
 
     def nets_of(self, seed: int) -> tuple[str, ...]:
         """The nets that are trained with a seed."""
@@ -83,22 +89,31 @@ class Experiment:
 
     def objective(self, net: str) -> Objective:
         """Nominal for the baseline, Algorithm 1 with the norm's ball for a robust net."""
-        plain = net.removesuffix(AUGMENTED)
+        radius = self.radius(net)
         objective: Objective = Nominal(self.smoothing)
-        if plain != "baseline":
-            norm = plain.removeprefix("robust-")
-            objective = Robust(Ball(norm, self.radii[norm]), smoothing=self.smoothing)
-        return objective if plain == net else Augmented(objective)
+        if radius is not None:
+            objective = Robust(Ball(_norm(net), radius), smoothing=self.smoothing)
+        return Augmented(objective) if net.endswith(AUGMENTED) else objective
+
+    def recipe_of(self, net: str) -> Recipe:
+        """The recipe; more epochs for the longer baseline."""
+        longer = self.longer if net == LONGER else None
+        return replace(self.recipe, epochs=longer) if longer else self.recipe
 
     def radius(self, net: str) -> float | None:
-        """The radius with which a net is trained, None for the baseline."""
-        return self.radii.get(net.removesuffix(AUGMENTED).removeprefix("robust-"))
+        """The radius with which a net is trained, None for a baseline."""
+        return self.radii.get(_norm(net))
 
     def identity(self) -> dict[str, Any]:
         """What makes two runs the same experiment: everything but the seeds."""
         record = asdict(self)
         del record["seeds"]
         return _plain(record)
+
+
+def _norm(net: str) -> str:
+    """The norm in the name of a robust net."""
+    return net.removesuffix(AUGMENTED).removeprefix("robust-")
 
 
 # The paper's numbers (Tables 1 and 2), in percent.
@@ -196,16 +211,18 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         radii={"l1": 0.25, "l2": 0.06, "linf": 0.0015},
         sizes={norm: 50 for norm in NORMS} if few else {"l1": 571, "l2": 571, "linf": 570},
         grids={
-            "l1": tuple(round(0.1 * k, 1) for k in range(1, 301)),
-            "l2": tuple(round(0.005 * k, 3) for k in range(1, 501)),
-            "linf": tuple(round(0.0002 * k, 4) for k in range(1, 501)),
+            "l1": tuple(round(0.02 * k, 2) for k in range(1, 501)),
+            "l2": tuple(round(0.001 * k, 3) for k in range(1, 501)),
+            "linf": tuple(round(0.00002 * k, 5) for k in range(1, 501)),
         },
-        epsilons=tuple(round(0.002 * k, 3) for k in range(17)),
+        epsilons=tuple(round(0.001 * k, 3) for k in range(11)),
         architecture="VGG" if preset == "paper" else "WhitenedNet",
         smoothing=0.0 if preset == "paper" else 0.2,
         excerpt=few,
         augmented=("baseline", "robust-linf") if preset == "full" else (),
         repeated=("baseline", "robust-linf"),
+        longer=19 if preset == "full" else None,
+        stored="float16",
     )
 
 
@@ -277,6 +294,7 @@ TITLES = {
     "robust-linf": "robust ℓ∞",
 }
 TITLES |= {f"{net}{AUGMENTED}": f"{title}, flips and shifts" for net, title in TITLES.items()}
+TITLES[LONGER] = "baseline, more epochs"
 
 
 def figures_of(row: Mapping, paper: Mapping) -> list[str]:
@@ -288,7 +306,7 @@ def figures_of(row: Mapping, paper: Mapping) -> list[str]:
     published = paper.get(row["net"])
     return [
         TITLES[row["net"]],
-        "–" if row["radius"] is None else f"{row['radius']:.3f}",
+        "–" if row["radius"] is None else f"{row['radius']:.3g}",
         shown(row["test_accuracy"]),
         f"{published['test_accuracy']:.2f}" if published else "–",
         shown(row["adversarial_accuracy"]),

@@ -20,8 +20,16 @@ from torch import nn
 from rolab import nets as networks
 from rolab import zoo
 from rolab.crew import Progress, Report, crew
-from rolab.evaluation import Collection, adversarial_collection, mcnemar, percent, predict, sweep
-from rolab.experiments import NORMS, TABLES, Experiment, InvariantError, markdown, table
+from rolab.evaluation import (
+    Collection,
+    accuracy,
+    adversarial_collection,
+    mcnemar,
+    percent,
+    predict,
+    sweep,
+)
+from rolab.experiments import NETS, NORMS, TABLES, Experiment, InvariantError, markdown, spread, table
 from rolab.nets import WhitenedNet
 from rolab.records import (
     RecordError,
@@ -57,9 +65,9 @@ def reproduce(
     out, place = Path(out), pick_device(device)
     _claim(out, experiment)
     # The baseline takes half as long as the others, so it comes last: it fills the gap that they leave.
-    jobs: deque[tuple] = deque(
-        (train_net, seed, net) for seed in experiment.seeds for net in reversed(experiment.nets_of(seed))
-    )
+    every = [(seed, net) for seed in experiment.seeds for net in reversed(experiment.nets_of(seed))]
+    every.sort(key=lambda job: job[1] not in NETS)  # what the paper has comes before what we add
+    jobs: deque[tuple] = deque((train_net, *job) for job in every)
     missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
     records: dict[int, dict] = {}
     started = time.perf_counter()
@@ -84,6 +92,7 @@ def reproduce(
     first = out / f"seed-{experiment.seeds[0]}"
     made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
     result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
+    result["collection"]["other_baselines"] = _others_on_A(experiment, out)
     _draw(out, experiment, result)
     name = TABLES[experiment.name]
     write(out / f"{name}.md", markdown(result).encode())
@@ -103,13 +112,14 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
         model,
         images,
         experiment.objective(net),
-        experiment.recipe,
+        experiment.recipe_of(net),
         seed=seed,
         test=test,
         folder=folder / net,
         device=device,
         progress=lambda done, steps, line: report(done / steps, f"{net}, seed {seed}: {line}"),
     )
+    _round(model, experiment)
     path, sha256 = folder / net / "evaluation.json", read_json(folder / net / "run.json")["sha256"]
     if not path.exists() or read_json(path)["sha256"] != sha256:
         swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
@@ -157,6 +167,7 @@ def judge_seed(
             f"{experiment.name}/{net}",
             model,
             runs[net],
+            precision=experiment.stored,
             experiment=experiment.name,
             preset=experiment.preset,
             radius=experiment.radius(net),
@@ -177,7 +188,15 @@ def _load(experiment: Experiment, folder: Path, run: dict) -> nn.Module:
     tensors = read_tensors(folder / run["state"], run["sha256"])
     model = architecture(experiment)()
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
+    _round(model, experiment)
     return model.eval()
+
+
+def _round(model: nn.Module, experiment: Experiment) -> None:
+    """Rounds the weights of a finished net as they will be kept: what is judged is what is kept."""
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.to(getattr(torch, experiment.stored)))
 
 
 def _check_invariants(experiment: Experiment, record: dict, A, baseline_right: torch.Tensor) -> None:
@@ -222,6 +241,27 @@ def _note_time(out: Path, seconds: float) -> float:
     return claimed["seconds"]
 
 
+def _others_on_A(experiment: Experiment, out: Path) -> dict[str, Any] | None:
+    """The accuracy on A of baselines that it was not aimed at: those of the other seeds. None with one seed.
+
+    They have seen no attack either: what a robust net has more than they is what Algorithm 1 gave it.
+    """
+    folders = [out / f"seed-{seed}" for seed in experiment.seeds]
+    baselines = [_finished(experiment, folder) for folder in folders]
+    right = []
+    for mine, folder in enumerate(folders):
+        A, _ = load_collection(experiment, folder)
+        right += [accuracy(net, A.examples()) for other, net in enumerate(baselines) if other != mine]
+    return spread(right) if right else None
+
+
+def _finished(experiment: Experiment, folder: Path, net: str = "baseline") -> nn.Module:
+    """A finished net from the folder of its seed, checked against its card."""
+    model, card = architecture(experiment)(), read_json(folder / f"{net}.json")
+    model.load_state_dict(read_tensors(folder / f"{net}.safetensors", card["sha256"]))
+    return model.eval()
+
+
 def _draw(out: Path, experiment: Experiment, result: dict) -> None:
     """Draws the figures, Figures 1 and 2 with the collection of the first seed."""
     from rolab import plots
@@ -232,7 +272,7 @@ def _draw(out: Path, experiment: Experiment, result: dict) -> None:
 
 def load_collection(experiment: Experiment, folder: Path) -> tuple[Collection, torch.Tensor]:
     """The collection A that a seed's folder keeps, and the classes that the baseline sees in it."""
-    record, card = read_json(folder / "seed.json"), read_json(folder / "baseline.json")
+    record = read_json(folder / "seed.json")
     tensors = read_tensors(folder / "collection.safetensors", record["collection_sha256"])
     A = Collection(
         experiment.images("test")[tensors["rows"]],
@@ -241,6 +281,4 @@ def load_collection(experiment: Experiment, folder: Path) -> tuple[Collection, t
         record["radii"],
         record["names"],
     )
-    baseline = architecture(experiment)()
-    baseline.load_state_dict(read_tensors(folder / "baseline.safetensors", card["sha256"]))
-    return A, predict(baseline, A.examples().images)
+    return A, predict(_finished(experiment, folder), A.examples().images)

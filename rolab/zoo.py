@@ -6,6 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from rolab import nets
@@ -52,7 +53,15 @@ def load(name: str) -> nn.Module:
     return model.eval()
 
 
-def keep(folder: Path, name: str, model: nn.Module, run: Mapping[str, Any], **facts: Any) -> None:
+def keep(
+    folder: Path,
+    name: str,
+    model: nn.Module,
+    run: Mapping[str, Any],
+    *,
+    precision: str = "float32",
+    **facts: Any,
+) -> None:
     """Writes a finished net and its card into a folder, from where they can be taken into the zoo.
 
     Args:
@@ -60,10 +69,13 @@ def keep(folder: Path, name: str, model: nn.Module, run: Mapping[str, Any], **fa
         name: as `load` will know it, such as "mnist/robust-linf"
         model: the network
         run: what `run.json` says of its training
+        precision: of the weights in the file, "float32" or "float16"; `load` gives a net in float32 again
         facts: what else the card should say
     """
     net = name.split("/")[-1]
-    sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict())
+    kept = getattr(torch, precision)
+    weights = {key: t.to(kept) if t.is_floating_point() else t for key, t in model.state_dict().items()}
+    sha256 = write_tensors(folder / f"{net}.safetensors", weights)
     identity, history = run["identity"], run["history"]
     written = {
         "net": name,

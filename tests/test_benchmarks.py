@@ -61,6 +61,8 @@ def test_the_step_of_the_cifar10_net_has_a_key_of_its_own(benchmark, tmp_path, m
     out = tmp_path / "benchmarks.json"
     out.write_text(json.dumps({"robust_step": "old"}))
     monkeypatch.setattr(benchmark.cifar, "__defaults__", (4,))  # images in a batch
+    kept = []
+    monkeypatch.setattr(benchmark, "keep_memory", lambda: kept.append(True))  # or it holds for all tests
     arguments = ["--net", "cifar10", "--repeats", "3", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", ["robust_step.py", *arguments])
     assert benchmark.main() == 0
@@ -69,6 +71,7 @@ def test_the_step_of_the_cifar10_net_has_a_key_of_its_own(benchmark, tmp_path, m
     assert record["robust_step"] == "old" and measured["batch_size"] == 4
     assert measured["ratio"] == pytest.approx(measured["robust_ms"] / measured["standard_ms"], rel=1e-2)
     assert f"ratio {measured['ratio']:.2f}" in capsys.readouterr().out
+    assert kept and measured["one_thread"]["environment"]["threads"] == 1
 
 
 def test_the_recorded_benchmark_has_all_peers():

@@ -16,6 +16,7 @@ from statistics import mean, stdev
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from rolab import reproduction
 from rolab.attacks import first_order
@@ -316,6 +317,40 @@ def test_a_crew_that_is_left_by_an_error_stops_its_workers():
     assert ended
 
 
+FAULTS = """
+import resource, sys, torch
+from rolab.crew import keep_memory
+
+if sys.argv[1] == "kept":
+    keep_memory()
+
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def work():
+    for _ in range(5):
+        torch.ones(2**24)  # 64 MB, freed at once
+
+
+work()
+before = faults()
+work()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the C library of Linux")
+def test_memory_that_is_kept_is_not_asked_for_again():
+    """A page has 4 KB: 64 MB anew are 16,384 of them (fewer, where the system gives larger ones)."""
+    asked = {
+        how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, check=True).stdout)
+        for how in ("kept", "given back")
+    }
+    assert asked["kept"] < asked["given back"] / 4
+
+
 # The initialisation and the recipe
 
 
@@ -370,13 +405,18 @@ def test_the_presets_of_cifar10():
 def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augmentation():
     full = cifar10_experiment("full")
     assert full.seeds == (0, 1, 2)
-    assert full.nets_of(0) == (*NETS, "baseline-augmented", "robust-linf-augmented") == full.nets
+    added = ("baseline-longer", "baseline-augmented", "robust-linf-augmented")
+    assert full.nets_of(0) == (*NETS, *added) == full.nets
     assert full.nets_of(1) == full.nets_of(2) == ("baseline", "robust-linf")
     assert mnist_experiment("full").nets_of(3) == NETS
     plain, more = full.objective("robust-linf"), full.objective("robust-linf-augmented")
     assert more == Augmented(plain) and full.radius("robust-linf-augmented") == full.radii["linf"]
     assert not isinstance(full.objective("baseline"), Augmented)
-    assert full.radius("baseline-augmented") is None
+    assert full.radius("baseline-augmented") is full.radius("baseline-longer") is None
+    assert full.objective("baseline-longer") == full.objective("baseline")
+    assert full.recipe_of("baseline-longer") == replace(full.recipe, epochs=full.longer)
+    assert full.longer > full.recipe.epochs
+    assert all(full.recipe_of(net) == full.recipe for net in full.nets if net != "baseline-longer")
 
 
 def test_a_table_has_the_seeds_that_a_net_was_trained_with():
@@ -388,11 +428,12 @@ def test_a_table_has_the_seeds_that_a_net_was_trained_with():
         del records[1]["nets"][net]
     for net in ("baseline", "robust-linf"):
         records[0]["nets"][f"{net}-augmented"] = records[0]["nets"][net]
+    records[0]["nets"]["baseline-longer"] = records[0]["nets"]["baseline"]
     result = table(experiment, records, {"processor": "p", "cores": 2, "system": "s", "torch": "t"}, 60.0)
     rows = {row["net"]: row for row in result["rows"]}
     assert {net: len(row["test_accuracy"]["values"]) for net, row in rows.items()} == {
         "baseline": 2, "robust-l1": 1, "robust-l2": 1, "robust-linf": 2,
-        "baseline-augmented": 1, "robust-linf-augmented": 1,
+        "baseline-longer": 1, "baseline-augmented": 1, "robust-linf-augmented": 1,
     }  # fmt: skip
     assert "figure6" in result and "figure3" not in result
     text = markdown(result)
@@ -403,7 +444,10 @@ def test_a_table_has_the_seeds_that_a_net_was_trained_with():
 def test_a_tiny_experiment_on_the_excerpt(tmp_path):
     """Every part of it, on 200 images: the nets are no good, so few examples are asked for."""
     experiment = replace(
-        cifar10_experiment("fast"),
+        cifar10_experiment("fast", (0, 1)),
+        longer=2,
+        augmented=("robust-linf",),
+        repeated=("baseline",),
         recipe=Recipe(epochs=1, batch_size=50, learning_rate=0.2),
         examples=200,
         sizes=SIZES,
@@ -415,13 +459,40 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path):
     drawn = {
         f"{name}.{kind}" for name in ("figure4", "figure5", "figure6", "growth") for kind in ("html", "png")
     }
-    assert names == drawn | {"experiment.json", "table2.json", "table2.md", "seed-0"}
+    assert names == drawn | {"experiment.json", "table2.json", "table2.md", "seed-0", "seed-1"}
     assert read_json(tmp_path / "out" / "table2.json") == result
     A, predicted = load_collection(experiment, tmp_path / "out" / "seed-0")
     assert A.sources.images.shape == (sum(SIZES.values()), 3, 32, 32)
     assert (predicted != A.sources.labels).all()
     page = (tmp_path / "out" / "figure4.html").read_text()
     assert any(f"{name} → " in page for name in CIFAR10_CLASSES)
+    check_epochs(experiment, result)
+    check_half_precision(experiment, tmp_path / "out" / "seed-0", result)
+    # The two baselines have each the other's A.
+    folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
+    collections = [load_collection(experiment, folder)[0] for folder in folders]
+    nets = [reproduction._finished(experiment, folder) for folder in folders]
+    assert result["collection"]["other_baselines"]["values"] == [
+        accuracy(nets[1], collections[0].examples()), accuracy(nets[0], collections[1].examples())
+    ]  # fmt: skip
+
+
+def check_epochs(experiment, result):
+    """The longer baseline has its own number of epochs, and a second seed has no such net."""
+    curves = {net: len(curve["mean"]) for net, curve in result["epochs"].items()}
+    assert curves == {net: 2 if net == "baseline-longer" else 1 for net in experiment.nets}
+
+
+def check_half_precision(experiment, folder, result):
+    """What is kept in half the space is what was judged, to the last bit."""
+    for row in result["rows"]:
+        tensors = load_file(folder / f"{row['net']}.safetensors")
+        assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float16}
+        net = reproduction._finished(experiment, folder, row["net"])
+        assert {p.dtype for p in net.parameters()} == {torch.float32}
+        card = read_json(folder / f"{row['net']}.json")
+        assert accuracy(net, experiment.images("test")) == card["test_accuracy"]
+        assert card["test_accuracy"] == row["test_accuracy"]["values"][0]
 
 
 # A tiny experiment, run for real

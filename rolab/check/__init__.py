@@ -22,6 +22,7 @@ wrong answers runs to its end.
 
 from rolab.check.algorithm import flow, hand_step, robust_logistic
 from rolab.check.certificates import certificate
+from rolab.check.orders import lead_error, saved, swaps
 from rolab.check.penalties import ridge_penalty, worst_entries, worst_frobenius
 from rolab.check.perturbations import l1_maximizer, l2_in_box
 from rolab.check.programs import box_support, budget_maximizer, cutting_set, mended
@@ -56,6 +57,7 @@ __all__ = [
     "images_gained",
     "l1_maximizer",
     "l2_in_box",
+    "lead_error",
     "linear_proof",
     "masks",
     "mcnemar",
@@ -64,8 +66,10 @@ __all__ = [
     "require",
     "robust_logistic",
     "ridge_penalty",
+    "saved",
     "standard_error",
     "suspects",
+    "swaps",
     "worst_curve",
     "worst_entries",
     "worst_frobenius",
