@@ -42,7 +42,7 @@ check: $(READY) ## lint, format, types, clean notebooks
 notebooks: $(READY) ## run the notebooks again and clean them
 	$(BIN)/python scripts/notebooks.py run
 
-results: $(READY) ## the full runs behind results/ and the zoo: some hours
+results: $(READY) ## the full runs behind results/ and the zoo: a day on two cores
 	$(BIN)/rolab reproduce mnist --preset full --out runs/mnist-full
 	cp runs/mnist-full/table1.json results/mnist.json
 	cp runs/mnist-full/seed-0/baseline.*  runs/mnist-full/seed-0/robust-*.* rolab/_zoo/mnist/
@@ -52,6 +52,13 @@ results: $(READY) ## the full runs behind results/ and the zoo: some hours
 	cp runs/masked/masked.* rolab/_zoo/mnist/
 	$(BIN)/rolab stress --digits 300 --out runs/stress.json
 	cp runs/stress.json results/stress.json
+	$(BIN)/rolab data fetch cifar10
+	$(BIN)/python scripts/cifar10_radii.py --out runs/cifar10-radii
+	cp runs/cifar10-radii/radii.json results/cifar10_radii.json
+	$(BIN)/rolab reproduce cifar10 --preset full --out runs/cifar10-full
+	cp runs/cifar10-full/table2.json results/cifar10.json
+	mkdir -p rolab/_zoo/cifar10
+	for net in baseline robust-l1 robust-l2 robust-linf; do cp runs/cifar10-full/seed-0/$$net.* rolab/_zoo/cifar10/; done
 	$(BIN)/python scripts/readme.py
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries

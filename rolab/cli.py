@@ -32,10 +32,14 @@ def going_on(then: str = "the same command goes on from here") -> Iterator[None]
 @app.command()
 def reproduce(
     experiment: Annotated[
-        str, typer.Argument(help="What to reproduce: mnist (Table 1, Figures 1–3) or cifar10.")
+        str, typer.Argument(help="mnist (Table 1, Figures 1–3) or cifar10 (Table 2, Figures 4–6).")
     ],
     preset: Annotated[
-        str, typer.Option(help="fast (minutes), full (five seeds, about an hour) or paper.")
+        str,
+        typer.Option(
+            help="fast (minutes), full (several seeds: of mnist an hour, of cifar10 a working day) "
+            "or paper (the authors' recipe)."
+        ),
     ] = "fast",
     seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2; by default the preset's.")] = None,
     out: Annotated[

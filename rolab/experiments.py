@@ -104,6 +104,18 @@ class Experiment:
         """The radius with which a net is trained, None for a baseline."""
         return self.radii.get(_norm(net))
 
+    def opponents(self, net: str) -> dict[str, str]:
+        """With which nets McNemar's test compares a net: name of the test → net. None for the baseline.
+
+        With flips and shifts it is the baseline that has them too; a robust net meets the longer baseline as
+        well.
+        """
+        augmented = f"baseline{AUGMENTED}"
+        if net.endswith(AUGMENTED):
+            return {"mcnemar": augmented if net != augmented and augmented in self.nets else "baseline"}
+        met = {} if net == "baseline" else {"mcnemar": "baseline"}
+        return met | ({"against_longer": LONGER} if self.longer and self.radius(net) is not None else {})
+
     def identity(self) -> dict[str, Any]:
         """What makes two runs the same experiment: everything but the seeds."""
         record = asdict(self)
@@ -258,7 +270,8 @@ def table(
             "radius": experiment.radius(net),
             "test_accuracy": spread([m["test_accuracy"] for m in measured]),
             "adversarial_accuracy": spread([m["adversarial_accuracy"] for m in measured]),
-            "mcnemar": None if net == "baseline" else [m["mcnemar"] for m in measured],
+            "mcnemar": None,
+            **{test: [m[test] for m in measured if test in m] for test in experiment.opponents(net)},
             "training_seconds": spread([m["seconds"] for m in measured]),
         }
 
@@ -335,12 +348,16 @@ def caption(result: Mapping) -> str:
         + ("/".join(f"{radius:g}" for radius in dict.fromkeys(values["values"])))
         for norm, values in result["collection"]["radii"].items()
     )
+    augmented = any(row["net"].endswith(AUGMENTED) for row in result["rows"])
+    beside = " (robust with flips and shifts: with the baseline that has them too)" * augmented
     which = f"seeds {', '.join(map(str, seeds))}, mean ± standard deviation"
+    fewer = [TITLES[row["net"]] for row in result["rows"] if len(row["test_accuracy"]["values"]) < len(seeds)]
+    which += f" ({', '.join(fewer)}: seed {seeds[0]} alone)" * bool(fewer)
     return (
         f"Preset `{result['preset']}`: {which if len(seeds) > 1 else f'seed {seeds[0]}'}, {recipe['epochs']} "
         f"epoch{'s' * (recipe['epochs'] > 1)}; radii in pixel units, pixels in [0, 1]. "
         f"A: {result['collection']['size']} examples, anew from the baseline of each seed, radii {radii}. "
-        f"McNemar's exact test compares a net with the baseline on the test images, one p a seed. "
+        f"McNemar's exact test compares a net with the baseline{beside} on the test images, one p a seed. "
         f"Made on {made_on['processor']}, {made_on['cores']} cores, {made_on['system']}, "
         f"torch {made_on['torch']}, in {result['seconds'] / 60:.0f} minutes."
     )

@@ -97,7 +97,9 @@ class Figure(ABC):
         drawn, small = io.BytesIO(), io.BytesIO()
         with matplotlib.style.context("default"):
             self._matplotlib().savefig(drawn, format="png", dpi=dpi)
-        picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        # Colours that few pixels have, those of curves beside photographs, must not be merged with others.
+        picture = Image.open(drawn).convert("RGB")
+        picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         picture.save(small, "PNG", optimize=True)
         return small.getvalue()
 
@@ -315,3 +317,62 @@ class Curves(Figure):
                     row[f"± {style(name).label}"] = bars[i]
             rows.append(row)
         return rows
+
+    def sliding(self, symbol: str) -> SlidingCurves:
+        """The same curves, of percentages, with a slider that reads them off and needs no kernel.
+
+        Args:
+            symbol: what the slider calls the axis
+        """
+        return SlidingCurves(self, symbol)
+
+
+@dataclass(frozen=True, eq=False)
+class SlidingCurves(Figure):
+    """Curves of percentages and a slider along their axis: the title reads off where it stands.
+
+    Attributes:
+        curves: as they are drawn without the slider
+        symbol: what the slider calls the axis
+    """
+
+    curves: Curves
+    symbol: str
+    slides: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.curves.title)
+        object.__setattr__(self, "alt", self.curves.alt)
+
+    def reading(self, k: int) -> str:
+        """The values of all curves at the k-th place."""
+        values = ", ".join(
+            f"{style(name, place).label} {mean[k]:.1f}"
+            for place, (name, mean) in enumerate(self.curves.mean.items())
+        )
+        return f"{self.symbol} = {self.curves.x[k]:g}: {values} %"
+
+    def plotly(self) -> Any:
+        """The curves with a line that the slider moves. It opens at a third of the axis."""
+        figure, places = self.curves.plotly(), self.curves.x
+        start = len(places) // 3
+        figure.add_vline(x=places[start], line_color=RED, line_width=2)
+        steps = []
+        for k, x in enumerate(places):
+            moved = {"shapes[0].x0": x, "shapes[0].x1": x, "title.text": self.reading(k)}
+            steps.append({"label": f"{x:g}", "method": "relayout", "args": [moved]})
+        slider = {"steps": steps, "active": start, "pad": {"t": 44}}
+        slider["currentvalue"] = {"prefix": f"{self.symbol} = "}
+        return figure.update_layout(
+            title_text=self.reading(start),
+            sliders=[slider],
+            height=self.curves.HEIGHT + 80,
+            margin={"b": 130},
+        )
+
+    def table(self) -> list[dict[str, Any]]:
+        """The numbers of the curves, a row for each place."""
+        return self.curves.table()
+
+    def _matplotlib(self) -> Any:
+        return self.curves._matplotlib()

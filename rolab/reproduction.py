@@ -153,7 +153,11 @@ def judge_seed(
             "sweep": read_json(folder / net / "evaluation.json")["sweep"],
             "epochs": [epoch["test_accuracy"] for epoch in runs[net]["history"]],
             "seconds": round(sum(epoch["seconds"] for epoch in runs[net]["history"]), 1),
-            "mcnemar": mcnemar(right["baseline"], right[net]),
+            **{
+                test: mcnemar(right[opponent], right[net])
+                for test, opponent in experiment.opponents(net).items()
+                if opponent in right
+            },
         }
     _check_invariants(experiment, record, A, right["baseline"])
     record["names"] = A.names
@@ -247,7 +251,7 @@ def _others_on_A(experiment: Experiment, out: Path) -> dict[str, Any] | None:
     They have seen no attack either: what a robust net has more than they is what Algorithm 1 gave it.
     """
     folders = [out / f"seed-{seed}" for seed in experiment.seeds]
-    baselines = [_finished(experiment, folder) for folder in folders]
+    baselines = [load_net(experiment, folder) for folder in folders]
     right = []
     for mine, folder in enumerate(folders):
         A, _ = load_collection(experiment, folder)
@@ -255,8 +259,8 @@ def _others_on_A(experiment: Experiment, out: Path) -> dict[str, Any] | None:
     return spread(right) if right else None
 
 
-def _finished(experiment: Experiment, folder: Path, net: str = "baseline") -> nn.Module:
-    """A finished net from the folder of its seed, checked against its card."""
+def load_net(experiment: Experiment, folder: Path, net: str = "baseline") -> nn.Module:
+    """A finished net from the folder of its seed, checked against its card; on the CPU, in eval mode."""
     model, card = architecture(experiment)(), read_json(folder / f"{net}.json")
     model.load_state_dict(read_tensors(folder / f"{net}.safetensors", card["sha256"]))
     return model.eval()
@@ -281,4 +285,4 @@ def load_collection(experiment: Experiment, folder: Path) -> tuple[Collection, t
         record["radii"],
         record["names"],
     )
-    return A, predict(_finished(experiment, folder), A.examples().images)
+    return A, predict(load_net(experiment, folder), A.examples().images)

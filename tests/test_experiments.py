@@ -419,6 +419,21 @@ def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augm
     assert all(full.recipe_of(net) == full.recipe for net in full.nets if net != "baseline-longer")
 
 
+def test_whom_a_net_is_compared_with():
+    full, mnist = cifar10_experiment("full"), mnist_experiment("full")
+    robust = {"mcnemar": "baseline"}
+    assert {net: mnist.opponents(net) for net in NETS} == {
+        "baseline": {},
+        **{net: robust for net in NETS[1:]},
+    }
+    assert full.opponents("baseline") == {}
+    assert full.opponents("robust-l1") == {"mcnemar": "baseline", "against_longer": "baseline-longer"}
+    assert full.opponents("baseline-longer") == full.opponents("baseline-augmented") == robust
+    assert full.opponents("robust-linf-augmented") == {"mcnemar": "baseline-augmented"}
+    alone = replace(full, augmented=("robust-linf",))  # whose baseline was not augmented
+    assert alone.opponents("robust-linf-augmented") == robust
+
+
 def test_a_table_has_the_seeds_that_a_net_was_trained_with():
     experiment = replace(
         cifar10_experiment("full"), epsilons=(0.0, 0.1), scales=(1.0, 2.0), seeds=(0, 1), sizes=SIZES
@@ -436,7 +451,10 @@ def test_a_table_has_the_seeds_that_a_net_was_trained_with():
         "baseline-longer": 1, "baseline-augmented": 1, "robust-linf-augmented": 1,
     }  # fmt: skip
     assert "figure6" in result and "figure3" not in result
+    assert "against_longer" not in rows["baseline"] and rows["robust-l1"]["against_longer"] == []
     text = markdown(result)
+    assert "(robust ℓ1, robust ℓ2, baseline, more epochs, " in text and ": seed 0 alone)" in text
+    assert "with flips and shifts: with the baseline that has them too" in text
     assert "90.79" in text and "robust ℓ∞, flips and shifts" in text  # the paper has no number for those
 
 
@@ -471,7 +489,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path):
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]
-    nets = [reproduction._finished(experiment, folder) for folder in folders]
+    nets = [reproduction.load_net(experiment, folder) for folder in folders]
     assert result["collection"]["other_baselines"]["values"] == [
         accuracy(nets[1], collections[0].examples()), accuracy(nets[0], collections[1].examples())
     ]  # fmt: skip
@@ -488,7 +506,7 @@ def check_half_precision(experiment, folder, result):
     for row in result["rows"]:
         tensors = load_file(folder / f"{row['net']}.safetensors")
         assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float16}
-        net = reproduction._finished(experiment, folder, row["net"])
+        net = reproduction.load_net(experiment, folder, row["net"])
         assert {p.dtype for p in net.parameters()} == {torch.float32}
         card = read_json(folder / f"{row['net']}.json")
         assert accuracy(net, experiment.images("test")) == card["test_accuracy"]

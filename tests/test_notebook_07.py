@@ -1,5 +1,6 @@
-"""Notebook 07: its parameters, its sentences about any results, its exercises, and a run that trains.
+"""Notebook 07: its parameters, what it shows, its exercises, and a run that trains.
 
+`test_verdicts` tests its sentences about any results, `test_predictions` what a reader moves.
 nbval runs the notebook itself, as it is shipped.
 """
 
@@ -7,18 +8,15 @@ import ast
 import json
 import math
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
-from scipy.stats import t
 
-from rolab import check, experiments, results, zoo
-from rolab.experiments import NETS, NORMS, PAPER, mnist_experiment, table
+from rolab import check, experiments, results, verdicts, zoo
+from rolab.experiments import NETS, NORMS, mnist_experiment
 
 PATH = Path(__file__).parents[1] / "notebooks" / "07_mnist_reproduction.ipynb"
 NOTEBOOK = nbformat.read(PATH, as_version=4)
@@ -166,168 +164,6 @@ def text_of(notebook):
     return "\n".join(parts)
 
 
-# The sentences: made from the results, so they have to be true of any
-
-
-def made_up(test=None, on_A=None, disputed=None, scales=(1.0, 3.0), preset="full"):
-    """Results as `experiments.table` writes them, from accuracies and disputed digits, a list a network."""
-    test = test or {"baseline": [99.0], "robust-l1": [99.1], "robust-l2": [99.2], "robust-linf": [99.3]}
-    on_A = on_A or {net: [20.0 * k] * len(test[net]) for k, net in enumerate(NETS)}
-    seeds = tuple(range(len(test["baseline"])))
-    records = []
-    for seed in seeds:
-        nets = {}
-        for net in NETS:
-            only_a, only_b = (disputed or {}).get(net, [(0, 0)] * len(seeds))[seed]
-            values = [test[net][seed] - 10 * k for k in range(3)]
-            nets[net] = {
-                "test_accuracy": test[net][seed],
-                "adversarial_accuracy": on_A[net][seed],
-                "growth": [on_A[net][seed], on_A[net][seed] / 2],
-                "sweep": values,
-                "epochs": values[:1],
-                "seconds": 1.0,
-                "mcnemar": {"only_a": only_a, "only_b": only_b, "p": p(only_a, only_b)},
-            }
-        records.append({"size": 1203, "radii": {"l1": 2.5, "l2": 0.6162, "linf": 0.03}, "nets": nets})
-    plan = replace(mnist_experiment(preset, seeds), scales=scales, epsilons=(0.0, 0.1, 0.2))
-    return table(plan, records, {}, 1.0)
-
-
-def p(a, b):
-    return min(1.0, 2 * sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b))
-
-
-@pytest.fixture(scope="module")
-def sentences():
-    """The functions of the cells tagged `sentences`, without what those cells show."""
-    namespace = {}
-    for cell in [CODE[2], *tagged("sentences")]:
-        kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef) + (ast.Assign,) * (cell is not CODE[2])
-        body = [line for line in tree(cell).body if isinstance(line, kinds)]
-        constants = [line for line in body if not isinstance(line, ast.Assign) or constant(line)]
-        exec(compile(ast.Module(constants, []), PATH.name, "exec"), namespace)
-    return namespace
-
-
-def constant(line):
-    return isinstance(line.value, ast.Constant) and line.targets[0].id.isupper()
-
-
-def test_beside_the_paper(sentences):
-    paper = {net: [PAPER["mnist"][net]["test_accuracy"]] for net in NETS}
-    on_A = {net: [PAPER["mnist"][net]["adversarial_accuracy"]] for net in NETS}
-    said = sentences["beside_the_paper"](made_up(paper, on_A))
-    assert said.count("above the paper's number for none of the networks") == 2
-    assert said.count("as in the paper") == 2
-    better = {net: [values[0] + 0.3] for net, values in paper.items()}
-    better["robust-l1"] = [99.4]
-    on_A["robust-l2"], on_A["robust-linf"] = [82.004], [82.0]
-    said = sentences["beside_the_paper"](made_up(better, on_A))
-    assert "On the test digits our mean is above the paper's number for all 4 networks" in said
-    assert "The order: baseline < robust ℓ1 < robust ℓ2 < robust ℓ∞, as in the paper" in said  # 99.39 99.40 …
-    assert "On A our mean is above the paper's number for robust ℓ2, robust ℓ∞" in said
-    assert "robust ℓ1 < robust ℓ2 = robust ℓ∞; robust ℓ1 < robust ℓ2 < robust ℓ∞ in the paper" in said
-
-
-def test_standard_errors(sentences):
-    said = sentences["standard_errors"](made_up())
-    assert "robust ℓ1 +7, robust ℓ2 +19, robust ℓ∞ +24" in said
-    assert "0.09 points, 9 images" in said and "had its own digits, is 13 images" in said
-    assert said.endswith("- One seed says nothing about the luck of training.")
-    several = {net: [99.0, 99.1, 99.2] for net in NETS}
-    said = sentences["standard_errors"](made_up(several))
-    assert "from 3 seeds: 99.00, 99.10, 99.20 %, a standard deviation of 10 images" in said
-
-
-FIVE = {net: [99.0] * 5 for net in NETS}
-DISPUTED = {
-    "baseline": [(0, 0)] * 5,
-    "robust-l1": [(20, 20), (19, 21), (21, 19), (20, 22), (22, 20)],  # 0, 2, -2, 2, -2
-    "robust-l2": [(10, 30), (10, 31), (10, 32), (10, 33), (10, 34)],  # p from 0.002 down
-    "robust-linf": [(30, 10), (20, 20), (20, 20), (20, 20), (20, 21)],
-}
-
-
-def test_luck_and_verdict(sentences):
-    result = made_up(FIVE, disputed=DISPUTED)
-    one, two, infinity = (sentences["luck"](row) for row in result["rows"][1:])
-    assert "a lead of +0.0 images on average (-2 to +2). It is ahead in 2 of 5 seeds, in 0 of them" in one
-    assert "a lead of +22.0 images on average (+20 to +24). It is ahead in 5 of 5 seeds, in 5 of them" in two
-    assert (
-        f"t-test gives p = {2 * t.sf(22 / math.sqrt(2.5 / 5), 4):.2g}" in two
-    )  # mean over its standard error
-    assert "a lead of -3.8 images on average (-20 to +1)" in infinity
-    said = sentences["verdict"](result)
-    assert "a significant gain for robust ℓ1 in 0, robust ℓ2 in 5, robust ℓ∞ in 0 of 5 seeds" in said
-    assert "a significant loss for robust ℓ∞ in 1 of 5 seeds" in said
-    assert said.endswith("The t-test over the seeds finds a gain for robust ℓ2.")
-
-
-def test_luck_with_one_seed(sentences):
-    single = {net: pairs[:1] for net, pairs in DISPUTED.items()}
-    result = made_up(disputed=single)
-    assert sentences["luck"](result["rows"][2]) == "**robust ℓ2** has a lead of +20 images, p = 0.0022."
-    said = sentences["verdict"](result)
-    assert (
-        "robust ℓ2 in 1, robust ℓ∞ in 0 of 1 seed, a significant loss for robust ℓ∞ in 1 of 1 seed." in said
-    )
-    assert "t-test" not in said
-
-
-def test_the_radii_the_growth_and_the_claims(sentences):
-    said = sentences["small_steps"](made_up())
-    assert "ℓ2: 0.616 against 0.616, 1.0 times" in said and "ℓ∞: 0.03 against 0.0616, 0.5 times" in said
-    said = sentences["as_radii_grow"](made_up())
-    assert "At 3 times the radii the order is the same" in said and "robust ℓ∞ from 60.0 to 30.0 %" in said
-    said = sentences["claims"](made_up(FIVE, disputed=DISPUTED))
-    assert sentences["verdict"](made_up(FIVE, disputed=DISPUTED)) in said
-    assert "| 20 to 60 %" in said and "5 seeds of every network" in said
-    assert "at 0 (robust ℓ1), 0 (robust ℓ2), 0 (robust ℓ∞) of the 2 values" in said
-    assert "| on the test digits robust ℓ∞; on A robust ℓ∞ |" in said
-    said = sentences["claims"](made_up({**FIVE, "robust-l2": [99.1, 99.2, 99.0, 99.1, 99.1]}))
-    assert "robust ℓ2 with 99.10 %, against 99.00 % (t-test over the seeds: p = 0.034)" in said
-
-
-def test_who_is_best_on_a_part_of_A(sentences):
-    rows = [{"network": net, **{f"made with {norm}": 50.0 for norm in ("ℓ1", "ℓ2", "ℓ∞")}} for net in "ab"]
-    rows[1]["made with ℓ2"] = 60.0
-    said = sentences["own_norm"](rows)
-    assert said == "Best on the ℓ1 examples a and b; on the ℓ2 examples b; on the ℓ∞ examples a and b."
-
-
-def test_where_a_curve_passes_a_level(sentences):
-    passes = sentences["passes"]
-    assert passes([0, 1, 2], [100.0, 60.0, 20.0], 50) == pytest.approx(1.25)
-    assert passes([0, 1, 2], [100.0, 50.0, 20.0], 50) == 1
-    assert passes([0, 1], [100.0, 60.0], 50) is None
-    assert passes([0, 1], [40.0, 30.0], 50) is None
-
-
-@settings(max_examples=30)
-@given(st.data())
-def test_the_sentences_are_whole_for_any_results(sentences, data):
-    seeds = data.draw(st.integers(1, 5))
-    accuracies = st.lists(st.integers(0, 10_000).map(lambda n: n / 100), min_size=seeds, max_size=seeds)
-    counts = st.tuples(st.integers(0, 80), st.integers(0, 80))
-    test, on_A = ({net: data.draw(accuracies) for net in NETS} for _ in range(2))
-    disputed = {net: data.draw(st.lists(counts, min_size=seeds, max_size=seeds)) for net in NETS}
-    result = made_up(test, on_A, disputed)
-    said = [
-        sentences[name](result)
-        for name in (
-            "beside_the_paper",
-            "small_steps",
-            "standard_errors",
-            "verdict",
-            "as_radii_grow",
-            "claims",
-        )
-    ]
-    said += [sentences["luck"](row) for row in result["rows"][1:]]
-    assert not re.search(r"\b(nan|inf|None)\b|\{|\}|  +\S.*  ", "\n".join(said))
-
-
 # What is shipped belongs together
 
 
@@ -344,6 +180,20 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
             assert card[column] == row[column]["values"][place]
         for norm in NORMS:
             assert card["collection_radii"][norm] == result["collection"]["radii"][norm]["values"][place]
+
+
+def test_the_shipped_notebook_says_what_the_shipped_results_say():
+    result, shown = results.load("mnist"), text_of(NOTEBOOK)
+    for about in (
+        verdicts.beside_the_paper,
+        verdicts.small_steps,
+        verdicts.standard_errors,
+        verdicts.against_luck,
+        verdicts.as_radii_grow,
+        verdicts.claims,
+        experiments.markdown,
+    ):
+        assert about(result).strip() in shown, f"run the notebook again: {about.__name__}"
 
 
 def test_no_output_widget_is_used():
@@ -366,6 +216,10 @@ def test_every_picture_has_a_text_and_no_widget_is_left():
 def standard_error(accuracy, n):
     share = accuracy / 100
     return 100 * math.sqrt(share * (1 - share) / n)
+
+
+def p(a, b):
+    return min(1.0, 2 * sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b))
 
 
 RIGHT = [

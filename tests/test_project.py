@@ -26,12 +26,12 @@ FLOORS = [  # a room imports only from floors below its own
     {"objectives", "evaluation", "bounds", "stories"},
     {"training", "experiments", "stress"},
     {"figures", "check"},
-    {"pictures", "planes", "census", "standing"},
-    {"plots", "walks", "polygons", "moons"},
+    {"pictures", "planes", "census", "standing", "verdicts"},
+    {"plots", "walks", "polygons", "moons", "rivals"},
     {"pixelwise", "reproduction", "paths"},
     {"widgets"},
     {"levers"},
-    {"cli", "dials", "trainers", "benches"},
+    {"cli", "dials", "trainers", "benches", "predictions"},
 ]
 
 

@@ -1,18 +1,28 @@
 """The explorer: live widget, standing figure and table hold the same numbers, and these are the model's."""
 
+import base64
+import io
 import json
+import re
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from rolab.attacks import pgd
-from rolab.data import Dataset
+from rolab.data import CIFAR10_CLASSES, Dataset
 from rolab.evaluation import predict
 from rolab.figures import Figure
+from rolab.nets import WhitenedNet
+from rolab.pictures import ORANGE, PURPLE
 from rolab.sets import Ball, pixel_box
-from rolab.walks import WalkFigure
+from rolab.walks import PairFigure, Walk, WalkFigure
+from rolab.walks.figure import legend_rows
 from rolab.widgets import EpsilonExplorer
 
 
@@ -314,8 +324,203 @@ def test_a_walk_without_a_flip_can_be_drawn(explorer):
         (lambda e: EpsilonExplorer({}, e.data), "nets"),
         (lambda e: EpsilonExplorer(e.nets, e.data, points=1), "points"),
         (lambda e: EpsilonExplorer(e.nets, e.data, largest={}), "largest"),
+        (lambda e: EpsilonExplorer(e.nets, e.data, gain=0), "gain"),
+        (lambda e: EpsilonExplorer(e.nets, e.data, noun=""), "noun"),
+        (
+            lambda e: EpsilonExplorer(e.nets, e.data, classes=CIFAR10_CLASSES[:9]).walk("baseline", 0),
+            "classes",
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(explorer, call, name):
     with pytest.raises(ValueError, match=rf"^{name}\b"):
         call(explorer)
+
+
+# Colour images: the names of their classes, what they are called, how strongly Δ is drawn
+
+SMALL = {"l1": 8.0, "l2": 1.0, "linf": 8 / 255}
+
+
+@pytest.fixture(scope="module")
+def colour():
+    """Two small nets that are whitened but not trained, and images that the first gets right, but for two."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        images, nets = torch.rand(12, 3, 32, 32), {"baseline": WhitenedNet(), "robust-linf": WhitenedNet()}
+        for net in nets.values():
+            net.whiten(images)
+            net.linear.weight.data *= 20  # else the ten probabilities are alike
+    labels = predict(nets["baseline"], images)
+    labels[[4, 9]] = (labels[[4, 9]] + 1) % 10
+    return nets, Dataset(images, labels)
+
+
+def colourful(colour, **more):
+    return EpsilonExplorer(*colour, largest=SMALL, points=5, **more)
+
+
+@pytest.mark.parametrize("method", ["one step", "PGD"])
+@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
+def test_a_colour_walk_is_the_models_and_in_its_set(colour, norm, boxed, method):
+    explorer = colourful(colour, classes=CIFAR10_CLASSES, noun="image", gain=50)
+    walk, model = explorer.walk("baseline", 2, norm, boxed, method), explorer.nets["baseline"].eval()
+    x = explorer.data.images[2:3]
+    for radius, d, probability in zip(walk.radii, walk.perturbation, walk.probability, strict=True):
+        U = Ball(norm, radius) & pixel_box(x) if boxed else Ball(norm, radius)
+        assert bool(U.contains(d[None], atol=1e-4))
+        assert torch.allclose(probability, softmax(model, x + d), atol=1e-4)
+    loss = -walk.probability[:, walk.label].log()
+    assert loss[-1] > loss[0], "it attacks"
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("beside", [None, "robust-linf"])
+def test_colour_images_slide_live(colour, beside, plain):
+    explorer = colourful(colour, classes=CIFAR10_CLASSES, noun="image", gain=50)
+    live = explorer.live(plain=plain, net="baseline", beside=beside, index=2)
+    seen = set()
+    norms, places = (("linf",), (1, 4)) if plain else (("linf", "l1", "l2"), range(5))  # a PNG takes its time
+    for norm in norms:
+        live.norm.value = norm
+        for k in places:
+            live.number.value = radius = explorer.radii[norm][k]
+            assert live.error.value == "" and live.shown.k == k
+            assert live.number.value == live.epsilon.value == radius, "all digits of the radius are kept"
+            assert f"radius {radius:g}" in live.summary.value
+            state = bytes(live.chart.widget.value) if plain else json.dumps(live.chart.widget.moving)
+            seen.add(state)
+        assert live.epsilon.max == live.number.max == explorer.radii[norm][-1]
+        assert live.epsilon.step == live.number.step == explorer.radii[norm][1]
+    assert len(seen) == len(norms) * len(places), "every radius has a picture of its own"
+    live.number.value, live.index.value = 0.0, 2
+    live.next.click()
+    assert live.error.value == "" and live.index.value == 4, "the first of the two that are misread"
+
+
+def texts(explorer, beside):
+    """All that is said of an image, in the figure, its other rendering, its table and the live explorer."""
+    figure = explorer.figure("baseline", 4, "linf", beside=beside)
+    live = explorer.live(plain=False, net="baseline", beside=beside, index=4, norm="linf")
+    plot, page = json.loads(figure.plotly().to_json()), figure._matplotlib()
+    said = [figure.alt, figure.title, live.summary.value, *(figure.moving(k)["title.text"] for k in range(5))]
+    said += [note["text"] for note in plot["layout"]["annotations"]]
+    said += [trace["name"] for trace in plot["data"]]
+    said += [text.get_text() for text in (*page.texts, *page.legends[0].texts, *(a.title for a in page.axes))]
+    return said + [f"{key}: {value}" for row in figure.table() for key, value in row.items()]
+
+
+@pytest.mark.parametrize("beside", [None, "robust-linf"])
+def test_classes_are_called_by_their_names_everywhere(colour, beside):
+    plain = texts(colourful(colour), beside)
+    named = texts(colourful(colour, classes=[f"kind{c}" for c in range(10)]), beside)
+    assert [re.sub(r"kind(\d)", r"\1", text) for text in named] == plain, "and nothing else has changed"
+    bare = r"(says|label|label is|answer:|p\() ?\d|^\d( \(true\))?(:|$)"
+    assert [text for text in named if re.search(bare, text)] == []
+    assert sum(bool(re.search(bare, text)) for text in plain) > 30, "which would be seen"
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(names=st.permutations(CIFAR10_CLASSES))
+def test_a_sentence_names_the_answer_and_the_label(names):
+    probability = torch.full((2, 10), 0.05)
+    probability[0, 3] = probability[1, 5] = 0.55
+    image, d = torch.rand(1, 3, 32, 32), torch.zeros(2, 3, 32, 32)
+    walk = Walk("baseline", "linf", False, 3, image, (0.0, 0.01), d, probability, classes=names)
+    assert walk.label == 3 and walk.answers == [3, 5], "labels stay numbers"
+    assert walk.sentence(0) == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
+    said = f"says {names[5]} (55 % sure), the label is {names[3]}"
+    assert walk.sentence(1) == f"ℓ∞ radius 0.01: the baseline net {said}"
+    assert [row["answer"] for row in walk.table()] == [names[3], names[5]]
+    assert list(walk.table()[0]) == ["ε", "answer", *names]
+    assert PairFigure((walk, walk), 1).sentence(1).startswith(f"ℓ∞ radius 0.01, label {names[3]}: ")
+
+
+@pytest.mark.parametrize("noun, opening", [("digit", "A digit with"), ("image", "An image with")])
+def test_what_is_shown_has_a_noun(colour, noun, opening):
+    explorer = colourful(colour, noun=noun)
+    live = explorer.live(plain=False, net="baseline")
+    assert live.index.description == f"{noun} no." and live.next.description == f"next misread {noun}"
+    for beside in (None, "robust-linf"):
+        assert explorer.figure("baseline", 0, beside=beside).alt.startswith(opening)
+    nets, data = colour
+    right = data[[i for i in range(12) if i not in (4, 9)]]
+    live = EpsilonExplorer(nets, right, noun=noun).live(plain=False, net="baseline")
+    live.next.click()
+    assert f"all of these {noun}s correctly" in live.error.value
+    with pytest.raises(ValueError, match=noun):
+        EpsilonExplorer(nets, data[:0], noun=noun)
+
+
+def decoded(source):
+    """The pixels of a picture in plotly's figure, (H, W, 3)."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))), dtype=float)
+
+
+@pytest.mark.parametrize("beside", [None, "robust-linf"])
+@pytest.mark.parametrize("gain", [10, 32, 50])
+def test_the_gain_is_written_and_is_the_gain_of_the_picture(colour, gain, beside):
+    """Channels that all step up by ε are orange by gain · ε, two up and one down by a third of it."""
+    explorer = colourful(colour, gain=gain)
+    figure = explorer.figure("baseline", 2, "linf", epsilon=SMALL["linf"], beside=beside)
+    plot = json.loads(figure.plotly().to_json())["layout"]
+    written = [note["text"] for note in plot["annotations"]]
+    drawn = [axes.get_title() for axes in figure._matplotlib().axes]
+    count = 2 if beside else 1
+    assert written.count(f"Δ ×{gain}") == drawn.count(f"Δ ×{gain}") == count
+    epsilon = figure.walk.radii[-1] if beside is None else figure.walks[0].radii[-1]
+    strong = min(1, gain * epsilon)
+    tints = [(a, tint) for a in (strong, gain * epsilon / 3) for tint in (PURPLE, ORANGE)]
+    expected = {tuple(np.rint(255 + a * (np.array(tint) - 255))) for a, tint in tints}
+    for i in (0, 2) if beside else (1,):
+        assert {tuple(c) for c in decoded(plot["images"][i]["source"]).reshape(-1, 3)} == expected
+
+
+def crowded(net, label, wrong_from_the_start):
+    """A walk on which every class matters and the longest names are said."""
+    start = torch.full((10,), 0.06)
+    start[0 if wrong_from_the_start else label] = 0.46
+    end = torch.full((10,), 0.06)
+    end[1 - label] = 0.46
+    radii = tuple(round(0.03 * k / 40, 10) for k in range(41))
+    t = torch.linspace(0, 1, 41)[:, None]
+    image, d = torch.full((1, 3, 32, 32), 0.5), torch.zeros(41, 3, 32, 32)
+    more = {"method": "PGD", "classes": CIFAR10_CLASSES, "noun": "image", "gain": 50}
+    return Walk(net, "linf", False, label, image, radii, d, (1 - t) * start + t * end, **more)
+
+
+@pytest.mark.parametrize("label, wrong", [(0, False), (1, False), (1, True)])
+def test_long_names_stay_on_the_page_and_apart(label, wrong):
+    one = crowded("robust-linf", label, wrong)
+    pair = PairFigure((one, crowded("robust-l2", label, wrong)), 39)
+    for figure in (WalkFigure(one, 39), pair):
+        page = figure._matplotlib()
+        page.draw_without_rendering()
+        title, legend = page.texts[0].get_window_extent(), page.legends[0].get_window_extent()
+        for box in (title, legend):
+            assert 0 <= box.x0 < box.x1 <= page.bbox.x1 and box.y1 <= page.bbox.y1
+        assert min(text.get_window_extent().y0 for text in page.legends[0].texts) >= 0
+        curves = [axes for axes in page.axes if axes.lines]
+        for axes in curves:
+            assert len(axes.lines) == 12
+            for text in (axes.xaxis.label, *axes.get_xticklabels()):
+                entries = *page.legends[0].texts, *page.legends[0].legend_handles
+                assert not text.get_window_extent().count_overlaps([e.get_window_extent() for e in entries])
+        size = figure.still().layout.title.font.size
+        assert size * 0.52 * max(map(len, figure.sentences())) <= 0.96 * 720 and 13 < size
+
+
+def test_titles_of_digits_have_their_old_size(explorer):
+    assert explorer.figure("robust-l2", 3, "l1").still().layout.title.font.size == 16
+    assert explorer.figure("baseline", 3, "linf", beside="robust-l2").still().layout.title.font.size == 16
+
+
+@pytest.mark.parametrize("entries, rows", [(["0 (true)", *"123456789ε"], 1), ([*CIFAR10_CLASSES, "ε"], 3)])
+def test_the_slider_of_two_nets_starts_below_their_legend(entries, rows):
+    pair = PairFigure((crowded("baseline", 1, False), crowded("robust-linf", 1, False)), 0)
+    assert legend_rows(entries) <= legend_rows([f"{entry} (true)" for entry in entries])
+    assert legend_rows(entries) == rows
+    layout = pair.plotly().layout
+    shown = [line.name for line in pair.still().data if line.showlegend is not False]
+    assert len(shown) == 11 and layout.sliders[0].pad.t >= 57 + 19 * (legend_rows(shown) - 1)

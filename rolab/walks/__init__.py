@@ -1,4 +1,4 @@
-"""A walk: one digit, one net, one uncertainty set that grows. What a net answers on the way, and the figures.
+"""A walk: one image, one net, one uncertainty set that grows. What a net answers on the way, and the figures.
 
 The live explorer of `rolab.widgets` and the figures that stand without a kernel all draw a `Walk`, so they
 cannot differ.
@@ -6,6 +6,6 @@ cannot differ.
 
 from rolab.walks.figure import WalkFigure
 from rolab.walks.pair import PairFigure
-from rolab.walks.walk import GAIN, Walk, walk
+from rolab.walks.walk import DIGITS, GAIN, Walk, walk
 
-__all__ = ["GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]
+__all__ = ["DIGITS", "GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]

@@ -1,16 +1,17 @@
-"""A walk as a figure: the digit, Δ, their sum, and the class probabilities against ε."""
+"""A walk as a figure: the image, Δ, their sum, and the class probabilities against ε."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.figures import DASHES, INK, PALE, RED, Figure, canvas, layout, style
+from rolab.figures import DASHES, INK, PALE, RED, WIDTH, Figure, canvas, layout, style
 from rolab.pictures import data_uri, pixels
-from rolab.walks.walk import ENLARGED, GAIN, Walk
+from rolab.walks.walk import ENLARGED, Walk
 
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside"}
 
@@ -30,7 +31,7 @@ class WalkFigure(Figure):
         w = self.walk
         object.__setattr__(self, "title", w.sentence(self.k))
         alt = (
-            f"A digit with label {w.label}, the perturbation, their sum, and the net's class probabilities "
+            f"{w.opening}, the perturbation, their sum, and the net's class probabilities "
             f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}. "
             f"Shown: {self.title}."
         )
@@ -46,10 +47,14 @@ class WalkFigure(Figure):
         pictures = {"images[1].source": d, "images[2].source": adversarial}
         return {"title.text": self.walk.sentence(k), **pictures, "images[3].x": self.walk.radii[k]}
 
+    def sentences(self) -> list[str]:
+        """The title at each of the radii."""
+        return [self.walk.sentence(k) for k in range(len(self.walk.radii))]
+
     @property
     def captions(self) -> tuple[str, str, str]:
         """What stands above the three pictures."""
-        return f"x, label {self.walk.label}", f"Δ ×{GAIN}", "x + Δ"
+        return f"x, label {self.walk.truth}", f"Δ ×{self.walk.gain:g}", "x + Δ"
 
     def plotly(self) -> Any:
         """The figure as a `plotly.graph_objects.Figure`, with a slider."""
@@ -68,6 +73,7 @@ class WalkFigure(Figure):
             **layout(
                 self.HEIGHT,
                 self.title,
+                title_font_size=title_size(self.sentences()),
                 margin={"l": 60, "r": 16, "t": 76, "b": 54},
                 xaxis={**AXIS, "domain": [0, 0.8], "range": (0, w.radii[-1]), "title": {"text": w.x_title}},
                 yaxis={**AXIS, "domain": [0, 0.46], "title": {"text": "probability"}, "range": [-0.02, 1.02]},
@@ -84,14 +90,15 @@ class WalkFigure(Figure):
 
     def _matplotlib(self) -> Any:
         w, d = self.walk, self.walk.perturbation[self.k]
-        page = canvas(self.HEIGHT, self.title)
-        images = pixels(w.image[0]), pixels(d, GAIN), pixels(w.image[0] + d)
+        page = titled(self.HEIGHT, self.title, title_size(self.sentences()))
+        images = pixels(w.image[0]), pixels(d, w.gain), pixels(w.image[0] + d)
         for column, (image, name) in enumerate(zip(images, self.captions, strict=True)):
             draw_picture(page.add_axes((0.09 + 0.315 * column, 0.5, 0.26, 0.35)), image, name)
-        axes = page.add_axes((0.09, 0.1, 0.7, 0.34))
+        axes = page.add_axes((0.09, 0.1, 0.665, 0.34))
         draw_curves(axes, w, self.k)
         axes.set_ylabel("probability")
-        page.legend(loc="upper left", bbox_to_anchor=(0.795, 0.46), frameon=False, fontsize=8.5)
+        place = {"loc": "upper left", "bbox_to_anchor": (0.755, 0.46)}
+        page.legend(**place, frameon=False, fontsize=8.5, labelspacing=0.3)
         return page
 
     def table(self) -> list[dict[str, Any]]:
@@ -102,8 +109,26 @@ class WalkFigure(Figure):
 _LEFT = (0, 0.355, 0.71)  # where the three pictures begin
 
 
-# What the figures of one walk and of two share. What moves with the radius are pictures of the layout: plotly
-# moves these at once, whereas a trace that moves makes it draw the whole figure again.
+# What the figures of one walk and of two share.
+
+
+def title_size(sentences: list[str]) -> float:
+    """The size in pixels at which the longest of the titles fits: 16 unless it is long.
+
+    A character is half as broad as it is high, a little more to be safe; the title has 96 % of the width.
+    """
+    return min(16, 0.96 * WIDTH / 0.53 / max(map(len, sentences)))
+
+
+def titled(height: int, title: str, size: float) -> Any:
+    """An empty matplotlib figure with a title of so many pixels."""
+    page = canvas(height, title)
+    page.texts[0].set_fontsize(11.5 * size / 16)
+    return page
+
+
+# What moves with the radius are pictures of the layout: plotly moves these at once, whereas a trace that
+# moves makes it draw the whole figure again.
 
 
 def lines(w: Walk) -> list[dict[str, Any]]:
@@ -117,6 +142,15 @@ def lines(w: Walk) -> list[dict[str, Any]]:
             {"x": (x, x), "y": (0, 1), "name": name, "line": {"color": RED, "dash": dash, "width": 2}}
         )
     return found
+
+
+def legend_rows(names: list[str]) -> int:
+    """How many rows of pixels wide enough for these names a legend below the curves has.
+
+    Where one row is not enough, plotly makes all entries as broad as the broadest.
+    """
+    room, broad = WIDTH - 76, [45 + 6.5 * len(name) for name in names]
+    return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
 
 
 def picture(source: str, column: int, shape: Any) -> dict[str, Any]:
@@ -159,7 +193,7 @@ def sliding(figure: Any, moving: Callable[[int], dict[str, Any]], w: Walk, k: in
     ]
     slider = {"steps": steps, "active": k, "currentvalue": {"prefix": "ε = "}, "pad": {"t": below}}
     figure.update_layout(sliders=[{**slider, "x": 0, "len": 0.8}], margin={"b": 90 + below})
-    figure.layout.height += 70
+    figure.layout.height += 70 + max(0, below - 74)
     return figure
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from rolab.figures import Figure, canvas, layout, style
+from rolab.figures import Figure, layout, style
 from rolab.pictures import pixels
 from rolab.walks.figure import (
     AXIS,
@@ -13,12 +14,15 @@ from rolab.walks.figure import (
     draw_curves,
     draw_picture,
     frame,
+    legend_rows,
     lines,
     picture,
     radius_line,
     sliding,
+    title_size,
+    titled,
 )
-from rolab.walks.walk import GAIN, Walk
+from rolab.walks.walk import Walk
 
 _LEFT = (0.0, 0.55)  # where the half of each net begins
 _HALF = 0.45
@@ -26,7 +30,7 @@ _HALF = 0.45
 
 @dataclass(frozen=True, eq=False)
 class PairFigure(Figure):
-    """Two walks of one digit in one set: for each net Δ, x + Δ and its class probabilities.
+    """Two walks of one image in one set: for each net Δ, x + Δ and its class probabilities.
 
     Attributes:
         walks: of the two nets; their radii are the same
@@ -46,7 +50,7 @@ class PairFigure(Figure):
         object.__setattr__(self, "title", self.sentence(self.k))
         each = "; ".join(f"{style(w.net).label}: {w.flips()}" for w in self.walks)
         alt = (
-            f"A digit with label {self.walks[0].label} perturbed for two nets side by side, and their "
+            f"{self.walks[0].opening} perturbed for two nets side by side, and their "
             f"class probabilities against the {style(self.walks[0].norm).label} radius. {each}. "
             f"Shown: {self.title}."
         )
@@ -56,8 +60,12 @@ class PairFigure(Figure):
         """What the two nets say at the k-th radius: the figure's title."""
         w = self.walks[0]
         radius = f"{style(w.norm).label} radius {w.radii[k]:g}"
-        said = (f"{style(w.net).label} says {w.answers[k]}" for w in self.walks)
-        return f"{radius}, label {w.label}: {', '.join(said)}"
+        said = (f"{style(w.net).label} says {w.answer(k)}" for w in self.walks)
+        return f"{radius}, label {w.truth}: {', '.join(said)}"
+
+    def sentences(self) -> list[str]:
+        """The title at each of the radii."""
+        return [self.sentence(k) for k in range(len(self.walks[0].radii))]
 
     def flips(self) -> str:
         """Where the answers change, in words."""
@@ -86,14 +94,16 @@ class PairFigure(Figure):
         """What stands above the pictures and above the curves."""
         notes = []
         for w, left in zip(self.walks, _LEFT, strict=True):
-            names = f"Δ ×{GAIN}", "x + Δ"
+            names = f"Δ ×{w.gain:g}", "x + Δ"
             notes += [caption(name, left + 0.1 + 0.24 * i) for i, name in enumerate(names)]
             notes.append(caption(f"{style(w.net).label}: {w.flips()}", left + _HALF / 2, 0.5))
         return notes
 
     def plotly(self) -> Any:
         """The figure as a `plotly.graph_objects.Figure`, with a slider."""
-        return sliding(self.still(), self.moving, self.walks[0], self.k, below=74)
+        names = [line["name"] for line in self.traces() if line.get("showlegend", True)]
+        below = 50 + 24 * legend_rows(names)
+        return sliding(self.still(), self.moving, self.walks[0], self.k, below)
 
     def still(self) -> Any:
         """The figure at its radius, without a slider: what the live explorer moves."""
@@ -111,6 +121,7 @@ class PairFigure(Figure):
             **layout(
                 self.HEIGHT,
                 self.title,
+                title_font_size=title_size(self.sentences()),
                 margin={"l": 60, "r": 16, "t": 76, "b": 90},
                 xaxis={**x, "domain": [_LEFT[0], _LEFT[0] + _HALF]},
                 xaxis2={**x, "domain": [_LEFT[1], _LEFT[1] + _HALF], "anchor": "y2"},
@@ -127,16 +138,17 @@ class PairFigure(Figure):
         return figure
 
     def _matplotlib(self) -> Any:
-        page = canvas(self.HEIGHT, self.title)
+        page = titled(self.HEIGHT, self.title, title_size(self.sentences()))
         named: dict[str, Any] = {}
         for side, w in enumerate(self.walks):
             left, d = 0.09 + 0.48 * side, w.perturbation[self.k]
-            images = (pixels(d, GAIN), f"Δ ×{GAIN}"), (pixels(w.image[0] + d), "x + Δ")
+            images = (pixels(d, w.gain), f"Δ ×{w.gain:g}"), (pixels(w.image[0] + d), "x + Δ")
             for i, (image, name) in enumerate(images):
                 draw_picture(page.add_axes((left + 0.21 * i, 0.56, 0.19, 0.3)), image, name)
             axes = page.add_axes((left, 0.19, 0.4, 0.29))
             draw_curves(axes, w, self.k)
             axes.set_title(f"{style(w.net).label}: {w.flips()}", fontsize=9.5)
+            axes.locator_params(axis="x", nbins=4)  # more would touch
             axes.set_xlabel(f"ε, {style(w.norm).label} radius")
             handles, names = axes.get_legend_handles_labels()
             named |= {name: handle for handle, name in zip(handles, names, strict=True) if name != w.flips()}
@@ -145,8 +157,9 @@ class PairFigure(Figure):
             named.values(),
             named,
             loc="lower left",
-            bbox_to_anchor=(0.08, 0.0),
-            ncols=8,
+            bbox_to_anchor=(0.08, -0.01),
+            ncols=min(8, math.ceil(len(named) / legend_rows(list(named)))),
+            labelspacing=0.3,
             frameon=False,
             fontsize=8.5,
         )
@@ -158,7 +171,7 @@ class PairFigure(Figure):
         for k, radius in enumerate(self.walks[0].radii):
             row: dict[str, Any] = {"ε": radius}
             for w in self.walks:
-                row[style(w.net).label] = w.answers[k]
-                row[f"p({w.label}), {style(w.net).label}"] = float(w.probability[k, w.label])
+                row[style(w.net).label] = w.answer(k)
+                row[f"p({w.truth}), {style(w.net).label}"] = float(w.probability[k, w.label])
             rows.append(row)
         return rows

@@ -1,12 +1,13 @@
-"""One digit, one net, one uncertainty set that grows: what the net answers on the way.
+"""One image, one net, one uncertainty set that grows: what the net answers on the way.
 
 Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the walk,
-and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one digit again
+and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image again
 and again in sets of different sizes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,8 @@ from rolab.figures import INK, PALE, Style, style
 from rolab.pictures import data_uri, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
-GAIN = 10  # perturbations are shown so many times as strong
+GAIN = 10.0  # perturbations are shown so many times as strong
+DIGITS = range(10)  # each is its own name
 ENLARGED = 4  # browsers blur small pictures: each pixel becomes so many
 _COLORS = (
     "#E69F00",
@@ -49,6 +51,9 @@ class Walk:
         perturbation: (G, C, H, W), Δ at each radius
         probability: (G, K), the net's class probabilities at x + Δ
         method: the name of the attack that found Δ
+        classes: (K,), what each class is called
+        noun: what the image shows
+        gain: so many times as strong is Δ shown
     """
 
     net: str
@@ -60,7 +65,32 @@ class Walk:
     perturbation: Tensor
     probability: Tensor
     method: str = "one step"
+    classes: Sequence[int | str] = DIGITS
+    noun: str = "digit"
+    gain: float = GAIN
     _pictures: dict[int, tuple[str, str]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.classes) != self.probability.shape[1]:
+            raise ValueError(
+                f"classes: expected {self.probability.shape[1]} names, as many as the net tells apart, "
+                f"got {len(self.classes)}"
+            )
+
+    @property
+    def truth(self) -> int | str:
+        """The name of the true class."""
+        return self.classes[self.label]
+
+    @property
+    def opening(self) -> str:
+        """What the image is, in words: where a text for it begins."""
+        article = "An" if self.noun[0] in "aeiou" else "A"
+        return f"{article} {self.noun} with label {self.truth}"
+
+    def answer(self, k: int) -> int | str:
+        """The name of what the net answers at the k-th radius."""
+        return self.classes[self.answers[k]]
 
     @cached_property
     def answers(self) -> list[int]:
@@ -74,10 +104,10 @@ class Walk:
 
     def sentence(self, k: int) -> str:
         """What the net says at the k-th radius, in words: the figure's title."""
-        answer, sure = self.answers[k], float(self.probability[k].max())
-        verdict = "right" if answer == self.label else f"the label is {self.label}"
+        sure = f"{100 * float(self.probability[k].max()):.0f} % sure"
+        verdict = "right" if self.answers[k] == self.label else f"the label is {self.truth}"
         radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
-        return f"{radius}: the {style(self.net).label} net says {answer} ({100 * sure:.0f} % sure), {verdict}"
+        return f"{radius}: the {style(self.net).label} net says {self.answer(k)} ({sure}), {verdict}"
 
     def curve(self, c: int) -> tuple[dict[str, Any], bool]:
         """The line of a class, as plotly takes it, and whether it matters."""
@@ -113,25 +143,30 @@ class Walk:
         return [
             {
                 "ε": radius,
-                "answer": self.answers[k],
-                **{str(c): float(p) for c, p in enumerate(self.probability[k])},
+                "answer": self.answer(k),
+                **{str(name): float(p) for name, p in zip(self.classes, self.probability[k], strict=True)},
             }
             for k, radius in enumerate(self.radii)
         ]
 
     def look(self, c: int) -> tuple[Style, bool]:
         """The style of a class and whether it matters: the true one is black, one below 5 % pale."""
+        name = str(self.classes[c])
         if c == self.label:
-            return Style(f"{c} (true)", INK, "solid", "circle"), True
+            return Style(f"{name} (true)", INK, "solid", "circle"), True
         if float(self.probability[:, c].max()) < 0.05:
-            return Style(str(c), PALE, "solid", "circle"), False
-        return Style(str(c), _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)], "circle"), True
+            return Style(name, PALE, "solid", "circle"), False
+        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)], "circle"), True
 
     def pictures(self, k: int) -> tuple[str, str]:
-        """Δ and x + Δ at the k-th radius, as `data:` addresses of PNGs; kept."""
+        """Δ and x + Δ at the k-th radius, as `data:` addresses of PNGs; kept.
+
+        Δ has one tint a pixel, that of gain · Δ. Where the image has colours, Δ is averaged over them: ±ε in
+        each of three becomes ±ε or ±ε/3.
+        """
         if k not in self._pictures:
             d = self.perturbation[k]
-            images = pixels(d, GAIN), pixels(self.image[0] + d)
+            images = pixels(d, self.gain), pixels(self.image[0] + d)
             self._pictures[k] = data_uri(images[0], ENLARGED), data_uri(images[1], ENLARGED)
         return self._pictures[k]
 
@@ -148,8 +183,14 @@ def walk(
     boxed: bool,
     attack: Attack = first_order,
     method: str = "one step",
+    classes: Sequence[int | str] = DIGITS,
+    noun: str = "digit",
+    gain: float = GAIN,
 ) -> Walk:
-    """Walks one image (1, C, H, W) along what the attack finds in U, scaled by each of the radii."""
+    """Walks one image (1, C, H, W) along what the attack finds in U, scaled by each of the radii.
+
+    What only names or draws goes into the `Walk`, which says what it is.
+    """
     device = next(model.parameters()).device
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
@@ -166,4 +207,5 @@ def walk(
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
         with torch.no_grad():
             probability = model(x + d).float().softmax(1)
-    return Walk(net, norm, boxed, label, x.cpu(), radii, d.cpu(), probability.cpu(), method)
+    found = x.cpu(), radii, d.cpu(), probability.cpu()
+    return Walk(net, norm, boxed, label, *found, method, classes, noun, gain)

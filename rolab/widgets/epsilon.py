@@ -1,8 +1,8 @@
-"""The explorer of notebook 03's third section: one digit, or two nets, under a growing perturbation."""
+"""The explorer of notebook 03's third section: one image, or two nets, under a growing perturbation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
@@ -14,7 +14,7 @@ from rolab.data import Dataset
 from rolab.evaluation import evaluating, predict
 from rolab.figures import style
 from rolab.sets import Ball, UncertaintySet, at, pixel_box
-from rolab.walks import PairFigure, Walk, WalkFigure, walk
+from rolab.walks import DIGITS, GAIN, PairFigure, Walk, WalkFigure, walk
 from rolab.widgets.shared import (
     WIDE,
     Cache,
@@ -34,16 +34,19 @@ ATTACKS: dict[str, Attack] = {"one step": first_order, "PGD": pgd}
 
 
 class EpsilonExplorer:
-    """One digit under a growing perturbation: the digit, Δ, their sum, the class probabilities.
+    """One image under a growing perturbation: the image, Δ, their sum, the class probabilities.
 
     Args:
         nets: name → network, on any device
-        data: the digits
+        data: the images
         sets: name → the set at ε = 1; ε scales it
         largest: name → where its slider ends
         points: how many radii a slider has, 0 among them
         attacks: name → the attack, (model, x, y, U) → Δ; all but a single step need sets, such as balls, that
             can be scaled by one factor for each example
+        classes: what each class is called; the digits are their own names
+        noun: what the data are, one of them
+        gain: Δ is shown so many times as strong; small sets need more
     """
 
     KEPT = 64  # walks in the cache
@@ -56,16 +59,24 @@ class EpsilonExplorer:
         largest: Mapping[str, float] = LARGEST,
         points: int = 41,
         attacks: Mapping[str, Attack] = ATTACKS,
+        classes: Sequence[int | str] = DIGITS,
+        noun: str = "digit",
+        gain: float = GAIN,
     ) -> None:
         if not nets or not len(data):
-            raise ValueError("nets and data: expected at least one network and one digit")
+            raise ValueError(f"nets and data: expected at least one network and one {noun}")
         if missing := [name for name in sets if not largest.get(name, 0) > 0]:
             raise ValueError(f"largest: expected a positive radius for {', '.join(missing)}")
         if points < 2:
             raise ValueError(f"points is {points}, expected at least 2")
         if not attacks:
             raise ValueError("attacks: expected at least one, got none")
+        if not noun:
+            raise ValueError("noun: expected a word, got none")
+        if not gain > 0:
+            raise ValueError(f"gain: expected a positive number, got {gain}")
         self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
+        self.classes, self.noun, self.gain = classes, noun, gain
         self.radii = {
             name: tuple(round(largest[name] * k / (points - 1), 10) for k in range(points)) for name in sets
         }
@@ -74,7 +85,7 @@ class EpsilonExplorer:
     def walk(
         self, net: str, index: int, norm: str = "linf", boxed: bool = False, method: str | None = None
     ) -> Walk:
-        """All that is shown of a digit, a net, a set and an attack (by default the first): computed once."""
+        """All that is shown of an image, a net, a set and an attack (by default the first): computed once."""
         method = method or next(iter(self.attacks))
         known("net", net, self.nets)
         known("norm", norm, self.sets)
@@ -91,6 +102,9 @@ class EpsilonExplorer:
                 self.radii[norm],
                 attack=self.attacks[method],
                 **names,
+                classes=self.classes,
+                noun=self.noun,
+                gain=self.gain,
             )
 
         return self._walks.get((net, index, norm, boxed, method), compute)
@@ -127,7 +141,7 @@ class EpsilonExplorer:
     def next_misread(
         self, net: str, after: int, norm: str, boxed: bool, epsilon: float, method: str | None = None
     ) -> int | None:
-        """The next digit that the net gets wrong at this ε, around the end to the start; None if none is."""
+        """The next image that the net gets wrong at this ε, around the end to the start; None if none is."""
         U, batch, model = self.sets[norm].scaled(epsilon), 100, self.nets[net]
         attack = self.attacks[method or next(iter(self.attacks))]
         device = next(model.parameters()).device
@@ -179,10 +193,15 @@ class LiveExplorer(ipywidgets.VBox):
         self.boxed = ipywidgets.Checkbox(value=boxed, description="keep pixels in [0, 1]", indent=False)
         last = len(explorer.data) - 1
         self.index = ipywidgets.BoundedIntText(
-            value=index, min=0, max=last, description="digit no.", style=WIDE, layout={"width": "200px"}
+            value=index,
+            min=0,
+            max=last,
+            description=f"{explorer.noun} no.",
+            style=WIDE,
+            layout={"width": "200px"},
         )
         self.next = ipywidgets.Button(
-            description="next misread digit", tooltip="the next that is wrong at this ε"
+            description=f"next misread {explorer.noun}", tooltip="the next that is wrong at this ε"
         )
         radii = explorer.radii[self.norm.value]
         scale = {"min": 0.0, "max": radii[-1], "step": radii[1]}
@@ -238,7 +257,8 @@ class LiveExplorer(ipywidgets.VBox):
         chosen = self.norm.value, self.boxed.value, self.epsilon.value, self.method.value
         found = self.explorer.next_misread(self.net.value, self.index.value, *chosen)
         if found is None:
-            self.error.value = "The net reads all of these digits correctly at this ε. Try a larger one."
+            all_of_them = f"all of these {self.explorer.noun}s correctly"
+            self.error.value = f"The net reads {all_of_them} at this ε. Try a larger one."
         else:
             self.index.value = found
 

@@ -1,0 +1,135 @@
+"""The sentences about rivals: computed from any table, so they have to be true of any."""
+
+import re
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+
+from rolab import rivals
+from rolab.experiments import NETS, PAPER, cifar10_experiment, mnist_experiment, table
+
+FULL = cifar10_experiment("full")
+
+
+def made_up(test, on_A=None, disputed=(30, 50), others=None, plan=FULL):
+    """A table as `experiments.table` writes it, from the nets' accuracies."""
+    plan = replace(plan, epsilons=(0.0, 0.1), scales=(1.0, 2.0))
+    only_a, only_b = disputed
+    counts = {"only_a": only_a, "only_b": only_b, "p": 0.03 if only_a != only_b else 1.0}
+    records = []
+    for place, seed in enumerate(plan.seeds):
+        nets = {
+            net: {
+                "test_accuracy": test[net][place],
+                "adversarial_accuracy": (on_A or test)[net][place],
+                "growth": [50.0, 40.0],
+                "sweep": [90.0, 10.0],
+                "epochs": [80.0] * plan.recipe_of(net).epochs,
+                "seconds": 1.0,
+                **{name: counts for name in plan.opponents(net)},
+            }
+            for net in plan.nets_of(seed)
+        }
+        records.append({"size": 1712, "radii": {"l1": 0.4, "l2": 0.02, "linf": 0.0006}, "nets": nets})
+    result = table(plan, records, {}, 1.0)
+    result["collection"]["other_baselines"] = others
+    return result
+
+
+EQUAL = {net: [90.0, 90.1, 90.2] for net in FULL.nets}
+
+
+def test_other_baselines_on_A():
+    on_A = {**EQUAL, "robust-l1": [60.0] * 3, "robust-l2": [70.0] * 3, "robust-linf": [58.0] * 3}
+    values = [58.0, 59.0, 60.0, 60.0, 61.0, 62.0]
+    said = rivals.others_on_A(made_up(EQUAL, on_A, others={"mean": 60.0, "sd": 1.4, "values": values}))
+    assert "right on 60.0 % (58.0 to 62.0 % in 6 pairs of seeds)" in said
+    assert said.endswith("in points: robust ℓ1 +0.0, robust ℓ2 +10.0, robust ℓ∞ -2.0.")
+    for result in (made_up(EQUAL), {"collection": {}}):
+        assert "one baseline only" in rivals.others_on_A(result)
+
+
+def test_the_cost_of_an_epoch_is_counted():
+    test = {**EQUAL, "baseline-longer": [91.25]}
+    said = rivals.same_time(made_up(test), 1.5)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()[2:7]]
+    assert rows[0] == ["baseline, more epochs", "19", "19", "91.25", "–", "–"]
+    assert rows[1] == ["baseline", "12", "12", "90.00", "–", "–"]
+    assert rows[4] == ["robust ℓ∞", "12", "18", "90.00", "+20", "0.03"]
+    assert "significantly better: robust ℓ1, robust ℓ2, robust ℓ∞ (McNemar" in said
+    assert "significantly worse: robust ℓ1" in rivals.same_time(made_up(test, disputed=(50, 30)), 1.5)
+    assert "none of them differs" in rivals.same_time(made_up(test, disputed=(40, 40)), 1.5)
+
+
+def test_flips_and_shifts():
+    test = {
+        **EQUAL,
+        "robust-linf": [90.4, 0, 0],
+        "baseline-augmented": [93.0],
+        "robust-linf-augmented": [92.9],
+    }
+    said = rivals.beside_augmentation(made_up(test, disputed=(40, 30)))
+    assert "| robust ℓ∞, neither | 90.00 | 90.40 | -10 | 0.03 |" in said
+    assert "| robust ℓ∞, both with flips and shifts | 93.00 | 92.90 | -10 | 0.03 |" in said
+    assert said.endswith("All of seed 0. Flips and shifts alone give the baseline +3.00 points.")
+
+
+def test_a_run_without_the_rivals_says_so():
+    plan = cifar10_experiment("fast")
+    result = made_up(EQUAL, plan=plan)
+    assert "no baseline with more epochs" in rivals.same_time(result, 1.5)
+    assert "no nets with flips and shifts" in rivals.beside_augmentation(result)
+
+
+# Orders
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
+def test_swapped_pairs_are_those_of_kendall_s_tau(order):
+    """τ = 1 − 2 swaps / 6 for four nets without ties."""
+    first, second = dict(zip(NETS, range(4), strict=True)), dict(zip(NETS, order, strict=True))
+    tau = kendalltau(range(4), order).statistic
+    assert len(rivals.swapped(first, second)) == round((1 - tau) * 3)
+    assert set(rivals.swapped(first, second)) == set(rivals.swapped(second, first))
+
+
+def test_a_tie_as_printed_is_no_swap():
+    assert rivals.swapped({"a": 1.0, "b": 1.004}, {"a": 2.0, "b": 1.0}) == []
+    assert rivals.swapped({"a": 1.0, "b": 1.01}, {"a": 2.0, "b": 1.0}) == [("a", "b")]
+
+
+def test_orders_side_by_side():
+    mnist = replace(mnist_experiment("full"), seeds=(0,))
+    digits = made_up({net: [99.0 + k / 10] for k, net in enumerate(NETS)}, plan=mnist)
+    # Seed 0 is what all four have; the others would put the baseline before robust ℓ1.
+    photographs = made_up({**EQUAL, "baseline": [89.5, 95.0, 95.0], "robust-linf": [89.0, 99.0, 99.0]})
+    said = rivals.orders(digits, photographs)
+    assert "| digits | baseline < robust ℓ1 < robust ℓ2 < robust ℓ∞ | baseline < robust ℓ1 <" in said
+    assert "| images | robust ℓ∞ < " in said
+    assert (
+        "On clean images 3 of 6 pairs are swapped: baseline and robust ℓ∞; robust ℓ1 and robust ℓ∞;" in said
+    )
+    assert rivals.orders(digits, digits).endswith("On A 0 of 6 pairs are swapped.")
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.data())
+def test_the_sentences_are_whole_for_any_table(data):
+    accuracies = st.lists(st.integers(0, 10_000).map(lambda n: n / 100), min_size=3, max_size=3)
+    test, on_A = ({net: data.draw(accuracies) for net in FULL.nets} for _ in range(2))
+    result = made_up(test, on_A, data.draw(st.tuples(st.integers(0, 80), st.integers(0, 80))))
+    said = [rivals.others_on_A(result), rivals.same_time(result, 1.6), rivals.beside_augmentation(result)]
+    said.append(rivals.orders(result, result))
+    assert not re.search(r"\b(nan|inf|None)\b|\{|\}", "\n".join(said))
+    for text in said[1:]:
+        tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
+        assert tables and len(set(tables[:2])) == 1
+
+
+def test_the_paper_has_its_own_order():
+    assert PAPER["cifar10"]["robust-l2"]["test_accuracy"] < PAPER["cifar10"]["robust-l1"]["test_accuracy"]
+    assert "baseline < robust ℓ2 < robust ℓ1 < robust ℓ∞" in rivals.orders(made_up(EQUAL))
