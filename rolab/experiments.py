@@ -352,7 +352,7 @@ def caption(result: Mapping) -> str:
     beside = " (robust with flips and shifts: with the baseline that has them too)" * augmented
     which = f"seeds {', '.join(map(str, seeds))}, mean ± standard deviation"
     fewer = [TITLES[row["net"]] for row in result["rows"] if len(row["test_accuracy"]["values"]) < len(seeds)]
-    which += f" ({', '.join(fewer)}: seed {seeds[0]} alone)" * bool(fewer)
+    which += f" (seed {seeds[0]} alone: {'; '.join(fewer)})" * bool(fewer)
     return (
         f"Preset `{result['preset']}`: {which if len(seeds) > 1 else f'seed {seeds[0]}'}, {recipe['epochs']} "
         f"epoch{'s' * (recipe['epochs'] > 1)}; radii in pixel units, pixels in [0, 1]. "
