@@ -58,7 +58,7 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	$(BIN)/rolab reproduce cifar10 --preset full --out runs/cifar10-full
 	cp runs/cifar10-full/table2.json results/cifar10.json
 	mkdir -p rolab/_zoo/cifar10
-	for net in baseline robust-l1 robust-l2 robust-linf; do cp runs/cifar10-full/seed-0/$$net.* rolab/_zoo/cifar10/; done
+	for net in baseline robust-l1 robust-l2 robust-linf; do cp runs/cifar10-full/seed-0/$$net.* rolab/_zoo/cifar10/ || exit 1; done
 	$(BIN)/python scripts/readme.py
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries

@@ -100,7 +100,7 @@ def keep_memory() -> None:
     """Has the C library keep what is freed for the next step, where that can be asked of it (glibc).
 
     Otherwise it hands large tensors back to the system and asks for them again in every step, page by page:
-    a tenth of a step of the CIFAR-10 network.
+    a tenth of a step of the CIFAR-10 network. The price is that a worker stays as large as it once was.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:

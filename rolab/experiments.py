@@ -124,7 +124,7 @@ class Experiment:
 
 
 def _norm(net: str) -> str:
-    """The norm in the name of a robust net."""
+    """The norm in the name of a robust net; of a baseline its name."""
     return net.removesuffix(AUGMENTED).removeprefix("robust-")
 
 
@@ -233,7 +233,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         excerpt=few,
         augmented=("baseline", "robust-linf") if preset == "full" else (),
         repeated=("baseline", "robust-linf"),
-        longer=19 if preset == "full" else None,
+        longer=20 if preset == "full" else None,
         stored="float16",
     )
 
@@ -353,9 +353,11 @@ def caption(result: Mapping) -> str:
     which = f"seeds {', '.join(map(str, seeds))}, mean ± standard deviation"
     fewer = [TITLES[row["net"]] for row in result["rows"] if len(row["test_accuracy"]["values"]) < len(seeds)]
     which += f" (seed {seeds[0]} alone: {'; '.join(fewer)})" * bool(fewer)
+    longer = len(result["epochs"].get(LONGER, {"mean": ()})["mean"])
+    more = f" ({TITLES[LONGER]}: {longer})" * bool(longer)
     return (
         f"Preset `{result['preset']}`: {which if len(seeds) > 1 else f'seed {seeds[0]}'}, {recipe['epochs']} "
-        f"epoch{'s' * (recipe['epochs'] > 1)}; radii in pixel units, pixels in [0, 1]. "
+        f"epoch{'s' * (recipe['epochs'] > 1)}{more}; radii in pixel units, pixels in [0, 1]. "
         f"A: {result['collection']['size']} examples, anew from the baseline of each seed, radii {radii}. "
         f"McNemar's exact test compares a net with the baseline{beside} on the test images, one p a seed. "
         f"Made on {made_on['processor']}, {made_on['cores']} cores, {made_on['system']}, "

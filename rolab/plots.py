@@ -143,6 +143,7 @@ def _curves(
     table: Mapping[str, Any], title: str, x: Sequence[float], curves: Mapping, x_title: str, **more: Any
 ) -> Curves:
     seeds = len(table["seeds"])
+    alone = [net for net in NETS if seeds > 1 and None in curves[net]["sd"]]
     return Curves(
         title,
         x,
@@ -151,7 +152,8 @@ def _curves(
         "accuracy in %",
         {net: curves[net]["sd"] for net in NETS},
         alt=f"{title}. Accuracy in percent against {x_title}, "
-        + (f"mean of {seeds} seeds with a bar of one standard deviation." if seeds > 1 else "one seed.")
+        + (f"mean of {seeds} seeds with a bar of one standard deviation" if seeds > 1 else "one seed")
+        + (f" (no bar: one seed, {', '.join(style(net).label for net in alone)})." if alone else ".")
         + " Hollow markers: the paper." * ("paper" in more),
         **more,
     )

@@ -60,8 +60,9 @@ class LivePrediction(ipywidgets.VBox):
     def __init__(self, prediction: TablePrediction) -> None:
         super().__init__()
         self.prediction = prediction
+        near = round(PAPER[prediction.result["experiment"]]["baseline"]["test_accuracy"])
         self.fields = {
-            net: {"test_accuracy": percentage(99), "adversarial_accuracy": percentage(50)} for net in NETS
+            net: {"test_accuracy": percentage(near), "adversarial_accuracy": percentage(50)} for net in NETS
         }
         self.fields["baseline"]["adversarial_accuracy"] = percentage(0, disabled=True)  # A is made so
         self.button, self.answer = ipywidgets.Button(description="compare"), ipywidgets.HTML()

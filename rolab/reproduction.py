@@ -12,6 +12,7 @@ import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -120,10 +121,15 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
         progress=lambda done, steps, line: report(done / steps, f"{net}, seed {seed}: {line}"),
     )
     _round(model, experiment)
-    path, sha256 = folder / net / "evaluation.json", read_json(folder / net / "run.json")["sha256"]
-    if not path.exists() or read_json(path)["sha256"] != sha256:
+    path = folder / net / "evaluation.json"
+    judged = {
+        "sha256": read_json(folder / net / "run.json")["sha256"],
+        "stored": experiment.stored,
+        "epsilons": list(experiment.epsilons),
+    }
+    if not path.exists() or read_json(path) | judged != read_json(path):
         swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
-        write_json(path, {"sha256": sha256, "sweep": swept})
+        write_json(path, {**judged, "sweep": swept})
 
 
 def judge_seed(
@@ -154,8 +160,8 @@ def judge_seed(
             "epochs": [epoch["test_accuracy"] for epoch in runs[net]["history"]],
             "seconds": round(sum(epoch["seconds"] for epoch in runs[net]["history"]), 1),
             **{
-                test: mcnemar(right[opponent], right[net])
-                for test, opponent in experiment.opponents(net).items()
+                name: mcnemar(right[opponent], right[net])
+                for name, opponent in experiment.opponents(net).items()
                 if opponent in right
             },
         }
@@ -229,8 +235,13 @@ def _claim(out: Path, experiment: Experiment) -> None:
     """Marks the folder as this experiment's, or refuses a folder that is something else's."""
     path = out / "experiment.json"
     if path.exists():
-        if read_json(path).get("experiment") != experiment.identity():
-            raise RecordError(f"out {out} holds another experiment or preset; choose another folder")
+        held, asked = read_json(path).get("experiment"), experiment.identity()
+        if held != asked:
+            known = held if isinstance(held, dict) else {}
+            other = ", ".join(key for key in asked if key not in known or known[key] != asked[key])
+            raise RecordError(
+                f"out {out} holds another experiment or preset (what differs: {other}); choose another folder"
+            )
     elif holds_something(out):
         raise RecordError(f"out {out} is not empty and holds no experiment; choose another folder")
     else:
@@ -246,17 +257,22 @@ def _note_time(out: Path, seconds: float) -> float:
 
 
 def _others_on_A(experiment: Experiment, out: Path) -> dict[str, Any] | None:
-    """The accuracy on A of baselines that it was not aimed at: those of the other seeds. None with one seed.
+    """The accuracy, on the A of each seed, of the baselines of the other seeds; None with one seed.
 
-    They have seen no attack either: what a robust net has more than they is what Algorithm 1 gave it.
+    A was not aimed at them, and they have seen no attack: what they get right, robust training need not
+    explain.
     """
-    folders = [out / f"seed-{seed}" for seed in experiment.seeds]
-    baselines = [load_net(experiment, folder) for folder in folders]
-    right = []
-    for mine, folder in enumerate(folders):
+    if len(experiment.seeds) < 2:
+        return None
+    folders = {seed: out / f"seed-{seed}" for seed in experiment.seeds}
+    baselines = {seed: load_net(experiment, folder) for seed, folder in folders.items()}
+    right: dict[int, list[float]] = {}
+    for seed, folder in folders.items():
         A, _ = load_collection(experiment, folder)
-        right += [accuracy(net, A.examples()) for other, net in enumerate(baselines) if other != mine]
-    return spread(right) if right else None
+        right[seed] = [accuracy(net, A.examples()) for other, net in baselines.items() if other != seed]
+    return spread([value for values in right.values() for value in values]) | {
+        "of_each_A": [mean(values) for values in right.values()]
+    }
 
 
 def load_net(experiment: Experiment, folder: Path, net: str = "baseline") -> nn.Module:

@@ -10,22 +10,26 @@ from statistics import mean
 from typing import Any
 
 from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES
-from rolab.verdicts import LEVEL, NOUNS, ROBUST, in_common, ordered, rows_of
+from rolab.verdicts import LEVEL, NOUNS, ROBUST, in_common, ordered, rows_of, which_seeds
 
 
 def others_on_A(result: Mapping[str, Any]) -> str:
-    """What baselines that A was not aimed at read of it, and what the robust nets read beyond that."""
+    """What baselines that A was not aimed at read of it, and what the robust nets read beyond that.
+
+    A robust net is compared with them on the same A, that of its own seed.
+    """
     others = result["collection"].get("other_baselines")
     if not others:
         return "There is one baseline only, that at which A was aimed. More seeds would give others."
-    values, average = others["values"], others["mean"]
-    beyond = ", ".join(
-        f"{TITLES[row['net']]} {row['adversarial_accuracy']['mean'] - average:+.1f}"
-        for row in rows_of(result)
-    )
+    values = others["values"]
+    beyond = []
+    for row in rows_of(result):
+        pairs = zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False)
+        beyond.append(f"{TITLES[row['net']]} {mean([mine - theirs for mine, theirs in pairs]):+.1f}")
     return (
-        f"On A they are right on {average:.1f} % ({min(values):.1f} to {max(values):.1f} % in {len(values)} "
-        f"pairs of seeds), without any robust training. Beyond that, in points: {beyond}."
+        f"On A they are right on {others['mean']:.1f} % ({min(values):.1f} to {max(values):.1f} % in "
+        f"{len(values)} pairs of seeds), without any robust training. "
+        f"Beyond that, in points, on the same A: {', '.join(beyond)}."
     )
 
 
@@ -96,6 +100,16 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", f"All of seed {result['seeds'][0]}. {' '.join(dict.fromkeys(said))}"])
 
 
+def means(result: Mapping[str, Any], column: str = "test_accuracy") -> dict[str, float]:
+    """The accuracy of each of the four nets, a mean over the seeds that all of them have.
+
+    Args:
+        result: the table
+        column: "test_accuracy" or "adversarial_accuracy"
+    """
+    return {net: mean(values) for net, values in in_common(rows_of(result, NETS), column).items()}
+
+
 def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tuple[str, str]]:
     """The pairs of nets that stand in one order in the first, and in the other in the second; ties do not.
 
@@ -116,14 +130,22 @@ def orders(*results: Mapping[str, Any]) -> str:
     """
     lines, said = [], []
     for column, where in (("test_accuracy", "clean images"), ("adversarial_accuracy", "A")):
-        rows = [rows_of(result, NETS) for result in results]
-        ours = [{net: mean(values) for net, values in in_common(each, column).items()} for each in rows]
+        ours = [means(result, column) for result in results]
         lines += ["", f"| on {where} | here | the paper |", "|---|---|---|"]
-        for result, means in zip(results, ours, strict=True):
+        for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
-            lines.append(f"| {NOUNS[result['experiment']]} | {ordered(means)} | {ordered(paper)} |")
+            lines.append(f"| {NOUNS[result['experiment']]} | {ordered(found)} | {ordered(paper)} |")
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])
             names = "; ".join(f"{TITLES[a]} and {TITLES[b]}" for a, b in pairs)
-            said.append(f"On {where} {len(pairs)} of 6 pairs are swapped{f': {names}' if names else ''}.")
+            all_pairs = len(NETS) * (len(NETS) - 1) // 2
+            said.append(
+                f"Pairs swapped on {where}: {len(pairs)} of {all_pairs}{f' ({names})' * bool(names)}."
+            )
+    fewer = [
+        f"the {NOUNS[result['experiment']]}' order is one{which}"
+        for result in results
+        if (which := which_seeds(result, rows_of(result, NETS)))
+    ]
+    said += [f"Note: {'; '.join(fewer)}."] * bool(fewer)
     return "\n".join([*lines[1:], "", " ".join(said)])

@@ -166,8 +166,7 @@ def as_radii_grow(result: Mapping[str, Any]) -> str:
     lost = "; ".join(f"{TITLES[net]} from {start[net]:.1f} to {end[net]:.1f} %" for net in ROBUST)
     return (
         f"At {scale[-1]:g} times the radii the order is {order}. "
-        f"The accuracies go, {lost}{_own_seeds(rows_of(result))}. "
-        "A number on A says little without the radii of A."
+        f"The accuracies go, {lost}{_own_seeds(rows_of(result))}."
     )
 
 
@@ -261,13 +260,17 @@ def verdict(result: Mapping[str, Any]) -> str:
     if worse := _significant_in([row for row in rows if _significant(row, better=False)], better=False):
         said += f", a significant loss for {worse}"
     if several := [row for row in rows if len(row["mcnemar"]) > 1]:
-        ahead = {row["net"]: seeds_p(leads_of(row)) for row in several if sum(leads_of(row)) > 0}
-        sure = [net for net, p in ahead.items() if p is not None and p < LEVEL]
+        p = {row["net"]: seeds_p(leads_of(row)) for row in several}
+        sure = [row for row in several if (value := p[row["net"]]) is not None and value < LEVEL]
+        gains, losses = (
+            [row["net"] for row in sure if (sum(leads_of(row)) > 0) == up] for up in (True, False)
+        )
         said += ". The t-test over the seeds"
         if len(several) < len(rows):
             names = ", ".join(TITLES[row["net"]] for row in several)
             said += f" (only {names} {'has' if len(several) == 1 else 'have'} several)"
-        said += f" finds a gain for {listed(sure, rows)}"
+        said += f" finds a gain for {listed(gains, rows)}"
+        said += f", a loss for {listed(losses, rows)}" * bool(losses)
     return said + "."
 
 
@@ -290,7 +293,8 @@ def against_luck(result: Mapping[str, Any]) -> str:
     tests = sum(len(row["mcnemar"]) for row in rows)
     said = [f"- {luck(row)}" for row in rows]
     said.append(
-        f"- By luck alone, at most {LEVEL * tests:.2g} of these {tests} tests fall below {LEVEL} on average."
+        f"- By the luck of the images alone, if the nets are equally good, at most {LEVEL * tests:.2g} of "
+        f"these {tests} tests fall below {LEVEL} on average."
     )
     return "\n".join([*said, "", f"**In short.** {verdict(result)}"])
 
@@ -328,7 +332,7 @@ def _findings(result: Mapping[str, Any], noun: str) -> dict[str, str]:
         f"the robust networks are better on the test {noun}, all three": (
             f"in images{_tested(result)[1]} {gains}. {verdict(result)}"
         ),
-        f"ℓ∞ is best, on the test {noun} and on A": (
+        f"ℓ∞ is best on the test {noun}, and in the table on A": (
             f"on the test {noun} {_best(rows, 'test_accuracy')}; "
             f"on A {_best(rows, 'adversarial_accuracy')}{both}"
         ),
@@ -346,15 +350,16 @@ def _findings(result: Mapping[str, Any], noun: str) -> dict[str, str]:
 
 
 def _best(rows: Sequence[Mapping[str, Any]], column: str) -> str:
-    """The best robust net; if it is not ℓ∞, whether the seeds can tell the two apart."""
+    """The best robust net and the next, and whether the seeds can tell the two apart."""
     values = in_common(rows, column)
     average = {net: mean(values[net]) for net in ROBUST}
-    first = max(reversed(ROBUST), key=lambda net: average[net])  # ℓ∞ if it shares the first place
-    if first == "robust-linf":
-        return TITLES[first]
-    said = f"{TITLES[first]} with {average[first]:.2f} %, against {average['robust-linf']:.2f} %"
-    p = seeds_p([round(a - b, 6) for a, b in zip(values[first], values["robust-linf"], strict=True)])
-    return said + (f" (t-test over the seeds: p = {p:.2g})" if p is not None else "")
+    # ℓ∞ comes first if it shares the first place.
+    first, second, *_ = sorted(reversed(ROBUST), key=lambda net: -average[net])
+    p = seeds_p([round(a - b, 6) for a, b in zip(values[first], values[second], strict=True)])
+    return (
+        f"{TITLES[first]} with {average[first]:.2f} %, before {TITLES[second]} with {average[second]:.2f} %"
+        + (f" (t-test over the seeds: p = {p:.2g})" if p is not None else "")
+    )
 
 
 def _trained(result: Mapping[str, Any]) -> str:

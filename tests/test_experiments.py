@@ -1,6 +1,7 @@
 """The experiments as data, the table made of them, and a tiny one run: finished, repeated, killed."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rolab import reproduction
+from rolab import reproduction, results
 from rolab.attacks import first_order
 from rolab.crew import Stopped, crew
 from rolab.data import CIFAR10_CLASSES, is_fetched
@@ -415,7 +416,9 @@ def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augm
     assert full.radius("baseline-augmented") is full.radius("baseline-longer") is None
     assert full.objective("baseline-longer") == full.objective("baseline")
     assert full.recipe_of("baseline-longer") == replace(full.recipe, epochs=full.longer)
-    assert full.longer > full.recipe.epochs
+    # It takes as long as a robust net: the ratio was measured on one thread, as a worker has.
+    ratio = results.load("benchmarks")["cifar_robust_step"]["one_thread"]["ratio"]
+    assert full.longer == math.ceil(full.recipe.epochs * ratio)
     assert all(full.recipe_of(net) == full.recipe for net in full.nets if net != "baseline-longer")
 
 
@@ -486,11 +489,13 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path):
     assert any(f"{name} → " in page for name in CIFAR10_CLASSES)
     check_epochs(experiment, result)
     check_half_precision(experiment, tmp_path / "out" / "seed-0", result)
+    check_who_leads(experiment, tmp_path / "out")
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]
     nets = [reproduction.load_net(experiment, folder) for folder in folders]
-    assert result["collection"]["other_baselines"]["values"] == [
+    others = result["collection"]["other_baselines"]
+    assert others["of_each_A"] == others["values"] == [
         accuracy(nets[1], collections[0].examples()), accuracy(nets[0], collections[1].examples())
     ]  # fmt: skip
 
@@ -499,6 +504,19 @@ def check_epochs(experiment, result):
     """The longer baseline has its own number of epochs, and a second seed has no such net."""
     curves = {net: len(curve["mean"]) for net, curve in result["epochs"].items()}
     assert curves == {net: 2 if net == "baseline-longer" else 1 for net in experiment.nets}
+
+
+def check_who_leads(experiment, out):
+    """`only_b` counts for the net and `only_a` for its opponent: the lead is the difference of accuracies."""
+    n, met = len(experiment.images("test")), 0
+    for seed in experiment.seeds:
+        nets = read_json(out / f"seed-{seed}" / "seed.json")["nets"]
+        for net, measured in nets.items():
+            for name, opponent in experiment.opponents(net).items():
+                lead = measured["test_accuracy"] - nets[opponent]["test_accuracy"]
+                assert measured[name]["only_b"] - measured[name]["only_a"] == pytest.approx(n * lead / 100)
+                met += lead != 0
+    assert met > 2
 
 
 def check_half_precision(experiment, folder, result):
@@ -762,23 +780,24 @@ def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(
 
 
 @pytest.mark.parametrize(
-    "other",
+    "other, differs",
     [
-        replace(tiny, recipe=Recipe(epochs=1, batch_size=50)),
-        replace(tiny, preset="full"),
-        replace(tiny, examples=1501),
-        replace(tiny, radii={**tiny.radii, "l2": 0.7}),
-        replace(tiny, epsilons=(0.0, 0.2)),
-        mnist_experiment("paper"),
+        (replace(tiny, recipe=Recipe(epochs=1, batch_size=50)), "recipe"),
+        (replace(tiny, preset="full"), "preset"),
+        (replace(tiny, examples=1501, longer=3), "examples, longer"),
+        (replace(tiny, radii={**tiny.radii, "l2": 0.7}), "radii"),
+        (replace(tiny, epsilons=(0.0, 0.2)), "epsilons"),
+        (mnist_experiment("paper"), "preset, recipe, sizes, grids, epsilons"),
     ],
 )
-def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, other):
+def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, other, differs):
     out = tmp_path / "out"
     reproduction._claim(out, tiny)
     (out / "seed-0").mkdir()
     before = snapshot(tmp_path)
     with pytest.raises(RecordError, match="holds another experiment or preset") as caught:
         reproduce(other, out, device="cpu", progress=False)
+    assert f"(what differs: {differs}" in str(caught.value)
     assert str(out) in str(caught.value)
     assert snapshot(tmp_path) == before
 
