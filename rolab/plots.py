@@ -30,11 +30,10 @@ def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictur
         count: how many pairs
     """
     chosen = _first_of_each_class(collection, "l1", count)
-    places = [collection.perturbation[k].abs().amax(0).nonzero()[0].tolist() for k in chosen]
     read = [_turns(collection, predicted, k) for k in chosen]
     return Pictures(
         title=f"One pixel is enough: this {read[0].replace(' → ', ' is read as ')}",
-        rows=_pair(collection, predicted, chosen, "l1", [(row, column) for row, column in places]),
+        rows=_pair(collection, predicted, chosen, "l1"),
         alt=f"{len(chosen)} digits, and below them the same with one pixel changed, circled. "
         f"The network reads them as {', '.join(read)}. A pixel below 0 is purple, one above 1 orange.",
     )
@@ -84,21 +83,27 @@ def _turns(collection: Collection, predicted: Tensor, k: int, classes: Sequence[
     return f"{classes[int(collection.sources.labels[k])]} → {classes[int(predicted[k])]}"
 
 
+def _only_pixel(perturbation: Tensor) -> tuple[int, int] | None:
+    """The (row, column) of the one pixel that is changed, None if there are more."""
+    places = perturbation.abs().amax(0).nonzero().tolist()
+    return (places[0][0], places[0][1]) if len(places) == 1 else None
+
+
 def _pair(
     collection: Collection,
     predicted: Tensor,
     chosen: list[int],
     norm: str,
-    circles: Sequence = (),
     classes: Sequence[str] = DIGITS,
 ) -> list[Row]:
+    """Originals, and below them what the norm made of them; a pixel that alone is changed is circled."""
     radius = f"{style(norm).label}, radius {collection.radii[norm]:g}"
     heading = f"{radius} (pixels are in [0, 1]; below it purple, above it orange)"
     captions = [_turns(collection, predicted, k, classes) for k in chosen]
     original, changed = collection.sources.images[chosen], collection.examples().images[chosen]
     return [
         Row(original, "original", heading=heading),
-        Row(changed, "adversarial", captions, circles),
+        Row(changed, "adversarial", captions, [_only_pixel(collection.perturbation[k]) for k in chosen]),
     ]
 
 

@@ -122,6 +122,8 @@ def test_figure_2_samples_every_norm(collection):
     assert torch.allclose(
         (figure.rows[5].images - figure.rows[4].images).abs().amax((1, 2, 3)), torch.full((8,), 0.1)
     )
+    circled = [[place is not None for place in row.circles] for row in figure.rows[1::2]]
+    assert circled == [[True] * 8, [False] * 8, [False] * 8], "where one pixel is all that changes"
 
 
 def test_draw_writes_every_figure_twice(tmp_path, collection):
