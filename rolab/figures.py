@@ -181,12 +181,12 @@ def layout(height: int, title: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def canvas(height: int, title: str) -> Any:
-    """An empty matplotlib figure with its title, without pyplot and its global state."""
+def canvas(height: int, title: str, size: float = 16) -> Any:
+    """An empty matplotlib figure with its title of so many pixels, without pyplot and its global state."""
     from matplotlib.figure import Figure as Canvas
 
     page = Canvas(figsize=(WIDTH / 100, height / 100), dpi=100, facecolor="white")
-    page.text(0.02, 1 - 14 / height, title, fontsize=11.5, color=INK, va="top")
+    page.text(0.02, 1 - 14 / height, title, fontsize=11.5 * size / 16, color=INK, va="top")
     return page
 
 

@@ -12,13 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from rolab.data import CIFAR10_CLASSES
+from rolab.data import CIFAR10_CLASSES, MNIST_CLASSES
 from rolab.evaluation import Collection
 from rolab.experiments import NETS, PAPER, SWEEPS
 from rolab.figures import Curves, Figure, style
 from rolab.pictures import Pictures, Row
-
-DIGITS = tuple("0123456789")
 
 
 def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictures:
@@ -40,7 +38,7 @@ def figure1(collection: Collection, predicted: Tensor, count: int = 8) -> Pictur
 
 
 def figure2(
-    collection: Collection, predicted: Tensor, count: int = 8, classes: Sequence[str] = DIGITS
+    collection: Collection, predicted: Tensor, count: int = 8, classes: Sequence[int | str] = MNIST_CLASSES
 ) -> Pictures:
     """Figure 2: a sample of the collection from every norm, the first of each true class.
 
@@ -79,7 +77,9 @@ def _first_of_each_class(collection: Collection, norm: str, count: int) -> list[
     return sorted(first.values(), key=lambda k: int(collection.sources.labels[k]))[:count]
 
 
-def _turns(collection: Collection, predicted: Tensor, k: int, classes: Sequence[str] = DIGITS) -> str:
+def _turns(
+    collection: Collection, predicted: Tensor, k: int, classes: Sequence[int | str] = MNIST_CLASSES
+) -> str:
     return f"{classes[int(collection.sources.labels[k])]} → {classes[int(predicted[k])]}"
 
 
@@ -94,7 +94,7 @@ def _pair(
     predicted: Tensor,
     chosen: list[int],
     norm: str,
-    classes: Sequence[str] = DIGITS,
+    classes: Sequence[int | str] = MNIST_CLASSES,
 ) -> list[Row]:
     """Originals, and below them what the norm made of them; a pixel that alone is changed is circled."""
     radius = f"{style(norm).label}, radius {collection.radii[norm]:g}"

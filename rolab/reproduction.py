@@ -104,11 +104,7 @@ def reproduce(
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
     """Trains one net, or what is missing of it, and measures its accuracy under its own attack."""
     images, test = experiment.images("train"), experiment.images("test")
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)  # one initialisation per seed
-        model = architecture(experiment)()
-    if isinstance(model, WhitenedNet):
-        model.whiten(images.images[:5000])
+    model = initial_net(experiment, seed, images.images)
     train(
         model,
         images,
@@ -127,9 +123,20 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
         "stored": experiment.stored,
         "epsilons": list(experiment.epsilons),
     }
-    if not path.exists() or read_json(path) | judged != read_json(path):
+    known = read_json(path) if path.exists() else {}
+    if known | judged != known:
         swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
         write_json(path, {**judged, "sweep": swept})
+
+
+def initial_net(experiment: Experiment, seed: int, images: torch.Tensor) -> nn.Module:
+    """The net with which the training of all nets of a seed begins; the images are those of training."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        model = architecture(experiment)()
+    if isinstance(model, WhitenedNet):
+        model.whiten(images[:5000])
+    return model
 
 
 def judge_seed(
@@ -268,7 +275,7 @@ def _others_on_A(experiment: Experiment, out: Path) -> dict[str, Any] | None:
     baselines = {seed: load_net(experiment, folder) for seed, folder in folders.items()}
     right: dict[int, list[float]] = {}
     for seed, folder in folders.items():
-        A, _ = load_collection(experiment, folder)
+        A = _collection(experiment, folder)
         right[seed] = [accuracy(net, A.examples()) for other, net in baselines.items() if other != seed]
     return spread([value for values in right.values() for value in values]) | {
         "of_each_A": [mean(values) for values in right.values()]
@@ -292,13 +299,17 @@ def _draw(out: Path, experiment: Experiment, result: dict) -> None:
 
 def load_collection(experiment: Experiment, folder: Path) -> tuple[Collection, torch.Tensor]:
     """The collection A that a seed's folder keeps, and the classes that the baseline sees in it."""
+    A = _collection(experiment, folder)
+    return A, predict(load_net(experiment, folder), A.examples().images)
+
+
+def _collection(experiment: Experiment, folder: Path) -> Collection:
     record = read_json(folder / "seed.json")
     tensors = read_tensors(folder / "collection.safetensors", record["collection_sha256"])
-    A = Collection(
+    return Collection(
         experiment.images("test")[tensors["rows"]],
         tensors["perturbation"],
         tensors["rows"],
         record["radii"],
         record["names"],
     )
-    return A, predict(load_net(experiment, folder), A.examples().images)

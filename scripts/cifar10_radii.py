@@ -19,16 +19,15 @@ from concurrent.futures import as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from rolab import data
 from rolab.crew import Report, crew
 from rolab.evaluation import mcnemar, percent, predict
 from rolab.experiments import NORMS, cifar10_experiment
-from rolab.nets import WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import read_json, write_json
+from rolab.reproduction import initial_net
 from rolab.sets import Ball
 from rolab.training import train
 
@@ -51,9 +50,7 @@ def trial(norm: str, radius: float | None, folder: Path, seed: int, report: Repo
         objective = Robust(Ball(norm, radius), smoothing=PLAN.smoothing)
     images = data.cifar10("train")
     some, held_out, name = images[:TRAINED], images[-HELD_OUT:], name_of(norm, radius)
-    torch.manual_seed(seed)
-    net = WhitenedNet()
-    net.whiten(some.images[:5000])
+    net = initial_net(PLAN, seed, some.images)
     run = train(
         net,
         some,

@@ -23,6 +23,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.output_timeout = 300
 
 
+def _unwritten(*arguments):
+    raise NotImplementedError
+
+
+@pytest.fixture(
+    params=[None, ..., _unwritten, lambda *arguments: None, lambda *arguments: ...],
+    ids=["None", "...", "unwritten", "returns None", "returns ..."],
+)
+def unsolved(request):
+    """What stands in a notebook where an exercise is not solved yet."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

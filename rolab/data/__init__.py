@@ -16,10 +16,11 @@ from rolab.data.base import DataError, Dataset
 from rolab.data.cache import cache_folder
 from rolab.data.cifar10_images import CIFAR10_CLASSES, cifar10
 from rolab.data.fetching import fetch_cifar10, is_fetched
-from rolab.data.mnist_images import mnist
+from rolab.data.mnist_images import MNIST_CLASSES, mnist
 
 __all__ = [
     "CIFAR10_CLASSES",
+    "MNIST_CLASSES",
     "DataError",
     "Dataset",
     "cache_folder",

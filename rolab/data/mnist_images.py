@@ -10,6 +10,7 @@ import torch
 from rolab.data.base import Dataset, check_split, shipped
 
 MNIST_FILE = "mnist.zip"
+MNIST_CLASSES = range(10)  # each digit is its own name
 MNIST_SHA256 = "b9a58f06a36d5dc5d40d088d272783dd2f4e00fbbc024f845e4c4f78bde06da1"
 
 

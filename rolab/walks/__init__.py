@@ -6,6 +6,6 @@ cannot differ.
 
 from rolab.walks.figure import WalkFigure
 from rolab.walks.pair import PairFigure
-from rolab.walks.walk import DIGITS, GAIN, Walk, walk
+from rolab.walks.walk import GAIN, Walk, walk
 
-__all__ = ["DIGITS", "GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]
+__all__ = ["GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]

@@ -90,7 +90,7 @@ class WalkFigure(Figure):
 
     def _matplotlib(self) -> Any:
         w, d = self.walk, self.walk.perturbation[self.k]
-        page = titled(self.HEIGHT, self.title, title_size(self.sentences()))
+        page = canvas(self.HEIGHT, self.title, title_size(self.sentences()))
         images = pixels(w.image[0]), pixels(d, w.gain), pixels(w.image[0] + d)
         for column, (image, name) in enumerate(zip(images, self.captions, strict=True)):
             draw_picture(page.add_axes((0.09 + 0.315 * column, 0.5, 0.26, 0.35)), image, name)
@@ -118,13 +118,6 @@ def title_size(sentences: list[str]) -> float:
     A character is half as broad as it is high, a little more to be safe; the title has 96 % of the width.
     """
     return min(16, 0.96 * WIDTH / 0.53 / max(map(len, sentences)))
-
-
-def titled(height: int, title: str, size: float) -> Any:
-    """An empty matplotlib figure with a title of so many pixels."""
-    page = canvas(height, title)
-    page.texts[0].set_fontsize(11.5 * size / 16)
-    return page
 
 
 # What moves with the radius are pictures of the layout: plotly moves these at once, whereas a trace that

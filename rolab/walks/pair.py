@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from rolab.figures import Figure, layout, style
+from rolab.figures import Figure, canvas, layout, style
 from rolab.pictures import pixels
 from rolab.walks.figure import (
     AXIS,
@@ -20,7 +20,6 @@ from rolab.walks.figure import (
     radius_line,
     sliding,
     title_size,
-    titled,
 )
 from rolab.walks.walk import Walk
 
@@ -138,7 +137,7 @@ class PairFigure(Figure):
         return figure
 
     def _matplotlib(self) -> Any:
-        page = titled(self.HEIGHT, self.title, title_size(self.sentences()))
+        page = canvas(self.HEIGHT, self.title, title_size(self.sentences()))
         named: dict[str, Any] = {}
         for side, w in enumerate(self.walks):
             left, d = 0.09 + 0.48 * side, w.perturbation[self.k]

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, input_gradient
+from rolab.data import MNIST_CLASSES
 from rolab.evaluation import evaluating
 from rolab.figures import INK, PALE, Style, style
 from rolab.pictures import data_uri, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong
-DIGITS = range(10)  # each is its own name
 ENLARGED = 4  # browsers blur small pictures: each pixel becomes so many
 _COLORS = (
     "#E69F00",
@@ -65,7 +65,7 @@ class Walk:
     perturbation: Tensor
     probability: Tensor
     method: str = "one step"
-    classes: Sequence[int | str] = DIGITS
+    classes: Sequence[int | str] = MNIST_CLASSES
     noun: str = "digit"
     gain: float = GAIN
     _pictures: dict[int, tuple[str, str]] = field(default_factory=dict, init=False, repr=False)
@@ -183,7 +183,7 @@ def walk(
     boxed: bool,
     attack: Attack = first_order,
     method: str = "one step",
-    classes: Sequence[int | str] = DIGITS,
+    classes: Sequence[int | str] = MNIST_CLASSES,
     noun: str = "digit",
     gain: float = GAIN,
 ) -> Walk:

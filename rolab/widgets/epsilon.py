@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from rolab.attacks import Attack, first_order, pgd
-from rolab.data import Dataset
+from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import evaluating, predict
 from rolab.figures import style
 from rolab.sets import Ball, UncertaintySet, at, pixel_box
-from rolab.walks import DIGITS, GAIN, PairFigure, Walk, WalkFigure, walk
+from rolab.walks import GAIN, PairFigure, Walk, WalkFigure, walk
 from rolab.widgets.shared import (
     WIDE,
     Cache,
@@ -59,7 +59,7 @@ class EpsilonExplorer:
         largest: Mapping[str, float] = LARGEST,
         points: int = 41,
         attacks: Mapping[str, Attack] = ATTACKS,
-        classes: Sequence[int | str] = DIGITS,
+        classes: Sequence[int | str] = MNIST_CLASSES,
         noun: str = "digit",
         gain: float = GAIN,
     ) -> None:
