@@ -7,7 +7,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Lasso, Ridge
 
@@ -284,6 +284,7 @@ def least_worst(A, b, penalty):
     ids=repr,
 )
 @settings(max_examples=5, deadline=None, derandomize=True)
+@example(seed=405485)  # Clarabel gives up on tolerances of 1e-14 and 1e-11 for rows in ℓ2 balls
 @given(seed=seeds)
 def test_the_least_worst_case_against_cvxpy(U, penalty, seed):
     A, b, _ = draw(seed)
