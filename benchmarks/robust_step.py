@@ -38,6 +38,7 @@ from torch.nn import functional as F
 
 from rolab.crew import keep_memory
 from rolab.data import mnist
+from rolab.experiments import cifar10_experiment
 from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import environment, read_json, write_json
@@ -261,13 +262,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--net", choices=["mnist", "cifar10"], default="mnist")
     parser.add_argument("--repeats", type=int, help="200 with mnist, 20 with cifar10")
-    parser.add_argument("--precision", choices=list(PRECISIONS), default="float32", help="of cifar10")
+    parser.add_argument("--precision", choices=list(PRECISIONS), help="of cifar10")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     if arguments.net == "cifar10":
         repeats = arguments.repeats or 20
-        record = cifar(repeats, os.cpu_count() or 1, arguments.precision)
-        record["one_thread"] = cifar(repeats, 1, arguments.precision)
+        precision = arguments.precision or cifar10_experiment("full").on("cpu").recipe.precision
+        record = cifar(repeats, os.cpu_count() or 1, precision)
+        record["one_thread"] = cifar(repeats, 1, precision)
         note(arguments.out, {"cifar_robust_step": record})
         for each in (record, record["one_thread"]):
             print(

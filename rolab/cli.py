@@ -46,6 +46,12 @@ def reproduce(
         Path | None, typer.Option(help="Folder of the results [default: runs/EXPERIMENT-PRESET].")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="float32 or bfloat16 [default: the preset's; float32 where the device lacks bfloat16]."
+        ),
+    ] = None,
 ) -> None:
     """Train the nets of a table of the paper, and print the table with the paper's figures beside it.
 
@@ -60,7 +66,9 @@ def reproduce(
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
     from rolab.reproduction import reproduce as run
+    from rolab.training import pick_device
 
+    plan = plan.on(pick_device(device), precision)
     with going_on():
         result = run(plan, folder, device=device)
     show(result)

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any, Literal
 
+import torch
+
 from rolab import data
 from rolab.data import Dataset
 from rolab.nets import MNIST_STD
 from rolab.objectives import Augmented, Nominal, Objective, Robust
 from rolab.runs import Recipe
 from rolab.sets import Ball
+from rolab.training import multiplies_bfloat16
 
 NORMS = ("l1", "l2", "linf")
 NETS = ("baseline", *(f"robust-{norm}" for norm in NORMS))
@@ -99,6 +102,12 @@ class Experiment:
         """The recipe; more epochs for the longer baseline."""
         longer = self.longer if net == LONGER else None
         return replace(self.recipe, epochs=longer) if longer else self.recipe
+
+    def on(self, device: str | torch.device, precision: str | None = None) -> "Experiment":
+        """The experiment in this precision; None: the recipe's, or float32 where a device lacks bfloat16."""
+        if precision is None:
+            precision = self.recipe.precision if multiplies_bfloat16(device) else "float32"
+        return replace(self, recipe=replace(self.recipe, precision=precision))
 
     def radius(self, net: str) -> float | None:
         """The radius with which a net is trained, None for a baseline."""
@@ -194,7 +203,12 @@ def mnist_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = None)
 CIFAR10_RECIPES = {
     "fast": Recipe(epochs=10, batch_size=100, learning_rate=0.2, momentum=0.85, weight_decay=0.0153 / 11.5),
     "full": Recipe(
-        epochs=12, batch_size=500, learning_rate=0.7324, momentum=0.85, weight_decay=0.0153 / 11.5
+        epochs=12,
+        batch_size=500,
+        learning_rate=0.7324,
+        momentum=0.85,
+        weight_decay=0.0153 / 11.5,
+        precision="bfloat16",
     ),
     "paper": Recipe(
         epochs=300,

@@ -1,7 +1,7 @@
 """Runs an experiment into a folder: the nets, trained side by side, the collection A, the table, the figures.
 
 out/experiment.json                     what the folder holds; a folder that holds something else is refused
-out/seed-0/baseline/                    the training run, saved after every epoch
+out/seed-0/baseline/                    the training run, saved after every epoch; finished, its weights
 out/seed-0/baseline.safetensors, .json  the finished net and its card
 out/seed-0/collection.safetensors       A: the rows of its sources in the test set and the perturbations
 out/seed-0/seed.json                    all that was measured with this seed
@@ -41,6 +41,7 @@ from rolab.records import (
     write_json,
     write_tensors,
 )
+from rolab.runs import keep_weights
 from rolab.sets import Ball
 from rolab.training import pick_device, train
 
@@ -116,13 +117,10 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
         device=device,
         progress=lambda done, steps, line: report(done / steps, f"{net}, seed {seed}: {line}"),
     )
+    run = keep_weights(folder / net, experiment.stored)
     _round(model, experiment)
     path = folder / net / "evaluation.json"
-    judged = {
-        "sha256": read_json(folder / net / "run.json")["sha256"],
-        "stored": experiment.stored,
-        "epsilons": list(experiment.epsilons),
-    }
+    judged = {"sha256": run["sha256"], "stored": experiment.stored, "epsilons": list(experiment.epsilons)}
     known = read_json(path) if path.exists() else {}
     if known | judged != known:
         swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
@@ -205,7 +203,6 @@ def _load(experiment: Experiment, folder: Path, run: dict) -> nn.Module:
     tensors = read_tensors(folder / run["state"], run["sha256"])
     model = architecture(experiment)()
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
-    _round(model, experiment)
     return model.eval()
 
 

@@ -160,6 +160,29 @@ class RunFolder:
         self.run.history.extend(record["history"])
 
 
+def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
+    """Leaves of a finished run what a net needs, in this precision; what the optimiser held goes.
+
+    Returns what `run.json` then says. Called again, or after it was interrupted, it ends with the same.
+    """
+    record = read_json(folder / "run.json")
+    if record["state"] != WEIGHTS:
+        tensors = read_tensors(folder / record["state"], record["sha256"])
+        kept = {
+            name: tensor.to(getattr(torch, precision)) if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+            if not name.startswith("optimizer.")
+        }
+        record |= {"state": WEIGHTS, "sha256": write_tensors(folder / WEIGHTS, kept)}
+        write_json(folder / "run.json", record)
+    for stale in folder.glob("state-*.safetensors"):
+        stale.unlink(missing_ok=True)
+    return record
+
+
+WEIGHTS = "weights.safetensors"  # the file of a finished run
+
+
 def _fingerprint(data: Dataset) -> str:
     """A hash of the labels and of some of the pixels: enough to tell one data set from another."""
     some = data.images.reshape(-1)[:: max(1, data.images.numel() // 10_000)]

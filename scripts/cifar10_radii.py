@@ -32,8 +32,8 @@ from rolab.sets import Ball
 from rolab.training import train
 
 CANDIDATES = {"l1": (0.1, 0.3), "l2": (0.02, 0.06), "linf": (0.0005, 0.0015)}
-TRAINED, HELD_OUT, EPOCHS = 20_000, 10_000, 10
-PLAN = cifar10_experiment("full")
+TRAINED, HELD_OUT, EPOCHS = 20_000, 10_000, 6
+PLAN = cifar10_experiment("full").on("cpu")
 RECIPE = replace(PLAN.recipe, epochs=EPOCHS)
 TRIALS = [("baseline", None), *((norm, radius) for norm in NORMS for radius in CANDIDATES[norm])]
 

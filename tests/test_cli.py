@@ -36,6 +36,10 @@ def test_help_lists_the_commands():
             ["reproduce", "mnist", "--device", "abacus"],
             "rolab: device is 'abacus', which this machine does not have",
         ),
+        (
+            ["reproduce", "cifar10", "--precision", "half"],
+            "rolab: precision is 'half', expected one of float32, bfloat16",
+        ),
         (["zoo", "mnist/nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
         (["stress", "--digits", "0"], "rolab: digits: expected 1 to 10000, got 0"),
         (["stress", "--nets", "nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),

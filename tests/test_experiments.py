@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from rolab import reproduction, results
 from rolab.attacks import first_order
 from rolab.crew import Stopped, crew
-from rolab.data import CIFAR10_CLASSES, is_fetched
+from rolab.data import CIFAR10_CLASSES, Dataset, is_fetched
 from rolab.evaluation import accuracy, predict, sweep
 from rolab.experiments import (
     NETS,
@@ -36,10 +36,11 @@ from rolab.experiments import (
 )
 from rolab.nets import MNIST_STD, ConvNet
 from rolab.objectives import Augmented, Nominal, Robust
-from rolab.records import RecordError, read_json, read_tensors
+from rolab.records import RecordError, read_json, read_tensors, write_json
 from rolab.reproduction import load_collection, reproduce
+from rolab.runs import keep_weights
 from rolab.sets import Ball
-from rolab.training import DivergedError, Recipe
+from rolab.training import DivergedError, Recipe, train
 
 FIGURES = [
     f"{name}.{kind}"
@@ -393,10 +394,25 @@ def test_the_presets_of_cifar10():
     assert full.radii == paper.radii == fast.radii and set(full.radii) == set(SIZES)
     assert len(full.images("test")) == 10_000 if is_fetched() else True
     assert (len(fast.images("train")), len(fast.images("test"))) == (2000, 1000)
+    assert (fast.recipe.precision, full.recipe.precision, paper.recipe.precision) == (
+        "float32", "bfloat16", "float32"
+    )  # fmt: skip
     # The authors' rate is 1, halved every 25 epochs: for 300 epochs eleven times.
     steps = 300 * 391
     rates = [paper.recipe.rate(step, steps) for step in (0, 25 * 391 - 1, 25 * 391, steps - 1)]
     assert rates == [1, 1, 0.5, 0.5**11]
+
+
+def test_the_precision_is_the_preset_s_where_the_device_has_it(monkeypatch):
+    fast, full = cifar10_experiment("fast"), cifar10_experiment("full")
+    for has_it, precision in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("rolab.experiments.multiplies_bfloat16", lambda device, has_it=has_it: has_it)
+        assert full.on("cpu") == replace(full, recipe=replace(full.recipe, precision=precision))
+        assert fast.on("cpu") == fast
+        assert full.on("cpu", "float32").recipe.precision == "float32"
+        assert fast.on("cpu", "bfloat16").recipe.precision == "bfloat16"
+    with pytest.raises(ValueError, match="precision is 'half', expected one of float32, bfloat16"):
+        full.on("cpu", "half")
 
 
 def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augmentation():
@@ -525,6 +541,44 @@ def check_half_precision(experiment, folder, result):
         card = read_json(folder / f"{row['net']}.json")
         assert accuracy(net, experiment.images("test")) == card["test_accuracy"]
         assert card["test_accuracy"] == row["test_accuracy"]["values"][0]
+        check_a_finished_run(folder / row["net"], tensors)
+
+
+def check_a_finished_run(folder, weights):
+    """It keeps the weights of the net and nothing of the optimiser, a small part of what training needs."""
+    assert {path.name for path in folder.iterdir()} == {"evaluation.json", "run.json", "weights.safetensors"}
+    kept = load_file(folder / "weights.safetensors")
+    assert kept.keys() == {f"model.{name}" for name in weights} | {"random"}
+    assert all(torch.equal(kept[f"model.{name}"], tensor) for name, tensor in weights.items())
+    assert (
+        read_json(folder / "run.json")["sha256"]
+        == sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    )
+
+
+def test_what_a_finished_run_keeps_is_the_same_however_often_it_was_interrupted(tmp_path):
+    data = Dataset(torch.rand(20, 1, 28, 28), torch.arange(20) % 10)
+
+    def trained():
+        net = ConvNet()
+        history = train(net, data, Nominal(), Recipe(epochs=1), folder=tmp_path, device="cpu", progress=False)
+        return net, history.history
+
+    net, history = trained()
+    state, before = (tmp_path / "state-0001.safetensors").read_bytes(), read_json(tmp_path / "run.json")
+    first = keep_weights(tmp_path, "float16")
+    assert first == read_json(tmp_path / "run.json") and first["history"] == before["history"] == history
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["run.json", "weights.safetensors"]
+    (tmp_path / "state-0001.safetensors").write_bytes(state)  # killed before it was removed,
+    assert keep_weights(tmp_path, "float16") == first
+    (tmp_path / "state-0001.safetensors").write_bytes(state)  # and before the record was written
+    write_json(tmp_path / "run.json", before)
+    assert keep_weights(tmp_path, "float16") == first
+    assert not list(tmp_path.glob("state-*"))
+    again, same = trained()  # finished: nothing is trained, the net is what was kept
+    assert same == history
+    for one, other in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one.half().float(), other.float())
 
 
 # A tiny experiment, run for real
@@ -764,7 +818,7 @@ def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(
     killed_when("seed-0/*/state-0001.safetensors", os.killpg)
     histories = [read_json(path)["history"] for path in out.glob("seed-0/*/run.json")]
     assert sum(len(history) == 2 for history in histories) < len(NETS)
-    killed_when("seed-0/*/state-0002.safetensors", os.kill)
+    killed_when("seed-0/*/weights.safetensors", os.kill)
     assert not (out / "table1.json").exists()
 
     whole, result, _ = finished

@@ -26,7 +26,7 @@ from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import RecordError, read_json
 from rolab.sets import Ball
-from rolab.training import DivergedError, Recipe, pick_device, train
+from rolab.training import DivergedError, Recipe, multiplies_bfloat16, pick_device, train
 
 U = Ball("linf", 0.05)
 SHORT = Recipe(epochs=3, batch_size=10, learning_rate=0.1)
@@ -404,6 +404,15 @@ def test_on_the_accelerator(tmp_path):
             assert epochs == 1
     assert {p.device.type for p in model.parameters()} == {pick_device().type}
     assert len(found.history) == 2
+
+
+@pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16", "bf16", "avx2", None])
+def test_which_processors_have_instructions_for_bfloat16(monkeypatch, name):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx2": True, name: True}, raising=False)
+    assert multiplies_bfloat16("cpu") == (name in ("avx512_bf16", "amx_bf16", "bf16"))
+    monkeypatch.delattr("torch.cpu.get_capabilities")  # as in an older torch
+    assert not multiplies_bfloat16("cpu")
+    assert not multiplies_bfloat16("mps")
 
 
 @pytest.mark.parametrize("objective", [Nominal(), Robust(U)])

@@ -297,6 +297,30 @@ def test_an_epoch_of_the_authors_recipe_runs_on_the_excerpt():
     assert all(not torch.equal(after[name], before[name]) for name in after if name.endswith("weight"))
 
 
+def test_mixed_precision_does_not_round_a_small_perturbation_away():
+    """In bfloat16 a step of 0.0005, an eighth of a grey level, drowns in the rounding of the pixels."""
+    net, x = whitened(dropout=0.0), smooth_images(4)
+    step = 0.0005 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).sign()
+    standard = net.standardize
+    wanted, rounded = standard(x + step) - standard(x), standard(x + step).bfloat16() - standard(x).bfloat16()
+    assert (rounded - wanted).norm() > 0.5 * wanted.norm()
+    with torch.no_grad():
+        exact = F.conv2d(standard(x + step), net.filters) - F.conv2d(standard(x), net.filters)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = [first_layer(net, each) for each in (x, x + step)]
+    assert seen[0].dtype == torch.float32
+    torch.testing.assert_close(seen[1] - seen[0], exact, rtol=1e-3, atol=1e-5)
+
+
+def first_layer(net, x):
+    """What the whitening hands on to the rest of the net."""
+    handed = []
+    hook = net.groups.register_forward_pre_hook(lambda module, arguments: handed.append(arguments[0]))
+    net(x)
+    hook.remove()
+    return handed[0]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_step_in_mixed_precision_gives_nearly_the_same_loss(precision):
     net, (x, y) = whitened(dropout=0.0).train(), (smooth_images(8), torch.arange(8))
