@@ -48,7 +48,7 @@ def multiplies_bfloat16(device: str | torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if place.type != "cpu":
         return False
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch lacks it
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch lacks it
     return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
