@@ -52,6 +52,9 @@ def reproduce(
             help="float32 or bfloat16 [default: the preset's; float32 where the device lacks bfloat16]."
         ),
     ] = None,
+    rivals: Annotated[
+        bool, typer.Option(help="Train also what the paper lacks: a longer baseline, flips and shifts.")
+    ] = True,
 ) -> None:
     """Train the nets of a table of the paper, and print the table with the paper's figures beside it.
 
@@ -69,6 +72,8 @@ def reproduce(
     from rolab.training import pick_device
 
     plan = plan.on(pick_device(device), precision)
+    if not rivals:
+        plan = plan.without_rivals()
     with going_on():
         result = run(plan, folder, device=device)
     show(result)

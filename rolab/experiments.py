@@ -15,9 +15,8 @@ from rolab import data
 from rolab.data import Dataset
 from rolab.nets import MNIST_STD
 from rolab.objectives import Augmented, Nominal, Objective, Robust
-from rolab.runs import Recipe
+from rolab.runs import Recipe, multiplies_bfloat16
 from rolab.sets import Ball
-from rolab.training import multiplies_bfloat16
 
 NORMS = ("l1", "l2", "linf")
 NETS = ("baseline", *(f"robust-{norm}" for norm in NORMS))
@@ -125,10 +124,15 @@ class Experiment:
         met = {} if net == "baseline" else {"mcnemar": "baseline"}
         return met | ({"against_longer": LONGER} if self.longer and self.radius(net) is not None else {})
 
+    def without_rivals(self) -> "Experiment":
+        """The experiment with the paper's nets only. A folder that holds it can take the rivals up later."""
+        return replace(self, longer=None, augmented=())
+
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same experiment: everything but the seeds."""
+        """What makes two runs the same experiment: everything but which nets there are, of which seeds."""
         record = asdict(self)
-        del record["seeds"]
+        for which in ("seeds", "longer", "augmented", "repeated"):
+            del record[which]
         return _plain(record)
 
 
@@ -234,7 +238,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         preset=preset,
         recipe=CIFAR10_RECIPES[preset],
         seeds=seeds,
-        radii={"l1": 0.25, "l2": 0.06, "linf": 0.0015},
+        radii={"l1": 0.1, "l2": 0.02, "linf": 0.0005},
         sizes={norm: 50 for norm in NORMS} if few else {"l1": 571, "l2": 571, "linf": 570},
         grids={
             "l1": tuple(round(0.02 * k, 2) for k in range(1, 501)),

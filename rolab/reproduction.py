@@ -200,9 +200,8 @@ def architecture(experiment: Experiment) -> type[nn.Module]:
 
 
 def _load(experiment: Experiment, folder: Path, run: dict) -> nn.Module:
-    tensors = read_tensors(folder / run["state"], run["sha256"])
     model = architecture(experiment)()
-    model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
+    model.load_state_dict(read_tensors(folder / run["state"], run["sha256"]))
     return model.eval()
 
 
@@ -242,7 +241,8 @@ def _claim(out: Path, experiment: Experiment) -> None:
         held, asked = read_json(path).get("experiment"), experiment.identity()
         if held != asked:
             known = held if isinstance(held, dict) else {}
-            other = ", ".join(key for key in asked if key not in known or known[key] != asked[key])
+            every = dict.fromkeys([*asked, *known])
+            other = ", ".join(key for key in every if known.get(key) != asked.get(key))
             raise RecordError(
                 f"out {out} holds another experiment or preset (what differs: {other}); choose another folder"
             )

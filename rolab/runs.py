@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,17 @@ SCHEDULES = {  # the factor of the peak, from the share of the steps and the epo
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+def multiplies_bfloat16(device: str | torch.device) -> bool:
+    """Whether a device has instructions for bfloat16; one that has none takes many times as long with it."""
+    place = torch.device(device)
+    if place.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if place.type != "cpu":
+        return False
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch lacks it
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 @dataclass
 class Run:
     """What training gave: the model, in eval mode, and one record an epoch (loss, test accuracy, seconds)."""
@@ -147,9 +159,11 @@ class RunFolder:
         if record["state"] is None:
             return
         tensors = read_tensors(self.folder / record["state"], record["sha256"])
-        self.run.model.load_state_dict(
-            {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        )
+        self.run.history.extend(record["history"])
+        if record["state"] == WEIGHTS:
+            self.run.model.load_state_dict(tensors)
+            return
+        self.run.model.load_state_dict(_weights(tensors))
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
@@ -157,7 +171,6 @@ class RunFolder:
                 state.setdefault(int(i), {})[key] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         generator.set_state(tensors["random"])
-        self.run.history.extend(record["history"])
 
 
 def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
@@ -170,8 +183,7 @@ def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
         tensors = read_tensors(folder / record["state"], record["sha256"])
         kept = {
             name: tensor.to(getattr(torch, precision)) if tensor.is_floating_point() else tensor
-            for name, tensor in tensors.items()
-            if not name.startswith("optimizer.")
+            for name, tensor in _weights(tensors).items()
         }
         record |= {"state": WEIGHTS, "sha256": write_tensors(folder / WEIGHTS, kept)}
         write_json(folder / "run.json", record)
@@ -181,6 +193,11 @@ def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
 
 
 WEIGHTS = "weights.safetensors"  # the file of a finished run
+
+
+def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The model's part of a saved state."""
+    return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
 
 
 def _fingerprint(data: Dataset) -> str:

@@ -41,17 +41,6 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         ) from error
 
 
-def multiplies_bfloat16(device: str | torch.device) -> bool:
-    """Whether a device has instructions for bfloat16; one that has none takes many times as long with it."""
-    place = torch.device(device)
-    if place.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if place.type != "cpu":
-        return False
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch lacks it
-    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 def train(
     model: nn.Module,
     data: Dataset,

@@ -31,8 +31,10 @@ def card(name: str) -> dict[str, Any]:
     Raises:
         ValueError: the zoo has no such network.
     """
-    if name not in names():
-        raise ValueError(f"name is {name!r}, expected one of {', '.join(names())}")
+    known = names()
+    if name not in known:
+        alike = [each for each in known if each.split("/")[0] == name.split("/")[0]]
+        raise ValueError(f"name is {name!r}, expected one of {', '.join(alike or known)}")
     return parse_json(_shelf().joinpath(f"{name}.json").read_bytes(), f"{name}.json")
 
 

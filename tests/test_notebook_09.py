@@ -98,7 +98,7 @@ def test_every_figure_has_a_text_that_stands_in_for_it():
 
 
 def test_the_record_is_of_the_nets_that_ship():
-    assert {f"mnist/{net}" for net in STANDING.nets} == set(zoo.names())
+    assert {f"mnist/{net}" for net in STANDING.nets} == {name for name in zoo.names() if "mnist/" in name}
     kinds = {name.split("/")[1] for name in RECORD["parts"] if not name.startswith("transfer")}
     assert kinds == {"pgd", "ensemble", "certified", "masking"}
     assert len(RECORD["parts"]) == len(kinds) * len(STANDING.nets) + len(RECORD["plan"]["transfer_radii"])

@@ -25,8 +25,9 @@ from rolab.evaluation import accuracy
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import RecordError, read_json
+from rolab.runs import multiplies_bfloat16
 from rolab.sets import Ball
-from rolab.training import DivergedError, Recipe, multiplies_bfloat16, pick_device, train
+from rolab.training import DivergedError, Recipe, pick_device, train
 
 U = Ball("linf", 0.05)
 SHORT = Recipe(epochs=3, batch_size=10, learning_rate=0.1)

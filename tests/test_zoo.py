@@ -42,7 +42,7 @@ def test_the_cards_are_those_of_the_shipped_results(net):
 @pytest.mark.parametrize("name", ["", "robust-linf", "mnist/robust", "../_zoo/mnist/baseline"])
 def test_an_unknown_name_is_answered_with_the_known(name):
     for ask in (zoo.card, zoo.load):
-        with pytest.raises(ValueError, match="expected one of mnist/baseline, mnist/masked, mnist/robust-l1"):
+        with pytest.raises(ValueError, match=r"expected one of .*mnist/baseline, mnist/masked, mnist/robust-l1"):
             ask(name)
 
 
