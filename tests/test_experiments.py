@@ -857,7 +857,7 @@ def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(
     [
         (replace(tiny, recipe=Recipe(epochs=1, batch_size=50)), "recipe"),
         (replace(tiny, preset="full"), "preset"),
-        (replace(tiny, examples=1501, longer=3), "examples, longer"),
+        (replace(tiny, examples=1501, smoothing=0.1), "examples, smoothing"),
         (replace(tiny, radii={**tiny.radii, "l2": 0.7}), "radii"),
         (replace(tiny, epsilons=(0.0, 0.2)), "epsilons"),
         (mnist_experiment("paper"), "preset, recipe, sizes, grids, epsilons"),
