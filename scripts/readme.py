@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 from rolab import results
-from rolab.experiments import markdown
+from rolab.experiments import TABLES, markdown
 from rolab.records import write
 
 ROOT = Path(__file__).parents[1]
@@ -94,8 +94,8 @@ def costs() -> str:
 
 def generated(text: str) -> str:
     """The README with every generated part made anew."""
-    table1 = markdown(results.load("mnist")).strip()
-    parts = {"badges": badges(), "clone": clone(), "table1": table1, "costs": costs()}
+    tables = {table: markdown(results.load(name)).strip() for name, table in TABLES.items()}
+    parts = {"badges": badges(), "clone": clone(), **tables, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:

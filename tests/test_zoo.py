@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 from rolab import results, zoo
-from rolab.data import mnist
+from rolab.data import cifar10, is_fetched, mnist
 from rolab.evaluation import accuracy
 from rolab.experiments import NETS
 from rolab.records import RecordError
 
 SHIPPED = [f"mnist/{net}" for net in (*NETS, "masked")]
+PHOTOGRAPHED = [f"cifar10/{net}" for net in NETS]
 
 
-def test_the_four_nets_of_the_table_ship_and_that_of_notebook_09():
-    assert zoo.names() == sorted(SHIPPED)
+def test_the_nets_of_the_tables_ship_and_that_of_notebook_09():
+    assert zoo.names() == sorted(SHIPPED + PHOTOGRAPHED)
     assert zoo.card("mnist/masked")["objective"] == "Robust(Ball('linf', 0.3))"
 
 
@@ -29,20 +30,42 @@ def test_a_net_is_as_good_as_its_card(name):
     )  # rounding: 2 images
 
 
+@pytest.mark.parametrize("name", PHOTOGRAPHED)
+def test_a_net_of_photographs_is_as_good_as_its_card(name):
+    """Exactly so where all test images are here; the thousand that ship are a sample of them."""
+    card, model = zoo.card(name), zoo.load(name)
+    assert card["parameters"] == sum(p.numel() for p in model.parameters())
+    whole = is_fetched()
+    share = card["test_accuracy"] / 100
+    sampled = 100 * (share * (1 - share) / 1000) ** 0.5  # one standard error
+    assert accuracy(model, cifar10("test", excerpt=not whole)) == pytest.approx(
+        card["test_accuracy"], abs=0.02 if whole else 3 * sampled
+    )
+
+
+@pytest.mark.parametrize("experiment", ["mnist", "cifar10"])
 @pytest.mark.parametrize("net", NETS)
-def test_the_cards_are_those_of_the_shipped_results(net):
-    table, card = results.load("mnist"), zoo.card(f"mnist/{net}")
+def test_the_cards_are_those_of_the_shipped_results(experiment, net):
+    table, card = results.load(experiment), zoo.card(f"{experiment}/{net}")
     place = table["seeds"].index(card["seed"])
     row = next(row for row in table["rows"] if row["net"] == net)
     for column in ("test_accuracy", "adversarial_accuracy"):
         assert card[column] == row[column]["values"][place]
-    assert (card["preset"], card["recipe"]) == (table["preset"], table["recipe"])
+    for norm, radius in card["collection_radii"].items():
+        assert radius == table["collection"]["radii"][norm]["values"][place]
+    assert (card["preset"], card["recipe"], card["radius"]) == (
+        table["preset"],
+        table["recipe"],
+        row["radius"],
+    )
 
 
 @pytest.mark.parametrize("name", ["", "robust-linf", "mnist/robust", "../_zoo/mnist/baseline"])
 def test_an_unknown_name_is_answered_with_the_known(name):
     for ask in (zoo.card, zoo.load):
-        with pytest.raises(ValueError, match=r"expected one of .*mnist/baseline, mnist/masked, mnist/robust-l1"):
+        with pytest.raises(
+            ValueError, match=r"expected one of .*mnist/baseline, mnist/masked, mnist/robust-l1"
+        ):
             ask(name)
 
 
