@@ -251,7 +251,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         excerpt=few,
         augmented=("baseline", "robust-linf") if preset == "full" else (),
         repeated=("baseline", "robust-linf"),
-        longer=20 if preset == "full" else None,
+        longer=21 if preset == "full" else None,
         stored="float16",
     )
 
