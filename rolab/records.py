@@ -5,9 +5,13 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 
 class RecordError(ValueError):
@@ -38,6 +42,25 @@ def holds_something(folder: Path) -> bool:
     if not folder.is_dir():
         return folder.exists()
     return any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps a folder to one process; another one that wants it meanwhile meets a `RecordError`.
+
+    The operating system frees the lock of a process that died. Where there are no locks, one goes on without.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RecordError(f"another process is writing to {folder}: wait for it, or stop it") from error
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, record: Any) -> None:

@@ -34,6 +34,7 @@ from rolab.experiments import NETS, NORMS, TABLES, Experiment, InvariantError, m
 from rolab.nets import WhitenedNet
 from rolab.records import (
     RecordError,
+    alone,
     holds_something,
     read_json,
     read_tensors,
@@ -61,11 +62,32 @@ def reproduce(
         progress: a bar; or a function that is told (share done, a line); or False
 
     Raises:
-        RecordError: `out` cannot be written, is damaged or holds something else.
+        RecordError: `out` cannot be written, is damaged, holds something else, or another process is at it.
         DivergedError: a loss became NaN.
     """
     out, place = Path(out), pick_device(device)
     _claim(out, experiment)
+    with alone(out):
+        records, workers, seconds = _train_and_judge(experiment, out, str(place), progress)
+        first = out / f"seed-{experiment.seeds[0]}"
+        made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
+        result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
+        result["collection"]["other_baselines"] = _others_on_A(experiment, out)
+        _draw(out, experiment, result)
+        name = TABLES[experiment.name]
+        write(out / f"{name}.md", markdown(result).encode())
+        write_json(out / f"{name}.json", result)
+    return result
+
+
+def _train_and_judge(
+    experiment: Experiment, out: Path, device: str, progress: Progress
+) -> tuple[dict[int, dict], int, float]:
+    """Trains what is missing, and judges each seed as soon as its nets are there.
+
+    Returns:
+        the record of every seed, the number of workers, and the seconds of all sittings
+    """
     # The baseline takes half as long as the others, so it comes last: it fills the gap that they leave.
     every = [(seed, net) for seed in experiment.seeds for net in reversed(experiment.nets_of(seed))]
     every.sort(key=lambda job: job[1] not in NETS)  # what the paper has comes before what we add
@@ -73,13 +95,13 @@ def reproduce(
     missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
     records: dict[int, dict] = {}
     started = time.perf_counter()
-    with crew(place.type, len(jobs), progress) as (workers, submit):
+    with crew(torch.device(device).type, len(jobs), progress) as (workers, submit):
         running: dict[Future, tuple] = {}
         try:
             while jobs or running:
                 while jobs and len(running) < workers:
                     job, seed, *net = jobs.popleft()
-                    future = submit(job, experiment, seed, *net, out / f"seed-{seed}", str(place))
+                    future = submit(job, experiment, seed, *net, out / f"seed-{seed}", device)
                     running[future] = (seed, *net)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     seed, *net = running.pop(future)
@@ -91,15 +113,7 @@ def reproduce(
                         jobs.appendleft((judge_seed, seed))
         finally:
             seconds = _note_time(out, time.perf_counter() - started)
-    first = out / f"seed-{experiment.seeds[0]}"
-    made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
-    result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
-    result["collection"]["other_baselines"] = _others_on_A(experiment, out)
-    _draw(out, experiment, result)
-    name = TABLES[experiment.name]
-    write(out / f"{name}.md", markdown(result).encode())
-    write_json(out / f"{name}.json", result)
-    return result
+    return records, workers, seconds
 
 
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:

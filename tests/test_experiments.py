@@ -36,7 +36,7 @@ from rolab.experiments import (
 )
 from rolab.nets import MNIST_STD, ConvNet
 from rolab.objectives import Augmented, Nominal, Robust
-from rolab.records import RecordError, read_json, read_tensors, write_json
+from rolab.records import RecordError, alone, read_json, read_tensors, write_json
 from rolab.reproduction import load_collection, reproduce
 from rolab.runs import keep_weights
 from rolab.sets import Ball
@@ -873,6 +873,15 @@ def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, ot
     assert f"(what differs: {differs}" in str(caught.value)
     assert str(out) in str(caught.value)
     assert snapshot(tmp_path) == before
+
+
+def test_a_folder_that_another_run_is_writing_to_is_left_alone(tmp_path):
+    reproduction._claim(tmp_path, tiny)
+    with alone(tmp_path):
+        before = snapshot(tmp_path)
+        with pytest.raises(RecordError, match="another process is writing to"):
+            reproduce(tiny, tmp_path, device="cpu", progress=False)
+        assert snapshot(tmp_path) == before
 
 
 @pytest.mark.parametrize("foreign", ["thesis.tex", "seed-0/notes", "table1.json"])

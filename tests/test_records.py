@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from rolab import records
 from rolab.records import (
     RecordError,
+    alone,
     environment,
+    holds_something,
     parse_json,
     parse_tensors,
     read_json,
@@ -88,6 +90,35 @@ def test_a_process_killed_in_the_middle_of_writing_leaves_the_old_file(tmp_path)
     assert path.read_bytes() == b"old"
     write(path, b"newer")
     assert path.read_bytes() == b"newer"
+
+
+def test_a_folder_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from rolab.records import alone\n"
+        "with alone(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RecordError, match="another process is writing to") as caught, alone(tmp_path):
+            pass
+        assert str(tmp_path) in str(caught.value)
+        holder.kill()
+    for _ in range(2):
+        with alone(tmp_path):
+            pass
+    assert not holds_something(tmp_path)
+
+
+def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
+    def acquire(self, timeout):
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(records.FileLock, "acquire", acquire)
+    with alone(tmp_path), alone(tmp_path):
+        write(tmp_path / "file", b"written")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
