@@ -4,66 +4,26 @@
 nbval runs the notebook itself, as it is shipped.
 """
 
-import ast
 import json
 import math
 import re
 from dataclasses import asdict
 from pathlib import Path
 
-import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from shipped import Shipped, text_of
 
 from rolab import check, experiments, results, verdicts, zoo
 from rolab.experiments import NETS, NORMS, mnist_experiment
 
-PATH = Path(__file__).parents[1] / "notebooks" / "07_mnist_reproduction.ipynb"
-NOTEBOOK = nbformat.read(PATH, as_version=4)
-CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
-PLAIN = TransformerManager()
-
-
-def tagged(tag):
-    return [cell for cell in CODE if tag in cell.metadata.get("tags", [])]
-
-
-def tree(cell):
-    return ast.parse(PLAIN.transform_cell(cell.source))
-
-
-def run(cell, namespace):
-    exec(compile(tree(cell), PATH.name, "exec"), namespace)
-    return namespace
+SHIPPED = Shipped("07")
 
 
 # The parameters
 
 
-def names_in(context):
-    nodes = [node for cell in CODE[1:] for node in ast.walk(tree(cell))]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
-    (cell,) = tagged("parameters")
-    assert cell is CODE[0]
-    given = {}
-    for line in tree(cell).body:
-        assert isinstance(line, ast.Assign)
-        given[line.targets[0].id] = ast.literal_eval(line.value)
-    assert given == {"preset": "shipped", "seeds": [], "device": "auto", "out": ""}
-    assert given.keys() <= names_in(ast.Load)
-    assert not given.keys() & names_in(ast.Store)
-
-
-def start(**parameters):
-    """What the cells before the first section make of the parameters."""
-    injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    namespace = run(CODE[0], {"In": ["", CODE[0].source, injected]}) | parameters
-    for cell in CODE[1:3]:
-        run(cell, namespace)
-    return namespace
+def test_the_parameters():
+    assert SHIPPED.parameters() == {"preset": "shipped", "seeds": [], "device": "auto", "out": ""}
 
 
 @pytest.mark.parametrize(
@@ -85,14 +45,14 @@ def start(**parameters):
 )
 def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, named):
     with pytest.raises((ValueError, TypeError, NameError), match=re.escape(named)):
-        start(**wrong)
+        SHIPPED.start(2, **wrong)
 
 
 def test_the_parameters_make_the_plan(tmp_path):
-    namespace = start(preset="fast", seeds=[3, 4], device="cpu", out=str(tmp_path))
+    namespace = SHIPPED.start(2, preset="fast", seeds=[3, 4], device="cpu", out=str(tmp_path))
     assert namespace["plan"] == mnist_experiment("fast", (3, 4))
     assert namespace["folder"] == tmp_path
-    namespace = start(preset="paper")
+    namespace = SHIPPED.start(2, preset="paper")
     assert namespace["plan"] == mnist_experiment("paper") and namespace["folder"] == Path("runs/mnist-paper")
 
 
@@ -102,18 +62,8 @@ def test_papermill_stops_before_anything_is_trained(tmp_path):
     import papermill
 
     with pytest.raises(papermill.PapermillExecutionError, match="parameter seeds is 0"):
-        execute(PATH, tmp_path, preset="fast", seeds=0, out=str(tmp_path / "out"))
+        SHIPPED.execute(tmp_path, preset="fast", seeds=0, out=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-
-
-def execute(path, tmp_path, **parameters):
-    import papermill
-
-    done = tmp_path / "done.ipynb"
-    papermill.execute_notebook(
-        path, done, parameters, kernel_name="python3", progress_bar=False, cwd=tmp_path
-    )
-    return nbformat.read(done, as_version=4)
 
 
 # A run that trains
@@ -141,11 +91,8 @@ experiments.mnist_experiment = tiny
 @pytest.mark.filterwarnings("ignore")  # papermill's own
 def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
     """From start to end with four small networks."""
-    notebook = nbformat.from_dict(NOTEBOOK)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(TINY))
-    nbformat.write(notebook, tmp_path / "tiny.ipynb")
     out = tmp_path / "run"
-    done = execute(tmp_path / "tiny.ipynb", tmp_path, preset="fast", seeds=[7], device="cpu", out=str(out))
+    done = SHIPPED.execute(tmp_path, TINY, preset="fast", seeds=[7], device="cpu", out=str(out))
     result = json.loads((out / "table1.json").read_text())
     assert result["seeds"] == [7] and [row["net"] for row in result["rows"]] == list(NETS)
     shown = text_of(done)
@@ -153,15 +100,6 @@ def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
     assert "the seeds [7]; the networks at hand are those of seed 7" in shown
     assert "One seed says nothing about the luck of training" in shown
     assert "1 seed of every network" in shown
-
-
-def text_of(notebook):
-    parts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            parts.append(output.get("text", ""))
-            parts += [data for kind, data in output.get("data", {}).items() if kind.startswith("text/")]
-    return "\n".join(parts)
 
 
 # What is shipped belongs together
@@ -183,7 +121,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
-    result, shown = results.load("mnist"), text_of(NOTEBOOK)
+    result, shown = results.load("mnist"), SHIPPED.shown()
     for about in (
         verdicts.beside_the_paper,
         verdicts.small_steps,
@@ -196,18 +134,8 @@ def test_the_shipped_notebook_says_what_the_shipped_results_say():
         assert about(result).strip() in shown, f"run the notebook again: {about.__name__}"
 
 
-def test_no_output_widget_is_used():
-    """To print into one makes nbclient and papermill hang now and then: they answer on the shell channel."""
-    assert not re.search(r"\binteract\w*\(|\bOutput\(", "\n".join(cell.source for cell in CODE))
-
-
-def test_every_picture_has_a_text_and_no_widget_is_left():
-    pictures = [o for cell in CODE for o in cell.outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) >= 5
-    for picture in pictures:
-        assert len(picture.metadata["image/png"]["alt"]) > 40
-    assert sum("application/vnd.plotly.v1+json" in picture.data for picture in pictures) == 2
-    assert "widgets" not in NOTEBOOK.metadata
+def test_its_pictures():
+    assert len(SHIPPED.pictures) >= 5 and len(SHIPPED.sliding) == 2
 
 
 # The exercises
@@ -281,7 +209,7 @@ def test_an_unsolved_exercise_says_not_yet(answer):
 
 def test_the_folded_solutions_solve_the_exercises():
     namespace, checked = {}, []
-    for cell in NOTEBOOK.cells:
+    for cell in SHIPPED.notebook.cells:
         if cell.cell_type == "markdown":
             for solution in re.findall(
                 r"<details><summary>Solution</summary>\n+```python\n(.*?)```", cell.source, re.S

@@ -3,54 +3,24 @@
 `test_verdicts` and `test_rivals` test its sentences about any results. nbval runs the notebook itself.
 """
 
-import ast
 import json
 import re
 from dataclasses import asdict
-from pathlib import Path
 
-import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from shipped import Shipped, text_of
 
 from rolab import check, experiments, results, rivals, verdicts
 from rolab.experiments import NETS, cifar10_experiment
 
-PATH = Path(__file__).parents[1] / "notebooks" / "08_cifar10_reproduction.ipynb"
-NOTEBOOK = nbformat.read(PATH, as_version=4)
-CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
-TEXT = "\n\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
-PLAIN = TransformerManager()
-
-
-def tree(cell):
-    return ast.parse(PLAIN.transform_cell(cell.source))
-
-
-def names_in(context):
-    nodes = [node for cell in CODE[1:] for node in ast.walk(tree(cell))]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def text_of(notebook):
-    parts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            parts.append(output.get("text", ""))
-            parts += [data for kind, data in output.get("data", {}).items() if kind.startswith("text/")]
-    return "\n".join(parts)
+SHIPPED = Shipped("08")
 
 
 # The parameters
 
 
-def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
-    (cell,) = (cell for cell in CODE if "parameters" in cell.metadata.get("tags", []))
-    assert cell is CODE[0]
-    given = {line.targets[0].id: ast.literal_eval(line.value) for line in tree(cell).body}
-    assert given == {"preset": "shipped", "seeds": [], "device": "auto", "out": ""}
-    assert given.keys() <= names_in(ast.Load)
-    assert not given.keys() & names_in(ast.Store)
+def test_the_parameters():
+    assert SHIPPED.parameters() == {"preset": "shipped", "seeds": [], "device": "auto", "out": ""}
 
 
 @pytest.mark.parametrize(
@@ -67,13 +37,8 @@ def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
     ],
 )
 def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, named):
-    injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in wrong.items())
-    namespace = {"In": ["", CODE[0].source, injected]}
-    exec(compile(tree(CODE[0]), PATH.name, "exec"), namespace)
-    namespace |= wrong
     with pytest.raises((ValueError, TypeError, NameError), match=re.escape(named)):
-        for cell in CODE[1:3]:
-            exec(compile(tree(cell), PATH.name, "exec"), namespace)
+        SHIPPED.start(2, **wrong)
 
 
 # A run that trains
@@ -100,23 +65,11 @@ experiments.cifar10_experiment = tiny
 @pytest.mark.filterwarnings("ignore")  # papermill's own
 def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
     """From start to end with four nets that have seen 300 photographs once."""
-    import papermill
-
-    notebook = nbformat.from_dict(NOTEBOOK)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(TINY))
-    nbformat.write(notebook, tmp_path / "tiny.ipynb")
     out = tmp_path / "run"
-    papermill.execute_notebook(
-        tmp_path / "tiny.ipynb",
-        tmp_path / "done.ipynb",
-        {"preset": "fast", "seeds": [7], "device": "cpu", "out": str(out)},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=tmp_path,
-    )
+    done = SHIPPED.execute(tmp_path, TINY, preset="fast", seeds=[7], device="cpu", out=str(out))
     result = json.loads((out / "table2.json").read_text())
     assert result["seeds"] == [7] and [row["net"] for row in result["rows"]] == list(NETS)
-    shown = text_of(nbformat.read(tmp_path / "done.ipynb", as_version=4))
+    shown = text_of(done)
     assert experiments.markdown(result).strip() in shown
     assert "the seeds [7]; the networks at hand are those of seed 7" in shown
     assert "This run has no baseline with more epochs" in shown
@@ -136,7 +89,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
-    result, mnist, shown = results.load("cifar10"), results.load("mnist"), text_of(NOTEBOOK)
+    result, mnist, shown = results.load("cifar10"), results.load("mnist"), SHIPPED.shown()
     ratio = results.load("benchmarks")["cifar_robust_step"]["ratio"]
     for said in (
         verdicts.beside_the_paper(result),
@@ -153,23 +106,15 @@ def test_the_shipped_notebook_says_what_the_shipped_results_say():
         assert said.strip() in shown, f"run the notebook again: {said[:60]}"
 
 
-def test_every_picture_has_a_text_and_no_widget_is_left():
-    pictures = [o for cell in CODE for o in cell.outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) >= 5
-    for picture in pictures:
-        assert len(picture.metadata["image/png"]["alt"]) > 40
-    assert sum("application/vnd.plotly.v1+json" in picture.data for picture in pictures) >= 2
-    assert "widgets" not in NOTEBOOK.metadata
+def test_its_pictures():
+    assert len(SHIPPED.pictures) >= 5 and len(SHIPPED.sliding) >= 2
 
 
-def test_the_exercises_are_unsolved_in_the_file_and_their_solutions_solve_them():
-    reports = [o.data["text/plain"] for c in CODE for o in c.outputs if "data" in o and "check." in c.source]
+def test_the_solutions_solve_the_exercises():
     asked = 5 + (results.load("cifar10")["collection"]["other_baselines"] is not None)
-    assert sum("not yet" in report for report in reports) == len(reports) == asked
+    assert len(SHIPPED.reports) == asked
     names: dict = {}
-    solutions = re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(solutions) == 3
-    for solution in solutions:
+    for solution in SHIPPED.solutions:
         exec(solution, names)
     for report in (
         check.swaps(names["my_swaps"]),

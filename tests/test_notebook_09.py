@@ -2,12 +2,10 @@
 
 import ast
 import re
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
+from shipped import Shipped
 
 from rolab import check, results, zoo
 from rolab.attacks import first_order
@@ -17,29 +15,13 @@ from rolab.sets import Ball, pixel_box
 from rolab.standing import Standing, pixel_ball
 from rolab.stress import withstands
 
-PATH = Path(__file__).parents[1] / "notebooks" / "09_stress_test.ipynb"
-NOTEBOOK = nbformat.read(PATH, as_version=4)
-CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
-TEXT = "\n\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
-PLAIN = TransformerManager()
+SHIPPED = Shipped("09")
 RECORD = results.load("stress")
 STANDING = Standing.of(RECORD)
 
 
-def tree(cell):
-    return ast.parse(PLAIN.transform_cell(cell.source))
-
-
-def names_in(context):
-    nodes = [node for cell in CODE[1:] for node in ast.walk(tree(cell))]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
-    given = {line.targets[0].id: ast.literal_eval(line.value) for line in tree(CODE[0]).body}
-    assert given == {"digits": 60, "epsilon": 0.1, "seed": 0}
-    assert given.keys() <= names_in(ast.Load)
-    assert not given.keys() & names_in(ast.Store)
+def test_the_parameters():
+    assert SHIPPED.parameters() == {"digits": 60, "epsilon": 0.1, "seed": 0}
 
 
 @pytest.mark.parametrize(
@@ -53,24 +35,23 @@ def test_every_parameter_is_a_plain_value_and_used_and_never_changed():
     ],
 )
 def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, error):
-    injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in wrong.items())
-    namespace: dict = {"In": [injected]}
-    exec(compile(tree(CODE[0]), PATH.name, "exec"), namespace)
     with pytest.raises(error, match=next(iter(wrong))):
-        exec(compile(tree(CODE[1]), PATH.name, "exec"), namespace | wrong)
+        SHIPPED.start(1, **wrong)
 
 
 def test_every_epsilon_that_may_be_chosen_is_in_the_record():
-    (call,) = (node for node in ast.walk(tree(CODE[1])) if isinstance(node, ast.Call) and node.keywords)
+    (call,) = (
+        node
+        for node in ast.walk(SHIPPED.tree(SHIPPED.code[1]))
+        if isinstance(node, ast.Call) and node.keywords
+    )
     (allowed,) = (ast.literal_eval(k.value) for k in call.keywords if k.arg == "epsilon")
     assert set(allowed) <= set(STANDING.radii) and len(allowed) > 1
 
 
 def test_the_solutions_solve_the_exercises():
     names: dict = {"torch": torch, "first_order": first_order, "Ball": Ball, "pixel_box": pixel_box}
-    solutions = re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(solutions) == 3
-    for solution in solutions:
+    for solution in SHIPPED.solutions:
         exec(solution, names)
     for report in (
         check.masks(names["my_test"]),
@@ -80,18 +61,9 @@ def test_the_solutions_solve_the_exercises():
         assert report, report
 
 
-def test_the_exercises_are_unsolved_in_the_file():
-    reports = [o.data["text/plain"] for c in CODE for o in c.outputs if "data" in o and "check." in c.source]
-    reports = [report for report in reports if report[0] in (check.SOLVED, check.VIOLATED, check.NOT_YET)]
-    assert sum("not yet" in report for report in reports) == len(reports) == 7
-
-
-def test_every_figure_has_a_text_that_stands_in_for_it():
-    pictures = [o for c in CODE for o in c.outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) == 5
-    assert all(len(o.metadata["image/png"]["alt"]) > 60 for o in pictures)
-    sliders = [o for o in pictures if "application/vnd.plotly.v1+json" in o.data]
-    assert len(sliders) >= 2, "figures with a slider of their own"
+def test_its_exercises_and_pictures():
+    assert len(SHIPPED.reports) == 7
+    assert len(SHIPPED.pictures) == 5 and len(SHIPPED.sliding) >= 2
 
 
 # What the record says, against the nets that ship
@@ -140,13 +112,13 @@ def test_the_fifth_net_looks_better_than_it_is():
     one_step = {net: STANDING.percent(net, 0.3, 1, 0) for net in STANDING.nets}
     assert max(one_step, key=one_step.get) == "masked" and one_step["masked"] > 80
     assert STANDING.percent("masked", 0.3, *STANDING.hardest) < 20
-    (cell,) = (c for c in CODE if c.source.startswith("def report"))
+    cell = SHIPPED.cell("def report")
     rows = re.findall(r"<tr><td>(.*?)</td><td>(yes|no)</td>", cell.outputs[0].data["text/html"])
     assert ("the fifth", "yes") in rows and ("robust ℓ∞", "yes") not in rows and len(rows) == 8
 
 
 def test_the_claims_say_which_survive():
-    (cell,) = (c for c in CODE if c.source.startswith("table1 = "))
+    cell = SHIPPED.cell("table1 = ")
     said = cell.outputs[0].data["text/markdown"]
     assert said.count("\n|") == 8  # seven claims below the two lines of the head
     assert said.count("**survives**") + said.count("**Survives**") >= 2 and "**does not survive**" in said
