@@ -154,19 +154,24 @@ def initial_net(experiment: Experiment, seed: int, images: torch.Tensor) -> nn.M
 def judge_seed(
     experiment: Experiment, seed: int, folder: Path, device: str, report: Report
 ) -> dict[str, Any]:
-    """Builds A from the baseline of a seed, judges the four nets on it, and writes them with their cards."""
+    """Judges the nets of a seed on A, built from its baseline, and writes them with their cards."""
     nets = experiment.nets_of(seed)
     runs = {net: read_json(folder / net / "run.json") for net in nets}
     hashes = {net: run["sha256"] for net, run in runs.items()}
     path = folder / "seed.json"
-    if path.exists() and (record := read_json(path))["runs"] == hashes:
-        return record
-    report(None, f"seed {seed}: building A")
+    known = read_json(path) if path.exists() else {"runs": {}}
+    if known["runs"] == hashes:
+        return known
     models = {net: _load(experiment, folder / net, runs[net]).to(device) for net in nets}
     test = experiment.images("test")
     right = {net: predict(model, test.images) == test.labels for net, model in models.items()}
-    sets = {norm: Ball(norm, 1.0) for norm in NORMS}
-    A = adversarial_collection(models["baseline"], test, sets, experiment.grids, experiment.sizes)
+    if known["runs"].get("baseline") == hashes["baseline"]:  # other nets have joined: A stays
+        A = _collection(experiment, folder)
+    else:
+        report(None, f"seed {seed}: building A")
+        sets = {norm: Ball(norm, 1.0) for norm in NORMS}
+        A = adversarial_collection(models["baseline"], test, sets, experiment.grids, experiment.sizes)
+    report(None, f"seed {seed}: judging")
     grown = [A.examples(scale) for scale in experiment.scales]
     record = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
     for net, model in models.items():

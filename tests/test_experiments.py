@@ -494,8 +494,17 @@ def test_a_table_has_the_seeds_that_a_net_was_trained_with():
     assert "90.79" in text and "robust ℓ∞, flips and shifts" in text  # the paper has no number for those
 
 
+def check_that_A_stays_when_nets_join(experiment, folder, monkeypatch):
+    record = read_json(folder / "seed.json")
+    write_json(folder / "seed.json", record | {"runs": {"baseline": record["runs"]["baseline"]}})
+    with monkeypatch.context() as patched:
+        patched.setattr(reproduction, "adversarial_collection", None)  # nobody may call it
+        assert reproduction.judge_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
+    assert read_json(folder / "seed.json") == record
+
+
 @pytest.mark.slow
-def test_a_tiny_experiment_on_the_excerpt(tmp_path):
+def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
     """Every part of it, on 200 images: the nets are no good, so few examples are asked for."""
     experiment = replace(
         cifar10_experiment("fast", (0, 1)),
@@ -527,6 +536,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path):
     check_epochs(experiment, result)
     check_half_precision(experiment, tmp_path / "out" / "seed-0", result)
     check_who_leads(experiment, tmp_path / "out")
+    check_that_A_stays_when_nets_join(experiment, tmp_path / "out" / "seed-0", monkeypatch)
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]

@@ -20,7 +20,6 @@ from rolab.records import (
     RecordError,
     alone,
     environment,
-    holds_something,
     parse_json,
     parse_tensors,
     read_json,
@@ -109,7 +108,7 @@ def test_a_folder_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
     for _ in range(2):
         with alone(tmp_path):
             pass
-    assert not holds_something(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
