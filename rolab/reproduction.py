@@ -173,7 +173,7 @@ def judge_seed(
         A = adversarial_collection(models["baseline"], test, sets, experiment.grids, experiment.sizes)
     report(None, f"seed {seed}: judging")
     grown = [A.examples(scale) for scale in experiment.scales]
-    record = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
+    record: dict[str, Any] = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
     for net, model in models.items():
         on_A = [percent(predict(model, examples.images) == examples.labels) for examples in grown]
         record["nets"][net] = {
