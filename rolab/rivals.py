@@ -9,8 +9,27 @@ from itertools import combinations
 from statistics import mean
 from typing import Any
 
+from scipy.stats import ttest_1samp
+
 from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES
-from rolab.verdicts import LEVEL, NOUNS, ROBUST, in_common, ordered, rows_of, which_seeds
+from rolab.verdicts import LEVEL, NOUNS, ROBUST, in_common, leads_of, ordered, rows_of, tested, which_seeds
+
+
+def resolution(result: Mapping[str, Any]) -> str:
+    """What leads the seeds allow: Student's 95 % interval of the mean lead, beside the paper's gain."""
+    paper, said = PAPER[result["experiment"]], []
+    n, of = tested(result)
+    for row in rows_of(result):
+        leads = leads_of(row)
+        if len(set(leads)) > 1:
+            low, high = ttest_1samp(leads, 0).confidence_interval(0.95)
+            gain = paper[row["net"]]["test_accuracy"] - paper["baseline"]["test_accuracy"]
+            said.append(
+                f"From {len(leads)} seeds the lead of {TITLES[row['net']]} over the baseline is, with 95 % "
+                f"confidence, between {low:+.0f} and {high:+.0f} images{of}; "
+                f"the paper's gain is {n * gain / 100:+.0f}."
+            )
+    return " ".join(said) or "One seed says nothing of how much a lead varies from one training to the next."
 
 
 def others_on_A(result: Mapping[str, Any]) -> str:
@@ -21,16 +40,24 @@ def others_on_A(result: Mapping[str, Any]) -> str:
     others = result["collection"].get("other_baselines")
     if not others:
         return "There is one baseline only, that at which A was aimed. More seeds would give others."
-    values = others["values"]
-    beyond = []
+    values, size = others["values"], result["collection"]["size"]
+    lines = [
+        "| network | seeds | on A % | other baselines on the same A % | difference |",
+        "|---|---|---|---|---|",
+    ]
     for row in rows_of(result):
-        pairs = zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False)
-        beyond.append(f"{TITLES[row['net']]} {mean([mine - theirs for mine, theirs in pairs]):+.1f}")
-    return (
-        f"On A they are right on {others['mean']:.1f} % ({min(values):.1f} to {max(values):.1f} % in "
-        f"{len(values)} pairs of seeds), without any robust training. "
-        f"Beyond that, in points, on the same A: {', '.join(beyond)}."
+        pairs = list(zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False))
+        mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
+        lines.append(
+            f"| {TITLES[row['net']]} | {len(pairs)} | {mine:.1f} | {theirs:.1f} | {mine - theirs:+.1f} |"
+        )
+    share = others["mean"] / 100
+    said = (
+        f"Baselines of other seeds are right on {others['mean']:.1f} % of A ({min(values):.1f} to "
+        f"{max(values):.1f} %), without any robust training. One standard error of an accuracy on "
+        f"{size:,} examples is {100 * (share * (1 - share) / size) ** 0.5:.1f} points."
     )
+    return "\n".join([*lines, "", said])
 
 
 def same_time(result: Mapping[str, Any], ratio: float) -> str:
@@ -43,23 +70,38 @@ def same_time(result: Mapping[str, Any], ratio: float) -> str:
     if LONGER not in (row["net"] for row in result["rows"]):
         return "This run has no baseline with more epochs; the preset `full` has one."
     short, *robust, longer = rows_of(result, ("baseline", *ROBUST, LONGER))
-    lines = ["| network | epochs | cost, in standard epochs | test % | lead over it, images | p |"]
-    lines.append("|---|---|---|---|---|---|")
+    heads = (
+        "network",
+        "epochs",
+        "cost, in standard epochs",
+        "test %",
+        "lead over the first, images",
+        "p",
+        "on A %",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in (longer, short, *robust):
         epochs = len(result["epochs"][row["net"]]["mean"])
         cost = epochs * (ratio if row in robust else 1)
-        accuracy = row["test_accuracy"]["values"][0]
-        against = row["against_longer"][0] if row in robust else None
-        lead = f"{against['only_b'] - against['only_a']:+d} | {against['p']:.2g}" if against else "– | –"
-        lines.append(f"| {TITLES[row['net']]} | {epochs} | {cost:.0f} | {accuracy:.2f} | {lead} |")
-    return "\n".join([*lines, "", f"All of seed {result['seeds'][0]}. {_beaten(robust)}"])
+        test, on_A = (row[f"{which}_accuracy"]["values"][0] for which in ("test", "adversarial"))
+        if row is longer:
+            lead = "– | –"
+        else:  # the longer one was compared with the baseline, the robust ones with it
+            against = longer["mcnemar"][0] if row is short else row["against_longer"][0]
+            lead = f"{-_lead(against) if row is short else _lead(against):+d} | {against['p']:.2g}"
+        lines.append(f"| {TITLES[row['net']]} | {epochs} | {cost:.0f} | {test:.2f} | {lead} | {on_A:.1f} |")
+    return "\n".join([*lines, "", f"{_one_each(result)} {_beaten(robust)}"])
+
+
+def _one_each(result: Mapping[str, Any]) -> str:
+    return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
 
 
 def _beaten(robust: Sequence[Mapping[str, Any]]) -> str:
     """Whether the robust nets are better than the baseline that trains as long."""
     tests = {row["net"]: row["against_longer"][0] for row in robust}
-    better = [net for net, t in tests.items() if t["p"] < LEVEL and t["only_b"] > t["only_a"]]
-    worse = [net for net, t in tests.items() if t["p"] < LEVEL and t["only_b"] < t["only_a"]]
+    better = [net for net, t in tests.items() if t["p"] < LEVEL and _lead(t) > 0]
+    worse = [net for net, t in tests.items() if t["p"] < LEVEL and _lead(t) < 0]
     said = [
         f"significantly {word}: {', '.join(TITLES[net] for net in nets)}"
         for word, nets in (("better", better), ("worse", worse))
@@ -79,25 +121,36 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
         "| | baseline, test % | robust, test % | lead of the robust net, images | p |",
         "|---|---|---|---|---|",
     ]
-    said = []
+    said, tests = [], []
     for net in robust:
         plain = net.removesuffix(AUGMENTED)
         for first, second, how in (
-            ("baseline", plain, f"{TITLES[plain]}, neither"),
+            ("baseline", plain, f"{TITLES[plain]}, without"),
             (f"baseline{AUGMENTED}", net, f"{TITLES[plain]}, both with flips and shifts"),
         ):
             one, other = rows_of(result, (first, second))
-            test = other["mcnemar"][0]
+            tests.append(test := other["mcnemar"][0])
             accuracies = [row["test_accuracy"]["values"][0] for row in (one, other)]
-            lead = test["only_b"] - test["only_a"]
             lines.append(
-                f"| {how} | {accuracies[0]:.2f} | {accuracies[1]:.2f} | {lead:+d} | {test['p']:.2g} |"
+                f"| {how} | {accuracies[0]:.2f} | {accuracies[1]:.2f} | {_lead(test):+d} | {test['p']:.2g} |"
             )
-        before, after = (
-            row["test_accuracy"]["values"][0] for row in rows_of(result, ("baseline", f"baseline{AUGMENTED}"))
+        error = sum(test["only_a"] + test["only_b"] for test in tests[-2:]) ** 0.5
+        change = _lead(tests[-1]) - _lead(tests[-2])
+        said.append(
+            f"With flips and shifts the lead of {TITLES[plain]} changes by {change:+d} images; one standard "
+            f"error of such a change is {error:.0f} (as if the two leads were independent)."
         )
-        said.append(f"Flips and shifts alone give the baseline {after - before:+.2f} points.")
-    return "\n".join([*lines, "", f"All of seed {result['seeds'][0]}. {' '.join(dict.fromkeys(said))}"])
+    before, after = rows_of(result, ("baseline", f"baseline{AUGMENTED}"))
+    points = after["test_accuracy"]["values"][0] - before["test_accuracy"]["values"][0]
+    said.append(
+        f"Flips and shifts change the baseline by {points:+.2f} points (p = {after['mcnemar'][0]['p']:.2g})."
+    )
+    return "\n".join([*lines, "", f"{_one_each(result)} {' '.join(said)}"])
+
+
+def _lead(test: Mapping[str, Any]) -> int:
+    """By how many images the second net of McNemar's test is ahead."""
+    return test["only_b"] - test["only_a"]
 
 
 def means(result: Mapping[str, Any], column: str = "test_accuracy") -> dict[str, float]:
@@ -143,7 +196,7 @@ def orders(*results: Mapping[str, Any]) -> str:
                 f"Pairs swapped on {where}: {len(pairs)} of {all_pairs}{f' ({names})' * bool(names)}."
             )
     fewer = [
-        f"the {NOUNS[result['experiment']]}' order is one{which}"
+        f"the order on {NOUNS[result['experiment']]} is that{which}"
         for result in results
         if (which := which_seeds(result, rows_of(result, NETS)))
     ]

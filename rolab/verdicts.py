@@ -80,7 +80,7 @@ def _seeds(count: int) -> str:
     return f"{count} seed{'s' * (count > 1)}"
 
 
-def _tested(result: Mapping[str, Any]) -> tuple[int, str]:
+def tested(result: Mapping[str, Any]) -> tuple[int, str]:
     """How many test images the nets were judged on, and that said where it is not the paper's 10,000."""
     excerpt = PLANS[result["experiment"]](result["preset"]).excerpt
     return (1_000, " of 1,000") if excerpt else (10_000, "")
@@ -107,8 +107,11 @@ def in_common(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, list[
 def which_seeds(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     """Which seeds all of the nets have; nothing where they all have the same."""
     common = result["seeds"][: min(_seeds_of(rows).values())]
-    seeds = f"seed{'s' * (len(common) > 1)} {', '.join(map(str, common))}"
-    return f" with {seeds}, which all have" if _uneven(rows) else ""
+    if not _uneven(rows):
+        return ""
+    if len(common) == 1:
+        return f" in seed {common[0]}, the only one that all have"
+    return f" in the seeds {', '.join(map(str, common))}, which all have"
 
 
 def _own_seeds(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -163,6 +166,8 @@ def as_radii_grow(result: Mapping[str, Any]) -> str:
     scale, curves = result["growth"]["scale"], result["growth"]["accuracy"]
     start, end = ({net: curves[net]["mean"][k] for net in ROBUST} for k in (0, -1))
     order = "the same" if ordered(start) == ordered(end) else f"another: {ordered(end)}"
+    if _uneven(rows_of(result)) and order != "the same":
+        order += f" (it was {ordered(start)})"
     lost = "; ".join(f"{TITLES[net]} from {start[net]:.1f} to {end[net]:.1f} %" for net in ROBUST)
     return (
         f"At {scale[-1]:g} times the radii the order is {order}. "
@@ -192,10 +197,10 @@ def standard_errors(result: Mapping[str, Any]) -> str:
         said.append("One seed says nothing about the luck of training.")
     else:
         values = ", ".join(f"{value:.2f}" for value in ours["values"])
-        tested, of = _tested(result)
+        n, of = tested(result)
         said.append(
             f"Our baseline, from {len(ours['values'])} seeds: {values} %, a standard deviation of "
-            f"{tested * ours['sd'] / 100:.0f} images{of}. "
+            f"{n * ours['sd'] / 100:.0f} images{of}. "
             f"The {noun} stay the same: this is the luck of training alone."
         )
     return "\n".join(f"- {sentence}" for sentence in said)
@@ -269,7 +274,8 @@ def verdict(result: Mapping[str, Any]) -> str:
         if len(several) < len(rows):
             names = ", ".join(TITLES[row["net"]] for row in several)
             said += f" (only {names} {'has' if len(several) == 1 else 'have'} several)"
-        said += f" finds a gain for {listed(gains, rows)}"
+        few = len(several) < len(rows) and not gains
+        said += " finds no gain" if few else f" finds a gain for {listed(gains, rows)}"
         said += f", a loss for {listed(losses, rows)}" * bool(losses)
     return said + "."
 
@@ -320,6 +326,7 @@ def claims(*results: Mapping[str, Any]) -> str:
 def _findings(result: Mapping[str, Any], noun: str) -> dict[str, str]:
     """What we measured, claim by claim, on what is called so."""
     experiment, rows = result["experiment"], rows_of(result)
+    others = result["collection"].get("other_baselines")
     gains = ", ".join(f"{TITLES[row['net']]} {mean(leads_of(row)):+.1f}" for row in rows)
     on_A = [row["adversarial_accuracy"]["mean"] for row in rows]
     both = which_seeds(result, rows) and f"; both{which_seeds(result, rows)}"
@@ -330,14 +337,15 @@ def _findings(result: Mapping[str, Any], noun: str) -> dict[str, str]:
     }
     return {
         f"the robust networks are better on the test {noun}, all three": (
-            f"in images{_tested(result)[1]} {gains}. {verdict(result)}"
+            f"in images{tested(result)[1]} {gains}. {verdict(result)}"
         ),
         f"ℓ∞ is best on the test {noun}, and in the table on A": (
-            f"on the test {noun} {_best(rows, 'test_accuracy')}; "
+            f"on the test {noun} {_best(rows, 'test_accuracy')}{_baseline_beside(result, rows)}; "
             f"on A {_best(rows, 'adversarial_accuracy')}{both}"
         ),
         "the robust networks read many examples of A correctly": (
             f"{min(on_A):.0f} to {max(on_A):.0f} %; they were aimed at the baseline, and the radii are ours"
+            + (f"; baselines of other seeds read {others['mean']:.0f} %" if others else "")
         ),
         "it is harder to make new adversarial examples for them": (
             "above the baseline under their own one-step attack at "
@@ -360,6 +368,13 @@ def _best(rows: Sequence[Mapping[str, Any]], column: str) -> str:
         f"{TITLES[first]} with {average[first]:.2f} %, before {TITLES[second]} with {average[second]:.2f} %"
         + (f" (t-test over the seeds: p = {p:.2g})" if p is not None else "")
     )
+
+
+def _baseline_beside(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The baseline in the seeds that all have, where those are fewer than it has."""
+    every = [*rows_of(result, ["baseline"]), *rows]
+    values = in_common(every, "test_accuracy")["baseline"]
+    return f" (baseline {mean(values):.2f} %)" if _uneven(every) else ""
 
 
 def _trained(result: Mapping[str, Any]) -> str:

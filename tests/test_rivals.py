@@ -58,21 +58,35 @@ def test_other_baselines_on_A():
     values = [58.0, 59.0, 60.0, 60.0, 61.0, 62.0]
     others = {"mean": 60.0, "sd": 1.4, "values": values, "of_each_A": [58.5, 60.0, 61.5]}
     said = rivals.others_on_A(made_up(EQUAL, on_A, others))
-    assert "right on 60.0 % (58.0 to 62.0 % in 6 pairs of seeds)" in said
+    assert "right on 60.0 % of A (58.0 to 62.0 %)" in said and "is 1.2 points." in said
     # ℓ1 and ℓ2 have the A of seed 0 alone, on which the others are right on 58.5 %.
-    assert said.endswith("on the same A: robust ℓ1 +1.5, robust ℓ2 +11.5, robust ℓ∞ -2.0.")
+    assert "| robust ℓ1 | 1 | 60.0 | 58.5 | +1.5 |" in said
+    assert "| robust ℓ2 | 1 | 70.0 | 58.5 | +11.5 |" in said
+    assert "| robust ℓ∞ | 3 | 58.0 | 60.0 | -2.0 |" in said
     for result in (made_up(EQUAL), {"collection": {}}):
         assert "one baseline only" in rivals.others_on_A(result)
+
+
+def test_what_leads_the_seeds_allow():
+    """Student's interval, by hand: leads of 10, 20 and 60 images, mean 30, error 26.46 / √3."""
+    test = {**EQUAL, "robust-linf": [90.1, 90.3, 90.8]}
+    half = 4.302653 * 26.457513 / 3**0.5
+    said = rivals.resolution(made_up(test))
+    assert "From 3 seeds the lead of robust ℓ∞ over the baseline is" in said
+    assert f"between {30 - half:+.0f} and {30 + half:+.0f} images; the paper's gain is +57." in said
+    assert "robust ℓ1" not in said  # it has one seed
+    one = made_up({net: [90.0] for net in NETS}, plan=replace(mnist_experiment("full"), seeds=(0,)))
+    assert rivals.resolution(one).startswith("One seed says nothing")
 
 
 def test_the_cost_of_an_epoch_is_counted():
     test = {**EQUAL, "baseline-longer": [91.25], "robust-linf": [91.5, 0.0, 0.0], "robust-l2": [91.2]}
     said = rivals.same_time(made_up(test), 1.5)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()[2:7]]
-    assert rows[0] == ["baseline, more epochs", str(FULL.longer), str(FULL.longer), "91.25", "–", "–"]
-    assert rows[1] == ["baseline", "12", "12", "90.00", "–", "–"]
-    assert rows[3] == ["robust ℓ2", "12", "18", "91.20", "-5", "0.8"]
-    assert rows[4] == ["robust ℓ∞", "12", "18", "91.50", "+25", "0.03"]
+    assert rows[0] == ["baseline, more epochs", str(FULL.longer), str(FULL.longer), "91.25", "–", "–", "91.2"]
+    assert rows[1] == ["baseline", "12", "12", "90.00", "-125", "0.03", "90.0"]
+    assert rows[3] == ["robust ℓ2", "12", "18", "91.20", "-5", "0.8", "91.2"]
+    assert rows[4] == ["robust ℓ∞", "12", "18", "91.50", "+25", "0.03", "91.5"]
     assert "significantly better: robust ℓ∞; significantly worse: robust ℓ1 (McNemar" in said
     level = {**EQUAL, "baseline-longer": [90.0]}
     assert "none of them differs" in rivals.same_time(made_up(level), 1.5)
@@ -86,9 +100,12 @@ def test_flips_and_shifts():
         "robust-linf-augmented": [92.9],
     }
     said = rivals.beside_augmentation(made_up(test))
-    assert "| robust ℓ∞, neither | 90.00 | 90.40 | +40 | 0.03 |" in said
+    assert "| robust ℓ∞, without | 90.00 | 90.40 | +40 | 0.03 |" in said
     assert "| robust ℓ∞, both with flips and shifts | 93.00 | 92.90 | -10 | 0.8 |" in said
-    assert said.endswith("All of seed 0. Flips and shifts alone give the baseline +3.00 points.")
+    assert "no p here knows of the luck of training" in said
+    # 30 and 70 disputed images without, 40 and 30 with: √170 = 13.
+    assert "the lead of robust ℓ∞ changes by -50 images; one standard error of such a change is 13" in said
+    assert said.endswith("Flips and shifts change the baseline by +3.00 points (p = 0.03).")
 
 
 def test_a_run_without_the_rivals_says_so():
@@ -124,7 +141,7 @@ def test_orders_side_by_side():
     assert "| digits | baseline < robust ℓ1 < robust ℓ2 < robust ℓ∞ | baseline < robust ℓ1 <" in said
     assert "| images | robust ℓ∞ < " in said
     assert "Pairs swapped on clean images: 3 of 6 (baseline and robust ℓ∞; robust ℓ1 and robust ℓ∞;" in said
-    assert said.endswith("Note: the images' order is one with seed 0, which all have.")
+    assert said.endswith("Note: the order on images is that in seed 0, the only one that all have.")
     assert rivals.orders(digits, digits).endswith("Pairs swapped on A: 0 of 6.")
 
 
@@ -138,6 +155,7 @@ def test_the_sentences_are_whole_for_any_table(data):
     said = [rivals.others_on_A(result), rivals.same_time(result, 1.6), rivals.beside_augmentation(result)]
     said.append(rivals.orders(result, result))
     assert not re.search(r"\b(nan|inf|None)\b|\{|\}", "\n".join(said))
+    assert not re.search(r"\b(nan|inf|None)\b", rivals.resolution(result))
     for text in said[1:]:
         tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
         assert tables and len(set(tables[:2])) == 1
