@@ -37,7 +37,7 @@ def reproduce(
     preset: Annotated[
         str,
         typer.Option(
-            help="fast (minutes), full (several seeds: of mnist an hour, of cifar10 a working day) "
+            help="fast (minutes), full (several seeds: of mnist an hour, of cifar10 five) "
             "or paper (the authors' recipe)."
         ),
     ] = "fast",

@@ -1,4 +1,4 @@
-"""Notebooks 02, 04 and 09 in JupyterLab and headless Chromium: their explorers answer."""
+"""Notebooks 02, 04, 08 and 09 in JupyterLab and headless Chromium: their explorers answer."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +15,15 @@ driver, browser = one.driver, one.browser  # the second is the fixture
 EXPLORER = ".jp-OutputArea-output:has([role=status]):has(.noUi-handle)"
 
 
-@pytest.mark.parametrize("name", ["02_robustness_is_regularisation", "04_algorithm_1", "09_stress_test"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "02_robustness_is_regularisation",
+        "04_algorithm_1",
+        "08_cifar10_reproduction",
+        "09_stress_test",
+    ],
+)
 def test_the_first_slider_moves_the_text_and_the_figure(browser, tmp_path, monkeypatch, name):
     monkeypatch.setattr(driver, "NOTEBOOK", driver.NOTEBOOK.with_name(f"{name}.ipynb"))
     with driver.jupyterlab(tmp_path) as address:
