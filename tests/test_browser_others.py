@@ -12,6 +12,9 @@ one = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(one)
 driver, browser = one.driver, one.browser  # the second is the fixture
 
+# Plotly's first drawing of notebook 08's explorer says this of the frames of its pictures, which it draws
+# again at once. Why is not known; that nothing of it is left is tested.
+PASSING = 'attribute d: Expected number, "MNaN,NaN'
 EXPLORER = ".jp-OutputArea-output:has([role=status]):has(.noUi-handle)"
 
 
@@ -45,4 +48,5 @@ def test_the_first_slider_moves_the_text_and_the_figure(browser, tmp_path, monke
                 timeout=driver.MINUTES,
             )
         page.screenshot(path=tmp_path / "explorer.png", timeout=driver.MINUTES)
-        assert driver.serious(errors) == []
+        assert page.locator('path[d*="NaN"]').count() == 0
+        assert [error for error in driver.serious(errors) if PASSING not in error] == []
