@@ -46,23 +46,30 @@ def holds_something(folder: Path) -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keeps a folder to one process; another one that wants it meanwhile meets a `RecordError`.
+    """Keeps a folder, made if it is not there, to one process; another one meanwhile meets a `RecordError`.
 
     The operating system frees the lock of a process that died. Where there are no locks, one goes on without.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / ".lock", mode=0o666)  # in a shared folder it is everybody's
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(f"cannot write {folder}: {error.strerror or error}") from error
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RecordError(f"another process is writing to {folder}: wait for it, or stop it") from error
+    except PermissionError as error:  # the folder, or the lock in it, is another user's
+        raise RecordError(f"cannot lock {folder}: {error.strerror or error}") from error
     except (OSError, NotImplementedError):
         pass
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows removes it itself
-            Path(lock.lock_file).unlink()
-        lock.release()
+        if lock.is_locked:
+            with suppress(OSError):  # Windows removes it itself
+                Path(lock.lock_file).unlink()
+            lock.release()
 
 
 def write_json(path: Path, record: Any) -> None:

@@ -66,9 +66,9 @@ def reproduce(
         DivergedError: a loss became NaN.
     """
     out, place = Path(out), pick_device(device)
-    _claim(out, experiment)
     with alone(out):
-        records, workers, seconds = _train_and_judge(experiment, out, str(place), progress)
+        _claim(out, experiment)
+        records, workers, seconds = _train_and_judge(experiment, out, place, progress)
         first = out / f"seed-{experiment.seeds[0]}"
         made_on = read_json(first / "baseline" / "run.json")["environment"] | {"workers": workers}
         result = table(experiment, [records[seed] for seed in experiment.seeds], made_on, seconds)
@@ -81,7 +81,7 @@ def reproduce(
 
 
 def _train_and_judge(
-    experiment: Experiment, out: Path, device: str, progress: Progress
+    experiment: Experiment, out: Path, place: torch.device, progress: Progress
 ) -> tuple[dict[int, dict], int, float]:
     """Trains what is missing, and judges each seed as soon as its nets are there.
 
@@ -95,13 +95,13 @@ def _train_and_judge(
     missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
     records: dict[int, dict] = {}
     started = time.perf_counter()
-    with crew(torch.device(device).type, len(jobs), progress) as (workers, submit):
+    with crew(place.type, len(jobs), progress) as (workers, submit):
         running: dict[Future, tuple] = {}
         try:
             while jobs or running:
                 while jobs and len(running) < workers:
                     job, seed, *net = jobs.popleft()
-                    future = submit(job, experiment, seed, *net, out / f"seed-{seed}", device)
+                    future = submit(job, experiment, seed, *net, out / f"seed-{seed}", str(place))
                     running[future] = (seed, *net)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     seed, *net = running.pop(future)

@@ -111,6 +111,17 @@ def test_a_folder_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_lock_that_is_another_user_s_is_respected_and_left(tmp_path, monkeypatch):
+    def acquire(self, timeout):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr(records.FileLock, "acquire", acquire)
+    with pytest.raises(RecordError, match="cannot lock .*: Permission denied"), alone(tmp_path):
+        pass
+    assert names(tmp_path) == [".lock"]
+
+
 def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
     def acquire(self, timeout):
         raise OSError("no locks here")
