@@ -14,7 +14,7 @@ driver, browser = one.driver, one.browser  # the second is the fixture
 
 # Plotly's first drawing of notebook 08's explorer says this of the frames of its pictures, which it draws
 # again at once. Why is not known; that nothing of it is left is tested.
-PASSING = 'attribute d: Expected number, "MNaN,NaN'
+PASSING = {"08_cifar10_reproduction": 'attribute d: Expected number, "MNaN,NaN'}
 EXPLORER = ".jp-OutputArea-output:has([role=status]):has(.noUi-handle)"
 
 
@@ -49,4 +49,5 @@ def test_the_first_slider_moves_the_text_and_the_figure(browser, tmp_path, monke
             )
         page.screenshot(path=tmp_path / "explorer.png", timeout=driver.MINUTES)
         assert page.locator('path[d*="NaN"]').count() == 0
-        assert [error for error in driver.serious(errors) if PASSING not in error] == []
+        passing = PASSING.get(name)
+        assert [error for error in driver.serious(errors) if not passing or passing not in error] == []
