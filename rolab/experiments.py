@@ -4,7 +4,7 @@ Every net of a seed has the same architecture, recipe and initialisation and is 
 uncertainty set differs. `rolab.reproduction` runs them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any, Literal
@@ -346,16 +346,19 @@ def figures_of(row: Mapping, paper: Mapping) -> list[str]:
     ]
 
 
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    line, *lines = ("| " + " | ".join(cells) + " |" for cells in (heads, *rows))
+    return "\n".join([line, "|" + "---|" * len(heads), *lines])
+
+
 COLUMNS = ("net", "radius", "test %", "paper", "on A %", "paper", "McNemar's p")
 
 
 def markdown(result: Mapping) -> str:
     """The table as Markdown, the paper's figures beside ours, with what it was made of below."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += [
-        "| " + " | ".join(figures_of(row, PAPER[result["experiment"]])) + " |" for row in result["rows"]
-    ]
-    return "\n".join([*lines, "", caption(result), ""])
+    rows = [figures_of(row, PAPER[result["experiment"]]) for row in result["rows"]]
+    return "\n".join([grid(COLUMNS, rows), "", caption(result), ""])
 
 
 def caption(result: Mapping) -> str:
@@ -371,8 +374,8 @@ def caption(result: Mapping) -> str:
     which = f"seeds {', '.join(map(str, seeds))}, mean ± standard deviation"
     fewer = [TITLES[row["net"]] for row in result["rows"] if len(row["test_accuracy"]["values"]) < len(seeds)]
     which += f" (seed {seeds[0]} alone: {'; '.join(fewer)})" * bool(fewer)
-    longer = len(result["epochs"].get(LONGER, {"mean": ()})["mean"])
-    more = f" ({TITLES[LONGER]}: {longer})" * bool(longer)
+    longer = LONGER in (row["net"] for row in result["rows"])
+    more = f" ({TITLES[LONGER]}: {len(result['epochs'][LONGER]['mean'])})" if longer else ""
     return (
         f"Preset `{result['preset']}`: {which if len(seeds) > 1 else f'seed {seeds[0]}'}, {recipe['epochs']} "
         f"epoch{'s' * (recipe['epochs'] > 1)}{more}; radii in pixel units, pixels in [0, 1]. "

@@ -11,8 +11,19 @@ from typing import Any
 
 from scipy.stats import ttest_1samp
 
-from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES
-from rolab.verdicts import LEVEL, NOUNS, ROBUST, in_common, leads_of, ordered, rows_of, tested, which_seeds
+from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES, grid
+from rolab.verdicts import (
+    LEVEL,
+    NOUNS,
+    ROBUST,
+    in_common,
+    lead_in,
+    leads_of,
+    ordered,
+    rows_of,
+    tested,
+    which_seeds,
+)
 
 
 def resolution(result: Mapping[str, Any]) -> str:
@@ -41,23 +52,21 @@ def others_on_A(result: Mapping[str, Any]) -> str:
     if not others:
         return "There is one baseline only, that at which A was aimed. More seeds would give others."
     values, size = others["values"], result["collection"]["size"]
-    lines = [
-        "| network | seeds | on A % | other baselines on the same A % | difference |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for row in rows_of(result):
         pairs = list(zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False))
         mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
-        lines.append(
-            f"| {TITLES[row['net']]} | {len(pairs)} | {mine:.1f} | {theirs:.1f} | {mine - theirs:+.1f} |"
+        rows.append(
+            [TITLES[row["net"]], f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"]
         )
+    heads = ("network", "seeds", "on A %", "other baselines on the same A %", "difference")
     share = others["mean"] / 100
     said = (
         f"Baselines of other seeds are right on {others['mean']:.1f} % of A ({min(values):.1f} to "
         f"{max(values):.1f} %), without any robust training. One standard error of an accuracy on "
         f"{size:,} examples is {100 * (share * (1 - share) / size) ** 0.5:.1f} points."
     )
-    return "\n".join([*lines, "", said])
+    return f"{grid(heads, rows)}\n\n{said}"
 
 
 def same_time(result: Mapping[str, Any], ratio: float) -> str:
@@ -70,27 +79,19 @@ def same_time(result: Mapping[str, Any], ratio: float) -> str:
     if LONGER not in (row["net"] for row in result["rows"]):
         return "This run has no baseline with more epochs; the preset `full` has one."
     short, *robust, longer = rows_of(result, ("baseline", *ROBUST, LONGER))
-    heads = (
-        "network",
-        "epochs",
-        "cost, in standard epochs",
-        "test %",
-        "lead over the first, images",
-        "p",
-        "on A %",
-    )
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    rows = []
     for row in (longer, short, *robust):
         epochs = len(result["epochs"][row["net"]]["mean"])
         cost = epochs * (ratio if row in robust else 1)
         test, on_A = (row[f"{which}_accuracy"]["values"][0] for which in ("test", "adversarial"))
-        if row is longer:
-            lead = "– | –"
-        else:  # the longer one was compared with the baseline, the robust ones with it
-            against = longer["mcnemar"][0] if row is short else row["against_longer"][0]
-            lead = f"{-_lead(against) if row is short else _lead(against):+d} | {against['p']:.2g}"
-        lines.append(f"| {TITLES[row['net']]} | {epochs} | {cost:.0f} | {test:.2f} | {lead} | {on_A:.1f} |")
-    return "\n".join([*lines, "", f"{_one_each(result)} {_beaten(robust)}"])
+        lead, p = "–", "–"
+        if row is not longer:  # it was compared with the baseline, and the robust nets with it
+            sign, against = (-1, longer["mcnemar"][0]) if row is short else (1, row["against_longer"][0])
+            lead, p = f"{sign * lead_in(against):+d}", f"{against['p']:.2g}"
+        rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", lead, p, f"{on_A:.1f}"])
+    heads = ["network", "epochs", "cost, in standard epochs", "test %"]
+    heads += ["lead over the first, images", "p", "on A %"]
+    return f"{grid(heads, rows)}\n\n{_one_each(result)} {_beaten(robust)}"
 
 
 def _one_each(result: Mapping[str, Any]) -> str:
@@ -100,8 +101,8 @@ def _one_each(result: Mapping[str, Any]) -> str:
 def _beaten(robust: Sequence[Mapping[str, Any]]) -> str:
     """Whether the robust nets are better than the baseline that trains as long."""
     tests = {row["net"]: row["against_longer"][0] for row in robust}
-    better = [net for net, t in tests.items() if t["p"] < LEVEL and _lead(t) > 0]
-    worse = [net for net, t in tests.items() if t["p"] < LEVEL and _lead(t) < 0]
+    better = [net for net, t in tests.items() if t["p"] < LEVEL and lead_in(t) > 0]
+    worse = [net for net, t in tests.items() if t["p"] < LEVEL and lead_in(t) < 0]
     said = [
         f"significantly {word}: {', '.join(TITLES[net] for net in nets)}"
         for word, nets in (("better", better), ("worse", worse))
@@ -117,11 +118,7 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
     robust = [net for net in augmented if net != f"baseline{AUGMENTED}"]
     if not robust or f"baseline{AUGMENTED}" not in augmented:
         return "This run has no nets with flips and shifts; the preset `full` has two."
-    lines = [
-        "| | baseline, test % | robust, test % | lead of the robust net, images | p |",
-        "|---|---|---|---|---|",
-    ]
-    said, tests = [], []
+    rows, said, tests = [], [], []
     for net in robust:
         plain = net.removesuffix(AUGMENTED)
         for first, second, how in (
@@ -131,11 +128,12 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
             one, other = rows_of(result, (first, second))
             tests.append(test := other["mcnemar"][0])
             accuracies = [row["test_accuracy"]["values"][0] for row in (one, other)]
-            lines.append(
-                f"| {how} | {accuracies[0]:.2f} | {accuracies[1]:.2f} | {_lead(test):+d} | {test['p']:.2g} |"
+            rows.append(
+                [how, *(f"{accuracy:.2f}" for accuracy in accuracies)]
+                + [f"{lead_in(test):+d}", f"{test['p']:.2g}"]
             )
         error = sum(test["only_a"] + test["only_b"] for test in tests[-2:]) ** 0.5
-        change = _lead(tests[-1]) - _lead(tests[-2])
+        change = lead_in(tests[-1]) - lead_in(tests[-2])
         said.append(
             f"With flips and shifts the lead of {TITLES[plain]} changes by {change:+d} images; one standard "
             f"error of such a change is {error:.0f} (as if the two leads were independent)."
@@ -145,12 +143,8 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
     said.append(
         f"Flips and shifts change the baseline by {points:+.2f} points (p = {after['mcnemar'][0]['p']:.2g})."
     )
-    return "\n".join([*lines, "", f"{_one_each(result)} {' '.join(said)}"])
-
-
-def _lead(test: Mapping[str, Any]) -> int:
-    """By how many images the second net of McNemar's test is ahead."""
-    return test["only_b"] - test["only_a"]
+    heads = ("", "baseline, test %", "robust, test %", "lead of the robust net, images", "p")
+    return f"{grid(heads, rows)}\n\n{_one_each(result)} {' '.join(said)}"
 
 
 def means(result: Mapping[str, Any], column: str = "test_accuracy") -> dict[str, float]:
@@ -181,13 +175,14 @@ def orders(*results: Mapping[str, Any]) -> str:
 
     Ours are means over the seeds that all four nets have; Markdown.
     """
-    lines, said = [], []
+    tables, said = [], []
     for column, where in (("test_accuracy", "clean images"), ("adversarial_accuracy", "A")):
         ours = [means(result, column) for result in results]
-        lines += ["", f"| on {where} | here | the paper |", "|---|---|---|"]
+        rows = []
         for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
-            lines.append(f"| {NOUNS[result['experiment']]} | {ordered(found)} | {ordered(paper)} |")
+            rows.append([NOUNS[result["experiment"]], ordered(found), ordered(paper)])
+        tables.append(grid((f"on {where}", "here", "the paper"), rows))
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])
             names = "; ".join(f"{TITLES[a]} and {TITLES[b]}" for a, b in pairs)
@@ -201,4 +196,4 @@ def orders(*results: Mapping[str, Any]) -> str:
         if (which := which_seeds(result, rows_of(result, NETS)))
     ]
     said += [f"Note: {'; '.join(fewer)}."] * bool(fewer)
-    return "\n".join([*lines[1:], "", " ".join(said)])
+    return "\n\n".join([*tables, " ".join(said)])

@@ -20,6 +20,7 @@ from rolab.experiments import (
     TITLES,
     Experiment,
     cifar10_experiment,
+    grid,
     mnist_experiment,
 )
 from rolab.figures import style
@@ -206,9 +207,14 @@ def standard_errors(result: Mapping[str, Any]) -> str:
     return "\n".join(f"- {sentence}" for sentence in said)
 
 
+def lead_in(test: Mapping[str, Any]) -> int:
+    """By how many images the second net of McNemar's test is ahead."""
+    return test["only_b"] - test["only_a"]
+
+
 def leads_of(row: Mapping[str, Any]) -> list[int]:
     """The lead over the baseline of the same seed in images, seed by seed."""
-    return [test["only_b"] - test["only_a"] for test in row["mcnemar"]]
+    return [lead_in(test) for test in row["mcnemar"]]
 
 
 def seeds_p(leads: Sequence[float]) -> float | None:
@@ -316,11 +322,8 @@ def claims(*results: Mapping[str, Any]) -> str:
     nouns = [NOUNS[result["experiment"]] for result in results]
     found = [_findings(result, noun) for result, noun in zip(results, nouns, strict=True)]
     heads = nouns if len(results) > 1 else ["here"]
-    lines = [f"| the paper | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
     claimed = found[0] if len(set(nouns)) == 1 else _findings(results[0], "images")
-    for claim, *ours in zip(claimed, *(each.values() for each in found), strict=True):
-        lines.append(f"| {claim} | {' | '.join(ours)} |")
-    return "\n".join(lines)
+    return grid(["the paper", *heads], zip(claimed, *(each.values() for each in found), strict=True))
 
 
 def _findings(result: Mapping[str, Any], noun: str) -> dict[str, str]:
