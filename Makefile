@@ -54,7 +54,7 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/stress.json results/stress.json
 	$(BIN)/rolab data fetch cifar10
 	$(BIN)/python scripts/cifar10_radii.py --out runs/cifar10-radii
-	cp runs/cifar10-radii/radii.json results/cifar10_radii.json
+	cp runs/cifar10-radii/seed-0/radii.json results/cifar10_radii.json
 	$(BIN)/rolab reproduce cifar10 --preset full --out runs/cifar10-full
 	cp runs/cifar10-full/table2.json results/cifar10.json
 	mkdir -p rolab/_zoo/cifar10

@@ -10,7 +10,7 @@ that robust training improves it; for A and for Figure 6 a larger radius would d
 these accuracies is a third of a point, and two radii bracket no optimum: the choice is rough, and the record
 has both.
 
-FOLDER holds the runs, saved after every epoch, and radii.json in the end. Run again, it goes on.
+FOLDER/seed-S holds the runs, saved after every epoch, and radii.json in the end. Run again, it goes on.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from rolab.crew import Report, crew
 from rolab.evaluation import mcnemar, percent, predict
 from rolab.experiments import NORMS, cifar10_experiment
 from rolab.objectives import Nominal, Objective, Robust
-from rolab.records import read_json, write_json
+from rolab.records import alone, read_json, write_json
 from rolab.reproduction import initial_net
 from rolab.sets import Ball
 from rolab.training import train
@@ -66,16 +66,11 @@ def trial(norm: str, radius: float | None, folder: Path, seed: int, report: Repo
     return right, round(sum(epoch["seconds"] for epoch in run.history), 1)
 
 
-def main() -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/cifar10-radii"))
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    folder = arguments.out / f"seed-{arguments.seed}"
+def choose(seed: int, folder: Path) -> None:
+    """Runs the trials, or what is missing of them, and writes what was chosen."""
     with crew("cpu", len(TRIALS), True) as (workers, submit):
         # The baseline takes least, so it comes last.
-        running = {submit(trial, *tried, folder, arguments.seed): tried for tried in reversed(TRIALS)}
+        running = {submit(trial, *tried, folder, seed): tried for tried in reversed(TRIALS)}
         done = {running[future]: future.result() for future in as_completed(running)}
     judged = {tried: done[tried] for tried in TRIALS}
     standard = judged[TRIALS[0]][0]
@@ -94,14 +89,29 @@ def main() -> int:
     result = {
         "trained_on": TRAINED,
         "judged_on": HELD_OUT,
-        "seed": arguments.seed,
+        "seed": seed,
         "recipe": asdict(RECIPE),
         "rows": rows,
         "chosen": {norm: max(CANDIDATES[norm], key=lambda radius: accuracy[norm, radius]) for norm in NORMS},
         "environment": made_on | {"workers": workers},
     }
-    write_json(arguments.out / "radii.json", result)
-    print(f"{result['chosen']}, in {arguments.out / 'radii.json'}.")
+    write_json(folder / "radii.json", result)
+    print(f"{result['chosen']}, in {folder / 'radii.json'}.")
+
+
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/cifar10-radii"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    folder = arguments.out / f"seed-{arguments.seed}"
+    try:
+        with alone(folder):
+            choose(arguments.seed, folder)
+    except ValueError as error:
+        print(f"cifar10_radii: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
