@@ -164,11 +164,13 @@ class RunFolder:
             self.run.model.load_state_dict(tensors)
             return
         self.run.model.load_state_dict(_weights(tensors))
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
                 _, i, key = name.split(".", 2)
-                state.setdefault(int(i), {})[key] = tensor
+                in_layout = torch.empty_like(weights[int(i)]).copy_(tensor)  # that of its weight
+                state.setdefault(int(i), {})[key] = in_layout
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         generator.set_state(tensors["random"])
 

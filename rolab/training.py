@@ -33,7 +33,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # the device "meta" makes tensors, but has no numbers in them
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(

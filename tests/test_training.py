@@ -25,7 +25,7 @@ from rolab.evaluation import accuracy
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import RecordError, read_json
-from rolab.runs import multiplies_bfloat16
+from rolab.runs import Run, RunFolder, multiplies_bfloat16
 from rolab.sets import Ball
 from rolab.training import DivergedError, Recipe, pick_device, train
 
@@ -371,7 +371,7 @@ def test_the_triangular_schedule_climbs_a_quarter_of_the_way_and_comes_down(step
     assert {Recipe(learning_rate=peak, schedule="constant").rate(k, steps) for k in range(steps)} == {peak}
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "", "gpu"])
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "", "gpu", "meta"])
 def test_an_unknown_device_is_named(device):
     with pytest.raises(ValueError, match="device is") as caught:
         pick_device(device)
@@ -718,6 +718,31 @@ def test_the_last_good_state_is_kept_and_can_be_gone_on_from(tmp_path, step, gra
     assert len(read_json(folder / "run.json")["history"]) == epochs
     resumed = run(net(4), objective=Fused(), folder=folder)
     assert torch.equal(weights(resumed.model), weights(run(objective=Fused()).model))
+
+
+def test_a_restored_momentum_has_the_memory_layout_of_its_weight(tmp_path):
+    data = Dataset(torch.rand(4, 1, 28, 28), torch.arange(4))
+
+    def begun():
+        model = ConvNet().to(memory_format=torch.channels_last)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        return model, optimizer, RunFolder(tmp_path / "run", Run(model, SHORT, 0), "any", data)
+
+    def momenta(model, optimizer):
+        return [optimizer.state[weight]["momentum_buffer"] for weight in model.parameters()]
+
+    model, first, kept = begun()
+    kept.restore(first, torch.Generator())
+    Nominal()(model, data.images, data.labels).backward()
+    first.step()
+    kept.save(first, torch.Generator())
+    held = momenta(model, first)
+    model, second, kept = begun()
+    kept.restore(second, torch.Generator())
+    for weight, momentum, restored in zip(model.parameters(), held, momenta(model, second), strict=True):
+        assert torch.equal(restored, momentum)
+        layout = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
+        assert restored.is_contiguous(memory_format=layout)
 
 
 def test_weights_that_are_not_finite_are_never_kept(tmp_path):
