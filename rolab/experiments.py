@@ -177,8 +177,12 @@ def _seeds(preset: str, seeds: Sequence[int] | None, usual: Mapping[str, tuple[i
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
     seeds = usual.get(preset, (0,)) if seeds is None else tuple(seeds)
-    if not seeds or len(set(seeds)) < len(seeds) or any(not isinstance(s, int) or s < 0 for s in seeds):
-        raise ValueError(f"seeds is {seeds!r}, expected distinct whole numbers from 0 up")
+    if (
+        not seeds
+        or len(set(seeds)) < len(seeds)
+        or any(not isinstance(s, int) or not 0 <= s < 2**63 for s in seeds)
+    ):
+        raise ValueError(f"seeds is {seeds!r}, expected distinct whole numbers from 0 up, below 2⁶³")
     return seeds
 
 
@@ -214,10 +218,11 @@ CIFAR10_RECIPES = {
         weight_decay=0.0153 / 11.5,
         precision="bfloat16",
     ),
+    # The authors' rate is 1, but Torch7 multiplies a gradient by 1 - momentum and PyTorch does not.
     "paper": Recipe(
         epochs=300,
         batch_size=128,
-        learning_rate=1.0,
+        learning_rate=0.1,
         schedule="halving",
         nesterov=False,
         weight_decay=5e-4,

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from rolab import reproduction, results
 from rolab.attacks import first_order
 from rolab.crew import Stopped, crew
-from rolab.data import CIFAR10_CLASSES, Dataset, is_fetched
+from rolab.data import CIFAR10_CLASSES, DataError, Dataset, is_fetched
 from rolab.evaluation import accuracy, predict, sweep
 from rolab.experiments import (
     NETS,
@@ -36,7 +36,7 @@ from rolab.experiments import (
 )
 from rolab.nets import MNIST_STD, ConvNet
 from rolab.objectives import Augmented, Nominal, Robust
-from rolab.records import RecordError, alone, read_json, read_tensors, write_json
+from rolab.records import RecordError, alone, read_json, read_tensors, write_json, write_tensors
 from rolab.reproduction import load_collection, reproduce
 from rolab.runs import keep_weights
 from rolab.sets import Ball
@@ -123,7 +123,7 @@ def test_a_wrong_preset_is_named_with_the_right_ones(preset):
         mnist_experiment(preset)
 
 
-@pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (0.5,), ("0",), (None,)])
+@pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (2**63,), (0.5,), ("0",), (None,)])
 def test_wrong_seeds_are_named(seeds):
     with pytest.raises(ValueError, match="seeds is .*expected distinct whole numbers"):
         mnist_experiment("fast", seeds)
@@ -402,10 +402,28 @@ def test_the_presets_of_cifar10():
     assert (fast.recipe.precision, full.recipe.precision, paper.recipe.precision) == (
         "float32", "bfloat16", "float32"
     )  # fmt: skip
-    # The authors' rate is 1, halved every 25 epochs: for 300 epochs eleven times.
+    # The authors' rate is 1, of gradients that Torch7 divides by ten; halved eleven times in 300 epochs.
     steps = 300 * 391
     rates = [paper.recipe.rate(step, steps) for step in (0, 25 * 391 - 1, 25 * 391, steps - 1)]
-    assert rates == [1, 1, 0.5, 0.5**11]
+    assert rates == [0.1, 0.1, 0.05, 0.1 * 0.5**11]
+
+
+def test_the_authors_rate_is_converted_from_torch7():
+    """Its v ← mv + (1 − m)g with rate 1 moves the weights as PyTorch's v ← mv + g does with ours."""
+    recipe = cifar10_experiment("paper").recipe
+    torch.manual_seed(0)
+    gradients, θ = torch.randn(50, 4, dtype=torch.float64), torch.ones(4, dtype=torch.float64)
+    weight = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD(
+        [weight], lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    v = torch.zeros(4, dtype=torch.float64)
+    for gradient in gradients:
+        v = recipe.momentum * v + (1 - recipe.momentum) * (gradient + recipe.weight_decay * θ)
+        θ = θ - 1.0 * v
+        weight.grad = gradient.clone()
+        optimizer.step()
+    torch.testing.assert_close(weight.detach(), θ)
 
 
 def test_the_radii_are_those_that_were_chosen_on_a_split_of_the_training_set():
@@ -503,6 +521,19 @@ def check_that_A_stays_when_nets_join(experiment, folder, monkeypatch):
     assert read_json(folder / "seed.json") == record
 
 
+def check_that_A_is_built_anew_where_the_baseline_reads_it(experiment, folder):
+    """As it may on another device, which rounds otherwise."""
+    record, path = read_json(folder / "seed.json"), folder / "collection.safetensors"
+    tensors = read_tensors(path, record["collection_sha256"])
+    tensors["perturbation"][0] = 0
+    joined = {
+        "runs": {"baseline": record["runs"]["baseline"]},
+        "collection_sha256": write_tensors(path, tensors),
+    }
+    write_json(folder / "seed.json", record | joined)
+    assert reproduction.judge_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
+
+
 @pytest.mark.slow
 def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
     """Every part of it, on 200 images: the nets are no good, so few examples are asked for."""
@@ -537,6 +568,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
     check_half_precision(experiment, tmp_path / "out" / "seed-0", result)
     check_who_leads(experiment, tmp_path / "out")
     check_that_A_stays_when_nets_join(experiment, tmp_path / "out" / "seed-0", monkeypatch)
+    check_that_A_is_built_anew_where_the_baseline_reads_it(experiment, tmp_path / "out" / "seed-0")
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]
@@ -865,12 +897,16 @@ def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(
 @pytest.mark.parametrize(
     "other, differs",
     [
-        (replace(tiny, recipe=Recipe(epochs=1, batch_size=50)), "recipe"),
+        (replace(tiny, recipe=Recipe(epochs=1, batch_size=50)), "recipe.epochs); choose another folder"),
+        (
+            replace(tiny, recipe=replace(tiny.recipe, precision="bfloat16")),
+            "recipe.precision); choose another folder, or go on with precision float32",
+        ),
         (replace(tiny, preset="full"), "preset"),
         (replace(tiny, examples=1501, smoothing=0.1), "examples, smoothing"),
-        (replace(tiny, radii={**tiny.radii, "l2": 0.7}), "radii"),
+        (replace(tiny, radii={**tiny.radii, "l2": 0.7}), "radii.l2"),
         (replace(tiny, epsilons=(0.0, 0.2)), "epsilons"),
-        (mnist_experiment("paper"), "preset, recipe, sizes, grids, epsilons"),
+        (mnist_experiment("paper"), "preset, recipe.epochs, recipe.batch_size, recipe.learning_rate"),
     ],
 )
 def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, other, differs):
@@ -922,6 +958,16 @@ def test_a_damaged_folder_is_named(tmp_path):
     (tmp_path / "experiment.json").write_text('{"experiment": ')
     with pytest.raises(RecordError, match=r"experiment\.json is damaged"):
         reproduce(tiny, tmp_path, device="cpu", progress=False)
+    (tmp_path / "experiment.json").write_text("[]")
+    with pytest.raises(RecordError, match="holds another experiment"):
+        reproduce(tiny, tmp_path, device="cpu", progress=False)
+
+
+def test_images_that_were_not_fetched_are_missed_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROLAB_DATA", str(tmp_path / "data"))
+    with pytest.raises(DataError, match="rolab data fetch cifar10.* preset fast"):
+        reproduce(cifar10_experiment("full"), tmp_path / "out", device="cpu", progress=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_device_is_refused_before_anything_is_written(tmp_path):

@@ -285,13 +285,13 @@ def test_interrupted_and_resumed_is_bit_identical(make, tmp_path):
 
 @pytest.mark.slow
 def test_an_epoch_of_the_authors_recipe_runs_on_the_excerpt():
-    """VGG, rate 1, batches of 128: sixteen steps on the 2,000 images that ship."""
+    """VGG, batches of 128: sixteen steps on the 2,000 images that ship."""
     plan = replace(cifar10_experiment("paper"), excerpt=True)
     net, before = vgg(), vgg().state_dict()
     recipe = replace(plan.recipe_of("baseline"), epochs=1)
     run = train(net, plan.images("train"), plan.objective("baseline"), recipe, device="cpu", progress=False)
     (epoch,) = run.history
-    assert 1 < epoch["loss"] < 20  # a guess costs log 10 = 2.3; the first steps at this rate lead far off
+    assert 1 < epoch["loss"] < 4  # a guess costs log 10 = 2.3
     after = net.state_dict()
     assert all(tensor.isfinite().all() for tensor in after.values())
     assert all(not torch.equal(after[name], before[name]) for name in after if name.endswith("weight"))

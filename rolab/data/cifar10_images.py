@@ -90,8 +90,8 @@ def read(path: Path, split: str) -> tuple[Tensor, Tensor]:
     """
     if not path.is_file():
         raise DataError(
-            f"CIFAR-10 is not in {path.parent}: type `rolab data fetch cifar10` to bring it, "
-            "or pass excerpt=True for the images that ship with rolab."
+            f"CIFAR-10 is not in {path.parent}: type `rolab data fetch cifar10` to bring it. "
+            "The excerpt (excerpt=True, or the preset fast) ships with rolab."
         )
     try:
         with safe_open(path, framework="pt") as file:
