@@ -94,7 +94,10 @@ class Lp:
         return self.p == math.inf
 
     def value(self, v: Tensor) -> Tensor:
-        """‖v‖_p of each example, (N,); NaN or infinite where v is."""
+        """‖v‖_p of each example, (N,); NaN or infinite where v is.
+
+        Autograd's gradient of it is a δ with ‖δ‖_q ≤ 1 and ⟨v, δ⟩ = ‖v‖_p, 1/p + 1/q = 1; 0 where v is 0.
+        """
         return self._value(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
 
     def lengths(self, v: Tensor) -> Tensor:
@@ -172,9 +175,11 @@ class Lp:
     # The mathematics, on matrices x (N, d) with radii r (N, 1); magnitudes a = |x| and caps <= r are (N, d).
 
     def _value(self, x: Tensor) -> Tensor:
-        """‖x‖ = m ‖x/m‖ with m = max |x|: no power overflows, and for p = inf the second factor is 1."""
+        """‖x‖ = m ‖x/m‖ with m = max |x|, a constant to autograd: no power overflows."""
+        if self.p == math.inf:
+            return x.abs().amax(1, keepdim=True)
         unit, largest = _normalized(x)
-        norm = largest * unit.abs().pow(self.p).sum(1, keepdim=True).pow(1 / self.p)
+        norm = largest * torch.linalg.vector_norm(unit, self.p, dim=1, keepdim=True)
         return torch.where(largest.isfinite(), norm, largest)
 
     def _direction(self, x: Tensor) -> Tensor:
@@ -256,7 +261,7 @@ def room(sign: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
 
 def _normalized(x: Tensor) -> tuple[Tensor, Tensor]:
     """The matrix x/m and m = max |x| (N, 1). The largest entry becomes exactly ±1, however small; 0 stays."""
-    largest = x.abs().amax(1, keepdim=True)
+    largest = x.detach().abs().amax(1, keepdim=True)
     return x / (largest + (largest == 0)), largest
 
 

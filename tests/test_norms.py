@@ -89,6 +89,20 @@ def test_value_neither_overflows_nor_underflows(p):
     assert Lp(p).value(torch.tensor([[math.nan, 1.0]])).isnan().all()
 
 
+@every_norm
+@every_type
+@quick
+@given(v=batches())
+def test_the_gradient_of_a_norm_is_a_maximiser_of_the_dual_ball(p, dtype, v):
+    """Hölder's equality again, by autograd; at 0, where the norm has a kink, 0."""
+    v = torch.cat([v, torch.zeros_like(v[:1])]).to(dtype).requires_grad_()
+    Lp(p).value(v).sum().backward()
+    norm, tolerance = true_norm(v.detach(), p), 10 * TOLERANCE[dtype]
+    close((v.grad * v.detach()).sum(1), norm, tolerance)
+    assert (true_norm(v.grad, Lp(p).dual.p) <= 1 + tolerance).all()
+    assert not v.grad[-1].any()
+
+
 @pytest.mark.parametrize("p", [1.0, 2.0, 1.5, math.inf])
 def test_expression_is_the_norm_in_cvxpy(p):
     w = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
