@@ -11,6 +11,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -37,8 +38,8 @@ class CrewError(ValueError):
 def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Callable[..., Future]]]:
     """Yields the number of workers and `submit(job, *arguments)`: a worker calls `job(*arguments, report)`.
 
-    Left by an error or an interrupt, it stops the workers at their next report. Workers whose parent is
-    killed end by themselves.
+    Left by an error or an interrupt, it stops the workers at their next report; processes that make none in
+    the next seconds end nevertheless. Workers whose parent is killed end by themselves.
 
     Args:
         device: "cpu", or the type of an accelerator
@@ -93,7 +94,7 @@ def _enlist(news: Any, stop: Any, process: bool) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says stop
         torch.set_num_threads(1)
         keep_memory()
-        threading.Thread(target=_die_with_parent, daemon=True).start()
+        threading.Thread(target=_die_in_time, daemon=True).start()
 
 
 def keep_memory() -> None:
@@ -111,11 +112,18 @@ def keep_memory() -> None:
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
-def _die_with_parent() -> None:
+def _die_in_time() -> None:
+    """Ends the process once its parent is dead, or some time after the crew was told to stop."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
+        while not multiprocessing.connection.wait([parent.sentinel], timeout=1):
+            if _stop.is_set():
+                time.sleep(GRACE)
+                break
         os._exit(1)
+
+
+GRACE = 5.0  # seconds from the order to stop to the end of a worker that did not report: it may be writing
 
 
 def _work(number: int, job: Callable, *arguments: Any) -> Any:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import FrozenInstanceError, asdict, replace
 from hashlib import sha256
@@ -322,6 +323,22 @@ def test_a_crew_that_is_left_by_an_error_stops_its_workers():
     assert isinstance(running.exception(), Stopped)
     assert waiting.cancelled() or isinstance(waiting.exception(), Stopped)
     assert ended
+
+
+def deaf(report):
+    report(0.0, "begun")
+    while True:
+        time.sleep(0.01)
+
+
+def test_a_crew_of_processes_that_is_left_ends_also_those_who_do_not_report():
+    begun = threading.Event()
+    with pytest.raises(KeyboardInterrupt), crew("cpu", 1, lambda *_: begun.set()) as (_, submit):
+        running = submit(deaf)
+        begun.wait()
+        raise KeyboardInterrupt
+    assert running.exception() is not None
+    assert not active_children()
 
 
 FAULTS = """
