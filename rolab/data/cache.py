@@ -33,7 +33,7 @@ def make_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        remedy = "name a folder of yours by ROLAB_DATA"
+        remedy = "name a folder of yours by --cache or ROLAB_DATA"
         raise DataError(f"cannot write in {folder} ({error.strerror or error}): {remedy}") from error
 
 

@@ -1,5 +1,6 @@
 """Bringing CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
 
+import errno
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +41,11 @@ def fetch_cifar10(
                 with tempfile.TemporaryDirectory(prefix="rolab-") as scratch:
                     splits = _bring(source, Path(scratch), say)
             except OSError as error:
-                why = f"cannot keep temporary files ({error.strerror or error})"
-                raise DataError(f"{why}: make room, or name another folder by TMPDIR") from error
+                why = error.strerror or str(error)
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    remedy = "make room, or name another folder by TMPDIR"
+                    raise DataError(f"cannot keep temporary files ({why}): {remedy}") from error
+                raise DataError(f"{error.filename or 'a temporary file'}: {why}") from error
             write_tensors(path, splits)
     say(f"CIFAR-10 is in {path}, checked")
     if path.parent != cache_folder():
