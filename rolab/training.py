@@ -1,7 +1,8 @@
 """Algorithm 1. One loop trains every method of the course: what differs is the objective.
 
-A run that is given a folder is saved after every epoch. Started again it goes on from there and ends with the
-same bits as a run that was never interrupted (same machine, same number of threads).
+A run that is given a folder is saved after every epoch. Started again it goes on from there. On a CPU it ends
+with the same bits as a run that was never interrupted (same machine, same number of threads); an accelerator
+may add in another order.
 """
 
 import math
