@@ -43,13 +43,14 @@ def reproduce(
     ] = "fast",
     seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2; by default the preset's.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the results [default: runs/EXPERIMENT-PRESET].")
+        Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT-PRESET")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[
         str | None,
         typer.Option(
-            help="float32 or bfloat16 [default: the preset's; float32 where the device lacks bfloat16]."
+            help="float32 or bfloat16.",
+            show_default="the preset's; float32 where the device lacks bfloat16",
         ),
     ] = None,
     rivals: Annotated[
@@ -106,7 +107,8 @@ def census(
 @app.command()
 def stress(
     nets: Annotated[
-        str | None, typer.Option(help="Networks, such as baseline,robust-linf [default: all of MNIST's].")
+        str | None,
+        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
     ] = None,
     digits: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 300,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
@@ -162,7 +164,7 @@ def fetch_data(
         ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder to keep it [default: ROLAB_DATA or the user's cache].")
+        Path | None, typer.Option(help="Folder to keep it.", show_default="ROLAB_DATA or the user's cache")
     ] = None,
 ) -> None:
     """Bring a data set into the cache, checked, and whole or not at all."""
@@ -193,7 +195,7 @@ def list_data() -> None:
 @app.command()
 def lab(
     folder: Annotated[
-        Path | None, typer.Argument(help="The notebooks [default: those of this checkout].")
+        Path | None, typer.Argument(help="The notebooks.", show_default="those of this checkout")
     ] = None,
 ) -> None:
     """Open the course in JupyterLab."""

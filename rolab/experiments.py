@@ -360,18 +360,23 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 COLUMNS = ("net", "radius", "test %", "paper", "on A %", "paper", "McNemar's p")
 
 
-def markdown(result: Mapping) -> str:
-    """The table as Markdown, the paper's figures beside ours, with what it was made of below."""
+def markdown(result: Mapping, radii: bool = True) -> str:
+    """The table as Markdown, the paper's figures beside ours, with what it was made of below.
+
+    Args:
+        result: the table
+        radii: whether to tell those of A, which a reader may be asked to predict
+    """
     rows = [figures_of(row, PAPER[result["experiment"]]) for row in result["rows"]]
-    return "\n".join([grid(COLUMNS, rows), "", caption(result), ""])
+    return "\n".join([grid(COLUMNS, rows), "", caption(result, radii), ""])
 
 
-def caption(result: Mapping) -> str:
+def caption(result: Mapping, radii: bool = True) -> str:
     """What a reader must know to read the table: seeds, recipe, the collection, machine and time."""
     seeds, recipe, made_on = result["seeds"], result["recipe"], result["environment"]
-    radii = ", ".join(
+    of_A = ", ".join(
         f"{norm.replace('l', 'ℓ', 1).replace('inf', '∞')} "
-        + ("/".join(f"{radius:g}" for radius in dict.fromkeys(values["values"])))
+        + "/".join(f"{radius:g}" for radius in values["values"][: None if values["sd"] else 1])
         for norm, values in result["collection"]["radii"].items()
     )
     augmented = any(row["net"].endswith(AUGMENTED) for row in result["rows"])
@@ -384,7 +389,8 @@ def caption(result: Mapping) -> str:
     return (
         f"Preset `{result['preset']}`: {which if len(seeds) > 1 else f'seed {seeds[0]}'}, {recipe['epochs']} "
         f"epoch{'s' * (recipe['epochs'] > 1)}{more}; radii in pixel units, pixels in [0, 1]. "
-        f"A: {result['collection']['size']} examples, anew from the baseline of each seed, radii {radii}. "
+        f"A: {result['collection']['size']} examples, anew from the baseline of each seed"
+        f"{f', radii {of_A}' * radii}. "
         f"McNemar's exact test compares a net with the baseline{beside} on the test images, one p a seed. "
         f"Made on {made_on['processor']}, {made_on['cores']} cores, {made_on['system']}, "
         f"torch {made_on['torch']}, in {result['seconds'] / 60:.0f} minutes."

@@ -15,6 +15,10 @@ def rolab(*arguments, cwd=None):
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
 
 
+def test_help_tells_the_defaults():
+    assert "default: (runs/EXPERIMENT-PRESET)" in " ".join(rolab("reproduce", "--help").stdout.split())
+
+
 def test_help_lists_the_commands():
     said = rolab("--help")
     assert said.returncode == 0

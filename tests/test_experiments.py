@@ -272,6 +272,7 @@ def test_the_table_as_markdown(seeds):
     result = made_up(seeds)
     assert_markdown(markdown(result), result)
     assert caption(result) in markdown(result)
+    assert ", radii ℓ1 " in caption(result) and ", radii ℓ1 " not in markdown(result, radii=False)
     for fact in ("`full`", ", ".join(map(str, seeds)), "12 epochs", "18 examples", "an abacus", "torch 2.0"):
         assert fact in caption(result)
 

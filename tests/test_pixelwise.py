@@ -109,7 +109,8 @@ def test_live_and_standing_figure_and_table_agree(explorer, radius, boxed):
         assert traces[1]["y"] == [row[str(c)] for c in range(4)]
         assert (traces[2]["x"], traces[2]["y"]) == ([row["promised"]], [row["rise of the loss"]])
         assert f"says {row['answer']} " in title
-        said = f"number {row['in truth']} of 30 in truth, number {row['by the gradient']} by the gradient"
+        by_gradient, in_truth = row["place by the gradient"], row["place in truth"]
+        said = f"number {in_truth} of 30 in truth, number {by_gradient} by the gradient"
         assert said in live.summary.value
     everything = json.loads(live.chart.widget.to_json())["data"][6:13]
     for ours, theirs in zip(everything, standing["data"][6:13], strict=True):

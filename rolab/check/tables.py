@@ -8,10 +8,10 @@ from rolab.check.reports import exercise, number, require
 
 @exercise("the paper's gain, in images")
 def images_gained(answer: float) -> str:
-    """How many of the 10,000 test images lie between the paper's baseline and its robust ℓ1 net?"""
+    """How many of the 10,000 test images lie between the paper's robust ℓ2 and its robust ℓ∞ net?"""
     from rolab.experiments import PAPER
 
-    before, after = (PAPER["mnist"][net]["test_accuracy"] for net in ("baseline", "robust-l1"))
+    before, after = (PAPER["mnist"][net]["test_accuracy"] for net in ("robust-l2", "robust-linf"))
     points = after - before
     images = round(points / 100 * 10_000)
     yours = number(answer, "your answer")

@@ -156,8 +156,8 @@ class PixelScan:
             "change": float(self.change[way, j]),
             "promised": float(self.promised[:, j].max()),
             "rise of the loss": float(self.rise[way, j]),
-            "by the gradient": by_gradient,
-            "in truth": in_truth,
+            "place by the gradient": by_gradient,
+            "place in truth": in_truth,
             "answer": int(after.argmax()),
             **{str(c): float(p) for c, p in enumerate(after)},
         }
