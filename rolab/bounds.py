@@ -24,13 +24,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rolab.data import Dataset
-from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet
+from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d
 from rolab.sets import UncertaintySet, UncertaintySetLike, at
 
 CHUNK = 4  # examples at a time: ConvNet needs some 100 MB for each
@@ -264,15 +265,15 @@ def _windows(pool: nn.MaxPool2d, shape: torch.Size, like: Tensor) -> MaxPool:
 
 def _parts(model: nn.Module) -> list[nn.Module]:
     """The affine maps, ReLUs and poolings that the model applies, one after the other."""
-    if isinstance(model, ConvNet):
+    if _is(model, ConvNet):
         return [
             _Frame(), model.conv1, nn.ReLU(), nn.MaxPool2d(3),
             model.conv2, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
             model.linear1, nn.ReLU(), model.linear2,
         ]  # fmt: skip
-    if isinstance(model, nn.Sequential):
+    if _is(model, nn.Sequential):
         return [part for child in model for part in _parts(child)]
-    if not isinstance(model, (nn.Linear, nn.Conv2d, nn.Flatten, nn.ReLU, nn.MaxPool2d)):
+    if not any(_is(model, kind) for kind in PARTS):
         raise ValueError(
             "model: expected a ConvNet, or a Sequential of Linear, Conv2d, Flatten, ReLU and MaxPool2d, "
             f"got one that holds {model}"
@@ -280,6 +281,17 @@ def _parts(model: nn.Module) -> list[nn.Module]:
     if isinstance(model, nn.MaxPool2d) and (model.padding != 0 or model.ceil_mode):
         raise ValueError(f"model: expected MaxPool2d without padding and ceil_mode, got {model}")
     return [model]
+
+
+PARTS = (nn.Linear, nn.Conv2d, PatchConv2d, nn.Flatten, nn.ReLU, nn.MaxPool2d)
+
+
+Kind = TypeVar("Kind", bound=nn.Module)
+
+
+def _is(model: nn.Module, kind: type[Kind]) -> TypeGuard[Kind]:
+    """Whether it computes what this kind of module does; a class derived from it may compute otherwise."""
+    return isinstance(model, kind) and type(model).forward is kind.forward
 
 
 class _Frame(nn.Module):

@@ -24,11 +24,26 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with _full_precision():
             yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """No TF32 in convolutions; what else cuDNN was told stays."""
+    cudnn = torch.backends.cudnn
+    if (switch := getattr(cudnn, "conv", None)) is None:  # before PyTorch 2.9
+        with cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic, False):
+            yield
+        return
+    before, switch.fp32_precision = switch.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        switch.fp32_precision = before
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:

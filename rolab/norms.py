@@ -251,7 +251,7 @@ class Lp:
             power = beta * z.pow(s - 1)
             slope = alpha + s * power
             z = z - ((alpha + power) * z - a) / (slope + (slope == 0))
-        return z if self.p >= 2 else z.pow(s)
+        return torch.where(mu > 0, z if self.p >= 2 else z.pow(s), a)  # at μ = 0, 0 · ∞ may stand in z
 
 
 def room(sign: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
@@ -337,6 +337,14 @@ def check_radius(radius: Any, name: str = "radius") -> None:
     elif isinstance(radius, Real) and 0 <= float(radius) < math.inf:
         return
     raise ValueError(f"{name}: expected a finite number >= 0, or a tensor (N,) of them, got {came}")
+
+
+def check_factor(factor: Any, owner: str) -> None:
+    """Raise a `ValueError` unless the factor is one number ≥ 0: sets of many entries know no others."""
+    check_radius(factor, "factor")
+    if isinstance(factor, Tensor) and factor.ndim:
+        came = f"a tensor of shape {tuple(factor.shape)}"
+        raise ValueError(f"factor: expected a number for {owner}, got {came}; balls take one per example")
 
 
 def as_bounds(lower: Bound, upper: Bound, g: Tensor) -> tuple[Tensor, Tensor]:

@@ -271,10 +271,10 @@ def _claim(out: Path, experiment: Experiment) -> None:
         record, asked = read_json(path), experiment.identity()
         held = record.get("experiment") if isinstance(record, dict) else None
         if held != asked:
-            other = _differing(held if isinstance(held, dict) else {}, asked)
-            begun = ""
+            known = held if isinstance(held, dict) else {}
+            other, begun = _differing(known, asked), ""
             if other == ["recipe.precision"]:
-                begun = f", or go on with precision {held['recipe']['precision']}"
+                begun = f", or go on with precision {known['recipe']['precision']}"
             raise RecordError(
                 f"out {out} holds another experiment or preset (what differs: {', '.join(other)}); "
                 f"choose another folder{begun}"

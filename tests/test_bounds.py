@@ -360,3 +360,24 @@ def test_a_model_that_cannot_be_bounded_says_what_it_holds(part, says):
 def test_labels_that_are_no_class_numbers(y):
     with pytest.raises(ValueError, match="^y: expected 1 class numbers from 0 to 2"):
         margin_bound(small_conv(0), torch.rand(1, 1, 6, 6), torch.tensor(y), linf(0.1))
+
+
+def test_a_derived_class_that_computes_something_else_is_refused():
+    class Odd(nn.Sequential):
+        def forward(self, x):
+            return -super().forward(x)
+
+    class Twice(nn.ReLU):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    class Digits(ConvNet):
+        def forward(self, x):
+            return -super().forward(x)
+
+    data = Dataset(torch.rand(2, 1, 28, 28), torch.tensor([0, 1]))
+    flat = nn.Flatten(), nn.Linear(784, 10)
+    for model in (Odd(*flat), nn.Sequential(*flat, Twice()), Digits()):
+        with pytest.raises(ValueError, match="model: expected a ConvNet, or a Sequential"):
+            certified(model, data, Ball("linf", 0.0))
+    assert certified(nn.Sequential(nn.Sequential(*flat)), data, Ball("linf", 0.0)).shape == (2,)

@@ -293,3 +293,16 @@ def test_mcnemar_on_a_published_table():
 def test_two_classifiers_that_never_differ_do_not_differ():
     right = torch.tensor([True, False, True])
     assert mcnemar(right, right) == {"only_a": 0, "only_b": 0, "p": 1.0}
+
+
+def test_what_cudnn_was_told_stays(monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", True)
+    monkeypatch.setattr(cudnn, "benchmark", True)
+    switch = getattr(cudnn, "conv", None)
+    before = switch and switch.fp32_precision
+    with pytest.raises(RuntimeError, match="stop"), evaluating(Small(0)):
+        assert cudnn.deterministic and cudnn.benchmark
+        assert switch.fp32_precision == "ieee" if switch else not cudnn.allow_tf32
+        raise RuntimeError("stop")
+    assert not switch or switch.fp32_precision == before

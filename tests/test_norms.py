@@ -344,3 +344,13 @@ def test_an_empty_batch_is_no_error(p):
     ):
         assert answer.shape == (0, 2, 3)
     assert Lp(p).value(nothing).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "p, far, radius", [(20, 1.0, 1e-3), (10, 100.0, 1e-3), (50, 0.5, 1 / 255), (1.05, 9.0, 0.1)]
+)
+def test_a_point_with_one_entry_is_projected_along_it(p, far, radius):
+    d = torch.tensor([[far, 0.0, 0.0]])
+    expected = torch.tensor([[radius, 0.0, 0.0]])
+    torch.testing.assert_close(Lp(p).project(d, radius), expected)
+    torch.testing.assert_close(Lp(p).project_in_box(d, radius, -1.0, 1.0), expected)

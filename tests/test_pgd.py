@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from rolab.attacks import (
 )
 from rolab.nets import ConvNet
 from rolab.norms import NonFiniteError
-from rolab.sets import Ball, Box, Budget, Scenarios, pixel_box
+from rolab.sets import Ball, Box, Budget, Ellipsoid, Pixels, Scenarios, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32)
@@ -415,3 +416,44 @@ def test_the_cross_entropy_is_the_mean_of_the_log_loss():
     torch.manual_seed(0)
     net, x, y = ConvNet(), torch.rand(5, 1, 28, 28), torch.arange(5)
     torch.testing.assert_close(cross_entropy(net, x, y), log_loss(net(x), y).mean())
+
+
+def test_a_set_that_is_not_convex_is_left_by_no_step():
+    """A mean of two changes of one pixel changes two."""
+    (x, _), model = batch(), small_net()
+    U, y = Pixels(1, pixel_box(x)), model(x).argmax(1)
+    d = pgd(model, x, y, U, steps=1)
+    assert U.contains(d).all() and d.any()
+    for attack in (
+        lambda: pgd(model, x, y, U, steps=2),
+        lambda: pgd(model, x, y, U, steps=1, step=Ball("linf", 0.1)),
+        lambda: pgd(model, x, y, U, steps=1, restarts=1),
+        lambda: random_point(U, x),
+    ):
+        with pytest.raises(ValueError, match=r"U: expected a convex set .*Pixels\(1"):
+            attack()
+
+
+def test_a_batch_stays_whole_where_its_examples_meet():
+    """The last example that is left would have no deviation of its own."""
+    sizes = []
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)).double().train()
+    model.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
+    x, y = batch(6)
+    d = pgd(model, x, y, Ball("linf", 0.3), steps=10)
+    assert set(sizes) == {6}
+    assert (model(x + d).argmax(1) != y).any()  # some are lost, so that fewer were left
+    sizes.clear()
+    pgd(model.eval(), x, y, Ball("linf", 0.3), steps=10)
+    assert min(sizes) < 6
+
+
+@pytest.mark.parametrize("attack", [first_order, partial(pgd, steps=3, restarts=1)], ids=["step", "pgd"])
+def test_mixed_precision_does_not_lead_out_of_the_set(attack):
+    x, y = (part.float() if part.is_floating_point() else part for part in batch(16))
+    factor = torch.randn(12, 12, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    for U in (Ellipsoid(factor @ factor.T, 0.1), factor @ Ball("l2", 0.1)):
+        with torch.autocast("cpu", torch.bfloat16):
+            d = attack(small_net().float(), x, y, U)
+        assert U.contains(d, atol=1e-5).all()

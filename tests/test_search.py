@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rolab.attacks import first_order, margin, minimal_radius, pgd, random_search, single_pixel
 from rolab.sets import Ball, Box, pixel_box
@@ -224,3 +225,36 @@ def test_success_need_not_be_monotone_the_first_on_the_grid_counts():
 def test_a_grid_must_ascend_from_above_0(grid):
     with pytest.raises(ValueError, match="grid: expected ascending radii > 0"):
         minimal_radius(small_net(4), images(1, 4), torch.tensor([0]), Ball("l2", 1.0).scaled, grid=grid)
+
+
+def test_the_best_pixel_does_not_depend_on_the_memory_layout():
+    x, model = images(4, 3, 4, 5), small_net(60)
+    y = model(x).argmax(1)
+    d, flips = single_pixel(model, x, y)
+    last, same = single_pixel(model, x.to(memory_format=torch.channels_last), y)
+    assert torch.equal(last, d) and d.any() and torch.equal(same, flips)
+
+
+def test_the_best_pixel_of_no_image():
+    d, flips = single_pixel(small_net(12), images(0, 1, 3, 4), torch.zeros(0, dtype=torch.long))
+    assert d.shape == (0, 1, 3, 4) and flips.shape == (0,)
+
+
+class NoDouble(TorchDispatchMode):
+    """A device such as MPS, which has no float64."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        answer = function(*arguments, **(keywords or {}))
+        found = [t for t in (answer if isinstance(answer, tuple | list) else [answer]) if torch.is_tensor(t)]
+        if any(t.dtype == torch.float64 for t in found):
+            raise TypeError(f"{function} made a tensor of float64")
+        return answer
+
+
+@pytest.mark.parametrize("attack", [first_order, pgd, random_search, single_pixel])
+def test_attacks_need_no_double_precision(attack):
+    x, model = images(3, 1, 3, 4).float(), small_net(12).float()
+    y = model(x).argmax(1)
+    more = () if attack is single_pixel else (lambda x: Ball("linf", 0.1) & pixel_box(x),)
+    with NoDouble():
+        attack(model, x, y, *more)

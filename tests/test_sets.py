@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolab.norms import Lp, NonFiniteError
-from rolab.sets import Ball, Box, UncertaintySet, at, pixel_box
+from rolab.sets import Ball, Box, Polyhedron, Scenarios, UncertaintySet, at, pixel_box
 
 PS = [1.0, 1.5, 2.0, 3.0, math.inf]
 DTYPES = [torch.float32, torch.float64]
@@ -493,3 +493,17 @@ def test_sets_read_well_and_are_final():
         Ball("l1", 1.0).radius = 2.0
     with pytest.raises(TypeError, match="abstract"):
         UncertaintySet()
+
+
+@pytest.mark.parametrize(
+    "U",
+    [Box(-1.0, 1.0), Ball("linf", 1.0) & Box(-1.0, 1.0), Scenarios([[1.0, 0.0], [0.0, 1.0]]),
+     Polyhedron([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [1.0] * 4),
+     torch.eye(2) @ Ball("l2", 1.0)],
+    ids=repr,
+)  # fmt: skip
+def test_a_factor_for_each_example_is_refused_where_it_would_scale_entries(U):
+    with pytest.raises(ValueError, match=r"factor: expected a number for .*got a tensor of shape \(2,\)"):
+        U.scaled(torch.tensor([0.1, 0.5]))
+    g = torch.ones(2, 2)
+    torch.testing.assert_close(U.scaled(torch.tensor(0.5)).maximizer(g), 0.5 * U.maximizer(g))

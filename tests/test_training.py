@@ -769,3 +769,14 @@ def test_a_plain_loop_would_not_have_noticed():
     assert torch.equal(loss, F.cross_entropy(model(x), y))
     loss.backward()
     assert model[1].weight.grad.isnan().any()
+
+
+def test_a_folder_is_refused_to_other_pictures_with_the_same_labels(tmp_path):
+    """Digits whose corners are black as before."""
+    data = Dataset(torch.rand(60, 1, 28, 28), torch.arange(60) % 10)
+    data.images[:, :, 0, 0] = 0
+    other = Dataset(data.images.where(data.images == 0, 1 - data.images), data.labels)
+    recipe = Recipe(epochs=1, batch_size=20)
+    run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
+    with pytest.raises(RecordError, match="holds another run .data differ"):
+        run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")

@@ -1,5 +1,7 @@
 """One gradient: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, nn
 
@@ -48,4 +50,11 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
     Raises:
         ValueError: where the gradient is NaN or infinite, or U does not fit x.
     """
-    return at(U, x).maximizer(input_gradient(model, x, y))
+    g = input_gradient(model, x, y)
+    with exact(x):
+        return at(U, x).maximizer(g)
+
+
+def exact(x: Tensor) -> AbstractContextManager:
+    """Has the sets compute in the type of x, also within mixed precision: rounded, Δ would leave its set."""
+    return torch.autocast(x.device.type, enabled=False)

@@ -135,16 +135,16 @@ def _minimize(
         with torch.enable_grad():
             value = objective(d).sum()
         (gradient,) = torch.autograd.grad(value, d)
-        return value.item(), gradient.double().flatten().cpu().numpy()
+        return value.item(), gradient.flatten().cpu().double().numpy()
 
     def stop(intermediate_result: OptimizeResult) -> None:
         if intermediate_result.fun <= enough:
             raise StopIteration
 
-    low, high = (side.double().flatten().cpu().numpy() for side in (-x, 1 - x))
+    low, high = (side.flatten().cpu().double().numpy() for side in (-x, 1 - x))
     options = {"maxiter": iterations, "ftol": 10 * torch.finfo(x.dtype).eps, "gtol": 1e-8}
     result = minimize(
-        with_gradient, start.double().flatten().cpu().numpy(), jac=True, method="L-BFGS-B",
+        with_gradient, start.flatten().cpu().double().numpy(), jac=True, method="L-BFGS-B",
         bounds=Bounds(low, high), callback=stop, options=options,
     )  # fmt: skip
     return box.project(torch.from_numpy(result.x).to(x).reshape(x.shape))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from rolab.attacks.gradient import exact
 from rolab.attacks.losses import Loss, log_loss
 from rolab.attacks.worst import Worst, nearest_to_zero
 from rolab.norms import NonFiniteError
@@ -40,7 +41,8 @@ def pgd(
     Of all that it visits it keeps the worst for each example: what misleads the model, else what has the
     largest loss. An example that is lost is left alone from then on. The examples do not meet, so this
     changes nothing for the others (but for rounding, if the model rounds differently in batches of another
-    size; or if its mode lets the examples of a batch meet).
+    size). Where they do meet, in batch norm that is training, the batch stays whole: what is lost stays in it
+    with the Δ that misled the model.
 
     Args:
         model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
@@ -59,7 +61,8 @@ def pgd(
         Δ shaped like x, in U, without gradient history.
 
     Raises:
-        ValueError: a gradient is NaN or infinite, a number of steps is negative, or shapes do not fit.
+        ValueError: a gradient is NaN or infinite, a number of steps is negative, shapes do not fit, or U is
+            not convex and more than one step, from 0, is asked for.
     """
     for name, number in (("steps", steps), ("restarts", restarts)):
         if number < 0:
@@ -90,37 +93,59 @@ def ascend(
 ) -> Tensor:
     """`pgd` on any loss, until misled says so: both are functions of logits (n, K) and rows of x, (n,)."""
     x, U = x.detach(), at(U, x)
-    first = nearest_to_zero(U, x) if start is None else U.project(start.detach())
-    worst = Worst(first)
+    if steps > 1 or step is not None:
+        check_convex(U)
+    with exact(x):
+        first = nearest_to_zero(U, x) if start is None else U.project(start.detach())
+    worst, whole = Worst(first), meet(model)
     for run in range(1 + restarts):
         d = first if run == 0 else random_point(U, x, generator)
         d, V, small = d[worst.left], U[worst.left], step and step[worst.left]
         for i in range(1 + steps):
             if not len(worst.left):
                 break
-            logits, losses, g = _look(model, x[worst.left] + d, loss, worst.left, gradient=i < steps)
+            logits, losses, g = _look(model, x, d, loss, worst, gradient=i < steps, whole=whole)
             stays = worst.see(d, misled(logits, worst.left), losses)
             if not stays.all():
                 d, g, V, small = d[stays], g[stays], U[worst.left], step and step[worst.left]
-            if i < steps and small:
-                d = V.project(d + small.maximizer(g))
-            elif i < steps:
-                d = d.lerp(V.maximizer(g), 1 - i / steps)
+            with exact(x):
+                if i < steps and small:
+                    d = V.project(d + small.maximizer(g))
+                elif i < steps:
+                    d = d.lerp(V.maximizer(g), 1 - i / steps)
     return worst.perturbation
 
 
 def _look(
-    model: nn.Module, x: Tensor, loss: RowLoss, rows: Tensor, gradient: bool
+    model: nn.Module, x: Tensor, d: Tensor, loss: RowLoss, worst: Worst, gradient: bool, whole: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The logits (n, K), the losses (n,), and, where asked for, ∇ₓ of these, shaped like x."""
-    x = x.requires_grad_(gradient)
+    """The logits (n, K) of those left at x + d, their losses (n,), and, where asked for, ∇ₓ of these."""
+    rows = worst.left
+    seen = x[rows] + d
+    if whole:
+        seen = (x + worst.perturbation).index_copy(0, rows, seen)
+    seen.requires_grad_(gradient)
     with torch.set_grad_enabled(gradient):
-        logits = model(x)
+        logits = model(seen)[rows] if whole else model(seen)
         losses = loss(logits, rows)
         if not losses.isfinite().all():
             raise NonFiniteError("loss: expected finite numbers, got NaN or infinity from the model")
-        g = torch.autograd.grad(losses.sum(), x)[0] if gradient else x
-    return logits.detach(), losses.detach(), g
+        g = torch.autograd.grad(losses.sum(), seen)[0] if gradient else seen
+    return logits.detach(), losses.detach(), g[rows] if whole else g
+
+
+def meet(model: nn.Module) -> bool:
+    """Whether the examples of a batch meet in the model, in batch norm that takes the mean of the batch."""
+    return any(
+        isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or part.running_mean is None)
+        for part in model.modules()
+    )
+
+
+def check_convex(U: UncertaintySet) -> None:
+    """Raises a `ValueError` where means of points of U may leave it."""
+    if not U.convex:
+        raise ValueError(f"U: expected a convex set for steps within it, got {U!r}; use one step, not PGD")
 
 
 def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -129,8 +154,10 @@ def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | 
     t Δ*(g) + (1 − t) Δ*(g'), with g and g' normal and t uniform. The two oracles tell no more of a set.
     """
     U, g, h = at(U, x), *(normal(x, generator) for _ in range(2))
+    check_convex(U)
     t = uniform(x, (len(x), *[1] * (x.ndim - 1)), generator)
-    return t * U.maximizer(g) + (1 - t) * U.maximizer(h)
+    with exact(x):
+        return t * U.maximizer(g) + (1 - t) * U.maximizer(h)
 
 
 def normal(x: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -116,9 +116,10 @@ def single_pixel(
         Δ shaped like x, and for each example whether it misleads the model, bool (N,).
     """
     x, U = x.detach(), at(box, x)
-    perturbation, flips = torch.zeros_like(x), torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    perturbation = torch.zeros_like(x, memory_format=torch.contiguous_format)  # its rows are written below
+    flips, entries = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.shape[1:].numel()
     moves = torch.cat([U.maximizer(torch.ones_like(x)), U.maximizer(-torch.ones_like(x))]).reshape(
-        2, len(x), -1
+        2, len(x), entries
     )
     for rows in torch.arange(len(x), device=x.device).split(32):
         move = moves[:, rows].transpose(0, 1).flatten(1)  # (n, 2d), how far each goes
@@ -132,7 +133,7 @@ def single_pixel(
         best, j = margins.max(1)
         able = best > -torch.inf  # where no pixel can move, Δ stays 0
         i, j = rows[able], j[able]
-        perturbation.flatten(1)[i, j % x[0].numel()] = move[able, j]
+        perturbation.flatten(1)[i, j % entries] = move[able, j]
         flips[rows] = best > 0
     return perturbation, flips
 

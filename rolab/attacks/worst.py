@@ -24,7 +24,8 @@ class Worst:
         """Begins with no Δ seen; what it returns if none ever is, is `start`."""
         self.perturbation = start.clone()
         self.left = torch.arange(len(start), device=start.device)
-        self._losses = torch.full((len(start),), -torch.inf, dtype=torch.float64, device=start.device)
+        precise = torch.promote_types(start.dtype, torch.float32)  # MPS has no float64
+        self._losses = torch.full((len(start),), -torch.inf, dtype=precise, device=start.device)
 
     def see(self, d: Tensor, lost: Tensor, losses: Tensor) -> Tensor:
         """Takes in one Δ for each example left, whether it misleads, and its loss; bool (n,), who stays."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rolab.norms import Lp, Radius, check_radius, cvxpy
+from rolab.norms import Lp, Radius, check_factor, check_radius, cvxpy
 from rolab.sets import solved
 from rolab.sets.balls import Ball, BallInBox, Box, common_box, split_formula, summed_box
 from rolab.sets.base import (
@@ -179,7 +179,7 @@ class Image(UncertaintySet):
         return [z == part @ solved.array(self.matrix).T, *self.inner.within(part)]
 
     def scaled(self, factor: float) -> Image:
-        check_radius(factor, "factor")
+        check_factor(factor, repr(self))
         return Image(self.matrix * factor, self.inner)
 
     def __getitem__(self, rows: Any) -> Image:
@@ -217,11 +217,7 @@ class Scaled(UncertaintySet):
     inner: UncertaintySet
 
     def __post_init__(self) -> None:
-        check_radius(self.factor, "factor")
-        if not is_number(self.factor):
-            raise ValueError(
-                f"factor: expected a number, got shape {tuple(torch.as_tensor(self.factor).shape)}"
-            )
+        check_factor(self.factor, repr(self.inner))
         object.__setattr__(self, "factor", float(self.factor))
 
     @torch.no_grad()

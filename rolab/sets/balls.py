@@ -11,7 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rolab.norms import Bound, Lp, Radius, as_bounds, as_column, as_rows, check_radius, cvxpy, room
+from rolab.norms import (
+    Bound,
+    Lp,
+    Radius,
+    as_bounds,
+    as_column,
+    as_rows,
+    check_factor,
+    check_radius,
+    cvxpy,
+    room,
+)
 from rolab.sets.base import UncertaintySet, decision, is_number, listed, per_example, rounding, short
 from rolab.sets.certificates import bound_in_box, gap
 
@@ -135,7 +146,7 @@ class Box(UncertaintySet):
         return w, lower, upper
 
     def scaled(self, factor: float) -> Box:
-        check_radius(factor, "factor")
+        check_factor(factor, repr(self))
         return Box(self.lower * factor, self.upper * factor)
 
     def __getitem__(self, rows: Any) -> Box:

@@ -98,6 +98,11 @@ class UncertaintySet(ABC):
         return f"max over δ in {self!r} of ⟨{w}, δ⟩"
 
     @property
+    def convex(self) -> bool:
+        """Whether all means of its points are in it; only then may an attack take steps within it."""
+        return True
+
+    @property
     def holds_zero(self) -> bool:
         """Whether 0 is known to be in U without a computation."""
         return False

@@ -206,6 +206,10 @@ class Pixels(UncertaintySet):
     def __getitem__(self, rows: Any) -> Pixels:
         return Pixels(self.k, self.box[rows])
 
+    @property
+    def convex(self) -> bool:
+        return False
+
     def formula_in(self, w: str) -> str:
         return f"the {self.k} largest over pixels k of [{self.box.formula_in(f'{w}[k]')}]"
 

@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from rolab.norms import check_radius, cvxpy
+from rolab.norms import check_factor, cvxpy
 from rolab.sets import solved
 from rolab.sets.base import (
     EmptySetError,
@@ -122,7 +122,7 @@ class Polyhedron(UncertaintySet):
         return [z @ self.D.T.numpy() <= most]
 
     def scaled(self, factor: float) -> Polyhedron:
-        check_radius(factor, "factor")
+        check_factor(factor, repr(self))
         return Polyhedron(self.D, factor * self.d)
 
     def formula_in(self, w: str) -> str:
@@ -186,7 +186,7 @@ class Scenarios(UncertaintySet):
         return [z == share @ self.points.numpy(), cvxpy().sum(share, axis=z.ndim - 1) == 1]
 
     def scaled(self, factor: float) -> Scenarios:
-        check_radius(factor, "factor")
+        check_factor(factor, repr(self))
         return Scenarios(factor * self.points)
 
     def formula_in(self, w: str) -> str:
