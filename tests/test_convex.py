@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -693,3 +694,54 @@ def test_the_program_of_the_readme_runs_as_it_says(capsys):
     exec(source, names)
     assert f"{names['answer'].objective:g}" in re.search(r"# (\d+), and a proof", source)[1]
     assert capsys.readouterr().out.count("\n") == 5
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4, 1e6])
+@pytest.mark.parametrize("Z", [Ball("l2", 0.05), Ball("linf", 0.05), Budget(1.5, 0.05)], ids=repr)
+def test_the_counterpart_does_not_depend_on_the_units_of_a_row(unit, Z):
+    """Clarabel calls an answer optimal that is 4 % off, where coefficients are large."""
+
+    def optimum(unit, gain=1.0):
+        labour, together = np.array([4.0, 2.0]), np.ones(2)
+        rows = {
+            "labour": (unit * labour, "<=", 4800e2 * unit),
+            "together": (unit * together, "<=", 1750e2 * unit),
+        }
+        return RobustLP(
+            maximize=[12 * gain, 9 * gain], rows=rows, uncertain={"labour": Uncertain(Z, relative=True)}
+        )
+
+    expected = optimum(1.0).solve("cutting-set").objective
+    found = optimum(unit).solve("counterpart")
+    assert found.objective == pytest.approx(expected, rel=1e-7)
+    assert found.verify() < 1e-6
+    assert optimum(1.0, unit).solve("counterpart").objective == pytest.approx(unit * expected, rel=1e-7)
+
+
+def test_a_counterpart_that_its_own_proof_does_not_bear_out_is_no_answer(monkeypatch):
+    program = RobustLP(maximize=[1.0], rows={"most": ([1.0], "<=", 2.0)}, uncertain={"most": Ball("l2", 0.1)})
+    assert program.solve("counterpart").objective == pytest.approx(2 / 1.1)
+    wrong = replace(program.solve("counterpart"), objective=1.9)
+    monkeypatch.setattr(convex_methods, "solution", lambda *arguments: wrong)
+    with pytest.raises(SolverError, match="the counterpart was not solved: verify: the worst objective"):
+        program.solve("counterpart")
+
+
+def test_an_answer_that_is_verified_is_feasible():
+    """A row of 4,800 hours is broken by rounding, which is small beside them."""
+    rows = {"labour": ([4, 2], "<=", 4800), "together": ([1, 1], "<=", 1750), "both": ([1, -1], "==", 3)}
+    program = RobustLP(
+        maximize=[12, 9], rows=rows, uncertain={"labour": Uncertain(Ball("l2", 0.05), relative=True)}
+    )
+    answer = program.solve()
+    worst = program.worst_case(answer.x)
+    assert answer.verify() < 1e-6 and worst.feasible
+    assert worst.sizes == {"labour": 4805, "together": 1752, "both": 5}
+    assert not program.worst_case(1.001 * answer.x).feasible
+
+
+@pytest.mark.parametrize("most, least", [(1e7, 1e7 + 1), (1e6, 1e6 + 0.2), (5e8, 5e8 + 100)])
+def test_a_conflict_too_small_to_blame_is_said_to_be_one(most, least):
+    program = RobustLP(minimize=[1.0], rows={"most": ([1.0], "<=", most), "least": ([1.0], ">=", least)})
+    with pytest.raises(InfeasibleError, match="rows and bounds contradict each other, by too little to tell"):
+        program.solve()

@@ -484,3 +484,20 @@ def test_two_questions_to_a_norm():
     assert [Lp(p).euclidean for p in (1, 2, 3, math.inf)] == [False, True, False, False]
     assert [Lp(p).separable for p in (1, 2, 3, math.inf)] == [False, False, False, True]
     assert row_set(Ball("l2", 1.0), SHAPE) is None
+
+
+@pytest.mark.parametrize("k", [1e-7, 1e-6, 1e-5, 1e5, 1e7])
+@pytest.mark.parametrize(
+    "kind", [lambda r: Rows(Ball("l2", r), (6, 2)), lambda r: Columns(Ball("l2", r), (6, 2))]
+)
+def test_the_robust_fit_does_not_depend_on_the_unit_of_the_design(k, kind):
+    """`lower` was above the worst case of some x, for a small A."""
+    generator = np.random.default_rng(3)
+    X = generator.normal(size=(6, 2))
+    y = X @ [2.0, -1.0] + generator.normal(size=6)
+    one, other = (robust_least_squares(r * X, y, kind(Ball("l2", 0.1 * r), (6, 2))) for r in (1.0, k))
+    assert other.value == pytest.approx(one.value, rel=1e-6)
+    assert other.bound == pytest.approx(one.bound, rel=1e-6)
+    assert other.lower <= one.bound * (1 + 1e-9)
+    assert other.lower == pytest.approx(one.lower, rel=1e-5)
+    np.testing.assert_allclose(k * other.x, one.x, rtol=1e-3, atol=1e-4)

@@ -32,9 +32,9 @@ def infeasible(program: RobustLP) -> InfeasibleError:
             rest = [other for other in conflict if other != name]
             if _least_relaxation(program._restricted(rest).standard)[0] > 0:
                 conflict = rest
-    which = _listed(conflict)
+    which = _listed(conflict) if conflict else ""
     if not conflict:
-        said = "the bounds on the variables cannot be met"
+        said = "rows and bounds contradict each other, by too little to tell which"
     elif len(conflict) == 1:
         said = f"row {which} cannot be met within the bounds on the variables"
     else:

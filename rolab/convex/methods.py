@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from rolab.convex.conflicts import infeasible, unbounded
 from rolab.convex.cutting import cutting_set
 from rolab.convex.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
 from rolab.convex.learning import oracle
 from rolab.convex.solution import Solution, solution
+from rolab.convex.standard import largest
 from rolab.norms import cvxpy
 
 if TYPE_CHECKING:
@@ -47,8 +49,13 @@ def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> 
 
     The directions w are variables of their own, w = Pᵀx - q. The solver's multiplier of that equation is
     -y z, with the price y of the row and its worst scenario z: one solution gives the certificate too.
+
+    Clarabel's tolerances are absolute. So it sees rows and objective in units in which their largest
+    coefficient is neither large nor small; the prices come back in the user's.
     """
     cp, standard = cvxpy(), program.standard
+    unit, cost = _units(standard.G), _units(sp.csr_array(standard.c[None]))[0]
+    equal_unit = _units(standard.E)
     x = cp.Variable(len(standard.c))
     within = [
         bound
@@ -57,44 +64,66 @@ def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> 
         for bound in [sign * x[j] >= sign * edge[j]]
     ]
     certain = standard.certain
-    rows = standard.G[certain] @ x <= standard.h[certain] if len(certain) else None
-    equal = standard.E @ x == standard.f if len(standard.f) else None
+    G, h = sp.csr_array(sp.diags_array(unit) @ standard.G), unit * standard.h
+    rows = G[certain] @ x <= h[certain] if len(certain) else None
+    E, f = sp.csr_array(sp.diags_array(equal_unit) @ standard.E), equal_unit * standard.f
+    equal = E @ x == f if len(f) else None
     robust = []
     for group in standard.groups:
-        w = cp.Variable(group.shift.shape)
-        link = w == cp.reshape(group.S @ x, w.shape, order="C") - group.shift
-        protected = standard.G[group.index] @ x + group.U.support_expression(w) <= standard.h[group.index]
+        w = cp.Variable(group.shift.shape)  # of the rows in their new units, as σ is homogeneous
+        each = np.repeat(unit[group.index], w.shape[1])
+        S, shift = sp.diags_array(each) @ group.S, each.reshape(w.shape) * group.shift
+        link = w == cp.reshape(S @ x, w.shape, order="C") - shift
+        protected = G[group.index] @ x + group.U.support_expression(w) <= h[group.index]
         robust.append((link, protected))
     constraints = [
         *within,
         *(c for c in (rows, equal) if c is not None),
         *(c for pair in robust for c in pair),
     ]
-    problem = cp.Problem(cp.Minimize(standard.c @ x), constraints)
+    problem = cp.Problem(cp.Minimize(cost * standard.c @ x), constraints)
     status = _run(problem)
     if "optimal" not in status:
         feasible = cp.Problem(cp.Minimize(0), constraints)
         raise UnboundedError if "optimal" in _run(feasible) else InfeasibleError
     y, nu, z = np.zeros(len(standard.h)), np.zeros(len(standard.f)), standard.worst(x.value)
     if rows is not None:
-        y[certain] = rows.dual_value
+        y[certain] = unit[certain] * rows.dual_value / cost
     if equal is not None:
-        nu = np.asarray(equal.dual_value)
+        nu = equal_unit * np.asarray(equal.dual_value) / cost
     for group, (link, protected) in zip(standard.groups, robust, strict=True):
         prices = np.asarray(protected.dual_value)
-        y[group.index] = prices
+        y[group.index] = unit[group.index] * prices / cost
         binding = prices > 1e-7 * (1 + prices.max(initial=0))
         u = -np.asarray(link.dual_value) / np.where(binding, prices, 1.0)[:, None]
         for row, found, counts in zip(group.rows, group.scenarios(u), binding, strict=True):
             if counts:
                 z[row.index] = found
     answer = solution(program, x.value, "counterpart", y, nu, z)
-    if status != "optimal":  # then its own proof has to do
-        try:
-            answer.verify(AGREE)
-        except ValueError as error:
-            raise SolverError(f"the counterpart was not solved: {error}") from None
+    if status != "optimal":
+        _check(answer)
     return answer
+
+
+def checked_counterpart(program: RobustLP, tolerance: float, rounds: int) -> Solution:
+    """The counterpart alone: no second method looks at it, so its own proof has to do."""
+    answer = counterpart(program)
+    _check(answer)
+    return answer
+
+
+def _check(answer: Solution) -> None:
+    try:
+        answer.verify(AGREE)
+    except ValueError as error:
+        raise SolverError(f"the counterpart was not solved: {error}") from None
+
+
+def _units(matrix: sp.csr_array) -> np.ndarray:
+    """For each row a power of 2 that makes its largest entry about 1; 1 where that is not far off."""
+    sizes = largest(matrix)
+    exponent = np.round(np.log2(np.where(sizes > 0, sizes, 1.0)))
+    return np.where(np.abs(exponent) > 10, 2.0**-exponent, 1.0)
 
 
 def _run(problem: Any) -> str:
@@ -134,7 +163,7 @@ def both(program: RobustLP, tolerance: float, rounds: int) -> Solution:
 
 METHODS: dict[str, Callable[[RobustLP, float, int], Solution]] = {
     "both": both,
-    "counterpart": counterpart,
+    "counterpart": checked_counterpart,
     "cutting-set": cutting_set,
     "oracle": oracle,
 }

@@ -93,6 +93,13 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
     """
     A, b = as_data(A, b)
     check_set(U, A.shape)
+    unit = float(np.abs(A).max(initial=0)) or 1.0
+    if not 1e-3 < unit < 1e3:  # the solver's tolerances are absolute: (A + Δ)x = ((A + Δ)/unit)(unit·x)
+        fit = robust_least_squares(A / unit, b, U.scaled(1 / unit))
+        worst = worst_design(A, b, fit.x / unit, U)
+        return RobustFit(
+            fit.x / unit, worst.value, worst.bound, min(fit.lower, worst.value), worst.perturbation
+        )
     x, size = cvxpy().Variable(A.shape[1]), float(np.linalg.norm(b)) or 1.0  # the solver sees b/‖b‖ and x/‖b‖
     closed, candidates = is_closed(U, A.shape), [np.zeros(A.shape[1])]
     for larger in [U] if closed else [U, *enclosing(U, A.shape)]:

@@ -52,16 +52,18 @@ class WorstCase:
         objective: the worst value of the objective
         scenarios: name of an uncertain row, or "objective" → its worst scenario
         violations: name → by how much each row is broken in its worst case; negative: slack; an equality: |·|
+        sizes: name → the size of the row, 1 + |right-hand side| + its largest coefficient
     """
 
     objective: float
     scenarios: Mapping[str, Scenario]
     violations: Mapping[str, float]
+    sizes: Mapping[str, float]
 
     @property
     def feasible(self) -> bool:
         """Whether every row holds for all data, up to 1e-6 of its size."""
-        return all(violation <= 1e-6 for violation in self.violations.values())
+        return all(violation <= 1e-6 * self.sizes[name] for name, violation in self.violations.items())
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,15 @@ def worst_case(program: RobustLP, x: np.ndarray) -> WorstCase:
             violations[f"{name} bound of {program.variables[int(bound.argmax())]}"] = beyond
     scenarios = {row.name: scenario(program, row.name, worst[row.index], x) for row in standard.uncertain}
     objective = scenarios[OBJECTIVE].value if OBJECTIVE in scenarios else float(program.c @ x)
-    return WorstCase(objective, scenarios, {name: float(v) for name, v in violations.items()})
+    known = dict(
+        zip(
+            [*standard.names, *standard.equalities],
+            [*standard.size, *standard.equality_size],
+            strict=True,
+        )
+    )
+    sizes = {name: float(known.get(name, 1 + np.abs(x).max(initial=0))) for name in violations}
+    return WorstCase(objective, scenarios, {name: float(v) for name, v in violations.items()}, sizes)
 
 
 def scenario(program: RobustLP, name: str, z: np.ndarray, x: np.ndarray, multiplier: float = 0.0) -> Scenario:
@@ -188,9 +198,8 @@ def verify(answer: Solution, tolerance: float) -> float:
     if not multipliers:
         raise ValueError("verify: this solution came without a certificate")
     worst = worst_case(program, x)
-    sizes = dict(zip(standard.names, standard.size, strict=True))
     for name, violation in worst.violations.items():
-        if violation > tolerance * sizes.get(name, 1 + np.abs(x).max(initial=0)):
+        if violation > tolerance * worst.sizes[name]:
             raise ValueError(f"verify: row {name!r} is broken by {violation:.3g} in its worst case")
     scale = 1 + abs(objective)
     if abs(worst.objective - objective) > tolerance * scale:

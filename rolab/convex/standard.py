@@ -127,5 +127,14 @@ class Standard:
     @cached_property
     def size(self) -> np.ndarray:
         """The scale of each row of G, to measure violations by: 1 + |h| and its largest coefficient."""
-        largest = abs(self.G).max(axis=1).toarray().ravel() if self.G.nnz else np.zeros(len(self.h))
-        return 1 + np.abs(self.h) + largest
+        return 1 + np.abs(self.h) + largest(self.G)
+
+    @cached_property
+    def equality_size(self) -> np.ndarray:
+        """The same of each row of E."""
+        return 1 + np.abs(self.f) + largest(self.E)
+
+
+def largest(matrix: sp.csr_array) -> np.ndarray:
+    """The largest |entry| of each row."""
+    return abs(matrix).max(axis=1).toarray().ravel() if matrix.nnz else np.zeros(matrix.shape[0])
