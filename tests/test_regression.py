@@ -487,9 +487,7 @@ def test_two_questions_to_a_norm():
 
 
 @pytest.mark.parametrize("k", [1e-7, 1e-6, 1e-5, 1e5, 1e7])
-@pytest.mark.parametrize(
-    "kind", [lambda r: Rows(Ball("l2", r), (6, 2)), lambda r: Columns(Ball("l2", r), (6, 2))]
-)
+@pytest.mark.parametrize("kind", [Rows, Columns])
 def test_the_robust_fit_does_not_depend_on_the_unit_of_the_design(k, kind):
     """`lower` was above the worst case of some x, for a small A."""
     generator = np.random.default_rng(3)
