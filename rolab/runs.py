@@ -4,8 +4,10 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import partial
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ from rolab.records import (
     write_json,
     write_tensors,
 )
+from rolab.sets import UncertaintySet
 
 
 @dataclass(frozen=True)
@@ -112,19 +115,23 @@ class Run:
         return sum(epoch["seconds"] for epoch in self.history)
 
 
+DETAILS = "layers of the model, or sets or attack of the objective,"
+
+
 class RunFolder:
     """A run's folder. `run.json` names the one state file that counts; it is replaced last, in one move."""
 
-    def __init__(self, folder: Path, run: Run, objective: str, data: Dataset) -> None:
+    def __init__(self, folder: Path, run: Run, objective: Any, data: Dataset) -> None:
         self.folder, self.run, self.path = folder, run, folder / "run.json"
         parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.identity = {
             "model": f"{type(run.model).__name__}, {parameters} parameters",
-            "objective": re.sub(r" at 0x[0-9a-f]+", "", objective),  # the address of a lambda
+            "objective": _without_address(repr(objective)),
             "recipe": asdict(run.recipe),
             "seed": run.seed,
             "examples": len(data),
             "data": _fingerprint(data),
+            DETAILS: hashlib.sha256(repr((str(run.model), _told(objective))).encode()).hexdigest()[:16],
         }
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
@@ -153,6 +160,7 @@ class RunFolder:
         record = read_json(self.path)
         if record.get("identity") != self.identity:
             differ = [k for k, v in self.identity.items() if record.get("identity", {}).get(k) != v]
+            differ = [k for k in differ if k != DETAILS] or differ
             raise RecordError(
                 f"folder {self.folder} holds another run ({' and '.join(differ)} differ); choose another"
             )
@@ -200,6 +208,41 @@ WEIGHTS = "weights.safetensors"  # the file of a finished run
 def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The model's part of a saved state."""
     return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+
+
+def _told(part: Any) -> Any:
+    """What two things that do the same share, and a `repr` may leave out: tensors' numbers, functions' code.
+
+    A function that can be imported is its name. Of the global names in another those of numbers, tensors and
+    sets count, as in `lambda x: Ball("l2", epsilon)`.
+    """
+    if isinstance(part, torch.Tensor):
+        dense = part.detach().to_dense().cpu()
+        return str(dense.dtype), tuple(dense.shape), hashlib.sha256(dense.numpy().tobytes()).hexdigest()
+    if isinstance(part, type):
+        return part.__qualname__
+    if is_dataclass(part):
+        return type(part).__qualname__, [_told(getattr(part, each.name)) for each in fields(part)]
+    if isinstance(part, partial):
+        return _told(part.func), _told(part.args), _told(part.keywords)
+    if isinstance(part, CodeType):
+        return part.co_code.hex(), part.co_names, _told(part.co_consts)
+    if isinstance(part, FunctionType):
+        if part.__module__ != "__main__" and part.__qualname__.isidentifier():
+            return part.__module__, part.__qualname__
+        cells = [value for cell in part.__closure__ or () if (value := cell.cell_contents) is not part]
+        seen = (part.__globals__.get(name) for name in part.__code__.co_names)
+        values = [value for value in seen if isinstance(value, int | float | torch.Tensor | UncertaintySet)]
+        return _told(part.__code__), _told(cells), _told(part.__defaults__), _told(values)
+    if isinstance(part, Mapping):
+        return [(str(key), _told(value)) for key, value in part.items()]
+    if isinstance(part, tuple | list):
+        return [_told(each) for each in part]
+    return _without_address(repr(part))
+
+
+def _without_address(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _fingerprint(data: Dataset) -> str:

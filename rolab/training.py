@@ -84,7 +84,7 @@ def train(
     )
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
-    kept = RunFolder(Path(folder), run, repr(objective), data) if folder is not None else None
+    kept = RunFolder(Path(folder), run, objective, data) if folder is not None else None
     if kept:
         kept.restore(optimizer, generator)
     with _reporting(progress) as report:

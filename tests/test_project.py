@@ -21,8 +21,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FLOORS = [  # a room imports only from floors below its own
     {"records"},
     {"norms", "data", "nets", "crew"},
-    {"sets", "runs", "results", "zoo"},
-    {"attacks", "convex"},
+    {"sets", "results", "zoo"},
+    {"attacks", "convex", "runs"},
     {"objectives", "evaluation", "bounds", "stories"},
     {"training", "experiments", "stress"},
     {"figures", "check"},

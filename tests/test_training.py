@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from rolab.attacks import first_order
+from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
 from rolab.evaluation import accuracy
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.records import RecordError, read_json
 from rolab.runs import Run, RunFolder, multiplies_bfloat16
-from rolab.sets import Ball
+from rolab.sets import Ball, Ellipsoid, pixel_box
 from rolab.training import DivergedError, Recipe, pick_device, train
 
 U = Ball("linf", 0.05)
@@ -458,7 +459,7 @@ def test_the_memory_format_is_the_recipe_s_and_changes_no_number(channels_last):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    return run(net(0, 0.3), objective=Robust(U), folder=folder, test=blobs(20, 1)), contents(folder)
+    return run(net(0, 0.3), objective=Watched(Robust(U)), folder=folder, test=blobs(20, 1)), contents(folder)
 
 
 def sitting(folder: Path, before=lambda step: None):
@@ -492,7 +493,7 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path_factory
 
 def test_a_run_that_is_complete_is_loaded_and_left_as_it_is(tmp_path):
     folder = tmp_path / "run"
-    first = run(objective=Robust(U), folder=folder)
+    first = run(objective=Watched(Robust(U)), folder=folder)
     before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
     watched = Watched(Robust(U))
     second = run(net(9), objective=watched, folder=folder)
@@ -780,3 +781,41 @@ def test_a_folder_is_refused_to_other_pictures_with_the_same_labels(tmp_path):
     run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
     with pytest.raises(RecordError, match="holds another run .data differ"):
         run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
+
+
+RADIUS = 0.05
+
+
+def boxed(radius):
+    return lambda x: Ball("linf", radius) & pixel_box(x)
+
+
+def test_a_folder_is_refused_where_only_what_a_repr_leaves_out_differs(tmp_path, monkeypatch):
+    """Functions that differ in a number, sets in a matrix, attacks in an argument, networks in dropout."""
+    spread = torch.eye(12, dtype=torch.float64)
+    everywhere = lambda x: Ball("linf", RADIUS)  # noqa: E731
+    kinds = {
+        "closure": [Robust(boxed(0.05)), Robust(boxed(0.05)), Robust(boxed(0.06))],
+        "code": [
+            Robust(lambda x: Ball("l2", 0.1)),
+            Robust(lambda x: Ball("l2", 0.1)),
+            Robust(lambda x: Ball("l2", 0.2)),
+        ],
+        "matrix": [Robust(Ellipsoid(s * spread, 0.1)) for s in (1, 1, 2)],
+        "attack": [Robust(U, attack=partial(pgd, steps=s)) for s in (1, 1, 2)],
+    }
+    for kind, (first, same, other) in kinds.items():
+        folder = tmp_path / kind
+        kept = weights(run(objective=first, folder=folder).model)
+        assert torch.equal(weights(run(net(1), objective=same, folder=folder).model), kept)
+        with pytest.raises(
+            RecordError, match=r"holds another run \((layers of the model, or|objective differ)"
+        ):
+            run(objective=other, folder=folder)
+    run(objective=Robust(everywhere), folder=tmp_path / "global")
+    monkeypatch.setitem(globals(), "RADIUS", 0.06)
+    with pytest.raises(RecordError, match=r"holds another run \(layers of the model, or sets or attack"):
+        run(objective=Robust(everywhere), folder=tmp_path / "global")
+    run(net(), folder=tmp_path / "dropout")
+    with pytest.raises(RecordError, match=r"holds another run \(layers of the model, or sets or attack"):
+        run(net(dropout=0.5), folder=tmp_path / "dropout")
