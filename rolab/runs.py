@@ -115,7 +115,7 @@ class Run:
         return sum(epoch["seconds"] for epoch in self.history)
 
 
-DETAILS = "layers of the model, or sets or attack of the objective,"
+HIDDEN = "layers of the model, or sets or attack of the objective,"  # which no other entry tells
 
 
 class RunFolder:
@@ -131,7 +131,7 @@ class RunFolder:
             "seed": run.seed,
             "examples": len(data),
             "data": _fingerprint(data),
-            DETAILS: hashlib.sha256(repr((str(run.model), _told(objective))).encode()).hexdigest()[:16],
+            "details": hashlib.sha256(repr((str(run.model), _told(objective))).encode()).hexdigest()[:16],
         }
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
@@ -160,7 +160,7 @@ class RunFolder:
         record = read_json(self.path)
         if record.get("identity") != self.identity:
             differ = [k for k, v in self.identity.items() if record.get("identity", {}).get(k) != v]
-            differ = [k for k in differ if k != DETAILS] or differ
+            differ = [k for k in differ if k != "details"] or [HIDDEN]
             raise RecordError(
                 f"folder {self.folder} holds another run ({' and '.join(differ)} differ); choose another"
             )
