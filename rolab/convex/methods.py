@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from rolab.convex.cutting import cutting_set
 from rolab.convex.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
 from rolab.convex.learning import oracle
 from rolab.convex.solution import Solution, solution
-from rolab.convex.standard import largest
+from rolab.convex.standard import Standard, largest
 from rolab.norms import cvxpy
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> 
     Clarabel's tolerances are absolute. So it sees rows and objective in units in which their largest
     coefficient is neither large nor small; the prices come back in the user's.
     """
-    cp, standard = cvxpy(), program.standard
-    unit, cost = _units(standard.G), _units(sp.csr_array(standard.c[None]))[0]
-    equal_unit = _units(standard.E)
+    cp, (standard, unit, equality_unit, cost) = cvxpy(), _in_units(program.standard)
     x = cp.Variable(len(standard.c))
     within = [
         bound
@@ -64,24 +63,20 @@ def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> 
         for bound in [sign * x[j] >= sign * edge[j]]
     ]
     certain = standard.certain
-    G, h = sp.csr_array(sp.diags_array(unit) @ standard.G), unit * standard.h
-    rows = G[certain] @ x <= h[certain] if len(certain) else None
-    E, f = sp.csr_array(sp.diags_array(equal_unit) @ standard.E), equal_unit * standard.f
-    equal = E @ x == f if len(f) else None
+    rows = standard.G[certain] @ x <= standard.h[certain] if len(certain) else None
+    equal = standard.E @ x == standard.f if len(standard.f) else None
     robust = []
     for group in standard.groups:
-        w = cp.Variable(group.shift.shape)  # of the rows in their new units, as σ is homogeneous
-        each = np.repeat(unit[group.index], w.shape[1])
-        S, shift = sp.diags_array(each) @ group.S, each.reshape(w.shape) * group.shift
-        link = w == cp.reshape(S @ x, w.shape, order="C") - shift
-        protected = G[group.index] @ x + group.U.support_expression(w) <= h[group.index]
+        w = cp.Variable(group.shift.shape)
+        link = w == cp.reshape(group.S @ x, w.shape, order="C") - group.shift
+        protected = standard.G[group.index] @ x + group.U.support_expression(w) <= standard.h[group.index]
         robust.append((link, protected))
     constraints = [
         *within,
         *(c for c in (rows, equal) if c is not None),
         *(c for pair in robust for c in pair),
     ]
-    problem = cp.Problem(cp.Minimize(cost * standard.c @ x), constraints)
+    problem = cp.Problem(cp.Minimize(standard.c @ x), constraints)
     status = _run(problem)
     if "optimal" not in status:
         feasible = cp.Problem(cp.Minimize(0), constraints)
@@ -90,7 +85,7 @@ def counterpart(program: RobustLP, tolerance: float = 1e-6, rounds: int = 0) -> 
     if rows is not None:
         y[certain] = unit[certain] * rows.dual_value / cost
     if equal is not None:
-        nu = equal_unit * np.asarray(equal.dual_value) / cost
+        nu = equality_unit * np.asarray(equal.dual_value) / cost
     for group, (link, protected) in zip(standard.groups, robust, strict=True):
         prices = np.asarray(protected.dual_value)
         y[group.index] = unit[group.index] * prices / cost
@@ -117,6 +112,16 @@ def _check(answer: Solution) -> None:
         answer.verify(AGREE)
     except ValueError as error:
         raise SolverError(f"the counterpart was not solved: {error}") from None
+
+
+def _in_units(s: Standard) -> tuple[Standard, np.ndarray, np.ndarray, float]:
+    """The program with rows, equalities and objective multiplied by these units, which leaves its optimum."""
+    unit, equality, cost = _units(s.G), _units(s.E), _units(sp.csr_array(s.c[None]))[0]
+    if (np.concatenate([unit, equality, [cost]]) != 1).any():
+        G, E = (sp.csr_array(sp.diags_array(u) @ A) for u, A in ((unit, s.G), (equality, s.E)))
+        uncertain = tuple(replace(r, P=unit[r.index] * r.P, q=unit[r.index] * r.q) for r in s.uncertain)
+        s = replace(s, c=cost * s.c, G=G, h=unit * s.h, E=E, f=equality * s.f, uncertain=uncertain)
+    return s, unit, equality, cost
 
 
 def _units(matrix: sp.csr_array) -> np.ndarray:
