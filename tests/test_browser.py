@@ -200,12 +200,21 @@ def test_the_slider_moves_the_picture(browser, tmp_path):
 
 
 def click_pixel(page, explorer, row, column):
-    """Clicks a pixel of the gradient, the second picture."""
-    box = explorer.locator(".js-plotly-plot image").nth(1).bounding_box(timeout=MINUTES)
+    """Clicks a pixel of the gradient, the second picture, when plotly says that the pointer is over it.
+
+    Cells above may still grow, and a busy page hears of the pointer late: so look, and point again.
+    """
     x, y = (column + 0.5) / 28, (row + 0.5) / 28
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    page.wait_for_timeout(300)  # plotly sees where the pointer is before it takes a click
-    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    label = explorer.locator(".hovertext", has_text=f"row {row}, column {column}")
+    for _ in range(60):
+        explorer.scroll_into_view_if_needed(timeout=MINUTES)
+        box = explorer.locator(".js-plotly-plot image").nth(1).bounding_box(timeout=MINUTES)
+        page.mouse.move(box["x"], box["y"])
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+        page.wait_for_timeout(1000)
+        if label.count():
+            return page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    raise AssertionError(f"plotly did not see the pointer over pixel ({row}, {column}) within a minute")
 
 
 def expect_pixel(page, explorer, row, column):
