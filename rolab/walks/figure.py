@@ -210,4 +210,5 @@ def draw_curves(axes: Any, w: Walk, k: int) -> None:
     flip = {"color": RED, "linestyle": ":", "label": w.flips(), "visible": w.flip is not None}
     axes.axvline(w.flip_radius or 0, **flip)
     axes.set(xlim=(0, w.radii[-1]), ylim=(-0.02, 1.02), xlabel=w.x_title)
+    axes.xaxis.set_major_formatter("{x:g}")  # 0.01, for 0.0100 is cut off at the edge
     axes.grid(color=PALE, linewidth=0.6)
