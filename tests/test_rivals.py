@@ -82,11 +82,12 @@ def test_what_leads_the_seeds_allow():
 def test_the_cost_of_an_epoch_is_counted():
     test = {**EQUAL, "baseline-longer": [91.25], "robust-linf": [91.5, 0.0, 0.0], "robust-l2": [91.2]}
     said = rivals.same_time(made_up(test), 1.5)
+    epochs, cost = str(FULL.recipe.epochs), f"{1.5 * FULL.recipe.epochs:g}"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()[2:7]]
     assert rows[0] == ["baseline, more epochs", str(FULL.longer), str(FULL.longer), "91.25", "–", "–", "91.2"]
-    assert rows[1] == ["baseline", "12", "12", "90.00", "-125", "0.03", "90.0"]
-    assert rows[3] == ["robust ℓ2", "12", "18", "91.20", "-5", "0.8", "91.2"]
-    assert rows[4] == ["robust ℓ∞", "12", "18", "91.50", "+25", "0.03", "91.5"]
+    assert rows[1] == ["baseline", epochs, epochs, "90.00", "-125", "0.03", "90.0"]
+    assert rows[3] == ["robust ℓ2", epochs, cost, "91.20", "-5", "0.8", "91.2"]
+    assert rows[4] == ["robust ℓ∞", epochs, cost, "91.50", "+25", "0.03", "91.5"]
     assert "significantly better: robust ℓ∞; significantly worse: robust ℓ1 (McNemar" in said
     level = {**EQUAL, "baseline-longer": [90.0]}
     assert "none of them differs" in rivals.same_time(made_up(level), 1.5)
