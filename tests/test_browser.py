@@ -210,10 +210,11 @@ def click_pixel(page, explorer, row, column):
         explorer.scroll_into_view_if_needed(timeout=MINUTES)
         box = explorer.locator(".js-plotly-plot image").nth(1).bounding_box(timeout=MINUTES)
         page.mouse.move(box["x"], box["y"])
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+        there = box["x"] + x * box["width"], box["y"] + y * box["height"]
+        page.mouse.move(*there, steps=5)
         page.wait_for_timeout(1000)
         if label.count():
-            return page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            return page.mouse.click(*there)
     raise AssertionError(f"plotly did not see the pointer over pixel ({row}, {column}) within a minute")
 
 
