@@ -211,7 +211,7 @@ def mnist_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = None)
 CIFAR10_RECIPES = {
     "fast": Recipe(epochs=10, batch_size=100, learning_rate=0.2, momentum=0.85, weight_decay=0.0153 / 11.5),
     "full": Recipe(
-        epochs=12,
+        epochs=26,
         batch_size=500,
         learning_rate=0.7324,
         momentum=0.85,
@@ -256,7 +256,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         excerpt=few,
         augmented=("baseline", "robust-linf") if preset == "full" else (),
         repeated=("baseline", "robust-linf"),
-        longer=21 if preset == "full" else None,
+        longer=45 if preset == "full" else None,
         stored="float16",
     )
 
