@@ -164,7 +164,8 @@ def leaks(source: str) -> list[str]:
                 sides = [node.left, *node.comparators]
                 equal = any(isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops)
                 exponents = {named(s) for s in sides if equal or isinstance(s, ast.Attribute)}
-                values = {each.value for s in sides for each in ast.walk(s) if isinstance(each, ast.Constant)}
+                parts = [part for s in sides for part in [s, *getattr(s, "elts", [])]]
+                values = {part.value for part in parts if isinstance(part, ast.Constant)}
                 types = {s for s in sides if isinstance(s, ast.Call) and named(s.func) == "type"}
                 if (
                     any(map(is_norm, sides))
