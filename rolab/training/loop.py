@@ -1,4 +1,4 @@
-"""Algorithm 1. One loop trains every method of the course: what differs is the objective.
+"""Training loop: Algorithm 1. One loop trains every method of the course; what differs is the objective.
 
 A run that is given a folder is saved after every epoch. Started again it goes on from there. On a CPU it ends
 with the same bits as a run that was never interrupted (same machine, same number of threads); an accelerator
@@ -14,32 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rolab.data import Dataset
+from rolab.data.base import Dataset
+from rolab.errors import DivergedError, NonFiniteError
 from rolab.evaluation import accuracy
-from rolab.norms import NonFiniteError
-from rolab.objectives import Objective
-from rolab.runs import PRECISIONS, Recipe, Run, RunFolder
+from rolab.objectives.base import Objective
+from rolab.training.checkpoint import Checkpoint, Run
+from rolab.training.devices import pick_device
+from rolab.training.recipe import PRECISIONS, Recipe
 
 Report = Callable[[int, int, str], None]  # steps done, steps in all, a line on how it goes
-
-
-class DivergedError(ValueError):
-    """The loss became NaN or infinite. Where the run has a folder, the last whole epoch is kept there."""
-
-
-def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device by name; "auto" takes CUDA, then MPS, then the CPU."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=device).item()  # the device "meta" makes tensors, but has no numbers in them
-        return torch.device(device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"device is {str(device)!r}, which this machine does not have; try auto or cpu"
-        ) from error
 
 
 def train(
@@ -84,10 +67,8 @@ def train(
     )
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
-    kept = RunFolder(Path(folder), run, objective, data) if folder is not None else None
-    if kept:
-        kept.restore(optimizer, generator)
-    with _reporting(progress) as report:
+    kept = Checkpoint(Path(folder), run, objective, data) if folder is not None else None
+    with kept.open(optimizer, generator) if kept else nullcontext(), _reporting(progress) as report:
         report(*_steps(run, data), f"epoch {len(run.history)}/{recipe.epochs}{_last(run)}")
         while (epoch := len(run.history)) < recipe.epochs:
             started = time.perf_counter()
@@ -125,7 +106,7 @@ def _epoch(
         order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
         for i, rows in enumerate(order.to(device).split(recipe.batch_size)):  # for every mini-batch
             optimizer.param_groups[0]["lr"] = recipe.rate(done + i, steps)
-            loss = descend(
+            loss = training_step(
                 model, data.images[rows], data.labels[rows], objective, optimizer, recipe.precision
             )
             total += loss * len(rows)
@@ -140,7 +121,7 @@ def _epoch(
     return total / len(data)
 
 
-def descend(
+def training_step(
     model: nn.Module, x: Tensor, y: Tensor, objective: Objective, optimizer, precision: str = "float32"
 ) -> float:
     """One descent step of θ on a mini-batch, the body of Algorithm 1; returns the loss before the step.
