@@ -16,10 +16,11 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import first_order, single_pixel
 from rolab.data import Dataset
+from rolab.errors import RecordError
 from rolab.evaluation import BATCH, evaluating, predict
 from rolab.figures import style
-from rolab.records import RecordError, environment, read_json, write_json
 from rolab.sets import Box, Pixels, pixel_box
+from rolab.storage import environment, read_json, write_json
 
 DIGITS = 50  # at once, between two writes of the record
 

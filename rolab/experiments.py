@@ -15,8 +15,9 @@ from rolab import data
 from rolab.data import Dataset
 from rolab.nets import MNIST_STD
 from rolab.objectives import Augmented, Nominal, Objective, Robust
-from rolab.runs import Recipe, multiplies_bfloat16
 from rolab.sets import Ball
+from rolab.training.devices import multiplies_bfloat16
+from rolab.training.recipe import Recipe
 
 NORMS = ("l1", "l2", "linf")
 NETS = ("baseline", *(f"robust-{norm}" for norm in NORMS))

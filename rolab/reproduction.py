@@ -21,6 +21,7 @@ from torch import nn
 from rolab import nets as networks
 from rolab import zoo
 from rolab.crew import Progress, Report, crew
+from rolab.errors import RecordError
 from rolab.evaluation import (
     Collection,
     accuracy,
@@ -32,19 +33,10 @@ from rolab.evaluation import (
 )
 from rolab.experiments import NETS, NORMS, TABLES, Experiment, InvariantError, markdown, spread, table
 from rolab.nets import WhitenedNet
-from rolab.records import (
-    RecordError,
-    alone,
-    holds_something,
-    read_json,
-    read_tensors,
-    write,
-    write_json,
-    write_tensors,
-)
-from rolab.runs import keep_weights
 from rolab.sets import Ball
+from rolab.storage import alone, holds_something, read_json, read_tensors, write, write_json, write_tensors
 from rolab.training import pick_device, train
+from rolab.training.checkpoint import keep_weights
 
 
 def reproduce(

@@ -26,9 +26,9 @@ from rolab.crew import Report, crew
 from rolab.evaluation import mcnemar, percent, predict
 from rolab.experiments import NORMS, cifar10_experiment
 from rolab.objectives import Nominal, Objective, Robust
-from rolab.records import alone, read_json, write_json
 from rolab.reproduction import initial_net
 from rolab.sets import Ball
+from rolab.storage import alone, read_json, write_json
 from rolab.training import train
 
 CANDIDATES = {"l1": (0.1, 0.3), "l2": (0.02, 0.06), "linf": (0.0005, 0.0015)}

@@ -21,10 +21,10 @@ from rolab.evaluation import accuracy, adversarial_collection
 from rolab.experiments import NORMS, mnist_experiment
 from rolab.nets import ConvNet
 from rolab.objectives import Robust
-from rolab.records import read_json
-from rolab.runs import Recipe
 from rolab.sets import Ball
+from rolab.storage import read_json
 from rolab.training import train
+from rolab.training.recipe import Recipe
 
 
 def main() -> int:

@@ -20,10 +20,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rolab import reproduction, results
+from rolab import reproduction, storage
 from rolab.attacks import first_order
 from rolab.crew import Stopped, crew
-from rolab.data import CIFAR10_CLASSES, DataError, Dataset, is_fetched
+from rolab.data import CIFAR10_CLASSES, Dataset, is_fetched
+from rolab.errors import DataError, DivergedError, RecordError
 from rolab.evaluation import accuracy, predict, sweep
 from rolab.experiments import (
     NETS,
@@ -37,11 +38,11 @@ from rolab.experiments import (
 )
 from rolab.nets import MNIST_STD, ConvNet
 from rolab.objectives import Augmented, Nominal, Robust
-from rolab.records import RecordError, alone, read_json, read_tensors, write_json, write_tensors
 from rolab.reproduction import load_collection, reproduce
-from rolab.runs import keep_weights
 from rolab.sets import Ball
-from rolab.training import DivergedError, Recipe, train
+from rolab.storage import alone, read_json, read_tensors, write_json, write_tensors
+from rolab.training import Recipe, train
+from rolab.training.checkpoint import keep_weights
 
 FIGURES = [
     f"{name}.{kind}"
@@ -445,7 +446,7 @@ def test_the_authors_rate_is_converted_from_torch7():
 
 
 def test_the_radii_are_those_that_were_chosen_on_a_split_of_the_training_set():
-    record, full = results.load("cifar10_radii"), cifar10_experiment("full")
+    record, full = storage.load_result("cifar10_radii"), cifar10_experiment("full")
     assert record["chosen"] == full.radii
     assert record["trained_on"] + record["judged_on"] <= 50_000
     assert record["recipe"] | {"epochs": full.recipe.epochs} == asdict(full.recipe)
@@ -486,7 +487,7 @@ def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augm
     assert full.objective("baseline-longer") == full.objective("baseline")
     assert full.recipe_of("baseline-longer") == replace(full.recipe, epochs=full.longer)
     # It takes as long as a robust net: the ratio was measured on one thread, as a worker has.
-    ratio = results.load("benchmarks")["cifar_robust_step"]["one_thread"]["ratio"]
+    ratio = storage.load_result("benchmarks")["cifar_robust_step"]["one_thread"]["ratio"]
     assert full.longer == math.ceil(full.recipe.epochs * ratio)
     assert all(full.recipe_of(net) == full.recipe for net in full.nets if net != "baseline-longer")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check, results, zoo
+from rolab import check, zoo
 from rolab.attacks import first_order
 from rolab.bounds import certified
 from rolab.data import mnist
@@ -16,7 +16,7 @@ from rolab.standing import Standing, pixel_ball
 from rolab.stress import withstands
 
 SHIPPED = Shipped("09")
-RECORD = results.load("stress")
+RECORD = storage.load_result("stress")
 STANDING = Standing.of(RECORD)
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from rolab import census, cli, results, zoo
+from rolab import census, cli, storage, zoo
 from rolab.attacks import first_order, input_gradient, single_pixel
 from rolab.data import Dataset, mnist
+from rolab.errors import RecordError
 from rolab.pixelwise import scan
-from rolab.records import RecordError
 from rolab.sets import Ball, Box, Pixels, pixel_box
 from rolab.widgets import PixelExplorer
 
@@ -291,7 +291,7 @@ def test_a_wrong_option_is_named(tmp_path, capsys, monkeypatch, wrong):
 
 def test_the_shipped_census_is_that_of_the_shipped_nets():
     """The first digits of the record, counted again."""
-    record = results.load("single_pixel")
+    record = storage.load_result("single_pixel")
     test, net = mnist("test")[:6], zoo.load("mnist/baseline")
     rows = [row for row in record["rows"] if row["net"] == "baseline"]
     assert [row["radius"] for row in rows] == [None, 3.0]

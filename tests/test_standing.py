@@ -15,11 +15,12 @@ from torch import nn
 from rolab import cli
 from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
+from rolab.errors import RecordError
 from rolab.evaluation import predict
 from rolab.figures import style
-from rolab.records import RecordError, write_json
 from rolab.sets import Ball, pixel_box
 from rolab.standing import BandFigure, Plan, Standing, falls, pixel_ball, record, trial
+from rolab.storage import write_json
 from rolab.stress import Accuracy, masking_report, transfer_matrix, withstands
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)

@@ -152,7 +152,12 @@ def fingerprint_of(part: Any) -> Any:
         cells = [value for cell in part.__closure__ or () if (value := cell.cell_contents) is not part]
         seen = (part.__globals__.get(name) for name in part.__code__.co_names)
         values = [value for value in seen if isinstance(value, int | float | torch.Tensor | UncertaintySet)]
-        return fingerprint_of(part.__code__), fingerprint_of(cells), fingerprint_of(part.__defaults__), fingerprint_of(values)
+        return (
+            fingerprint_of(part.__code__),
+            fingerprint_of(cells),
+            fingerprint_of(part.__defaults__),
+            fingerprint_of(values),
+        )
     if isinstance(part, Mapping):
         return [(str(key), fingerprint_of(value)) for key, value in part.items()]
     if isinstance(part, tuple | list):
