@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import ensemble, pgd
 from rolab.data import Dataset
+from rolab.evaluation import masking_report, transfer_matrix
 from rolab.records import RecordError, environment, read_json, write_json
 from rolab.sets import UncertaintySetLike
 from rolab.standing.trials import (
@@ -31,7 +32,6 @@ from rolab.standing.trials import (
     put,
     take,
 )
-from rolab.stress import masking_report, transfer_matrix
 
 Certified = Callable[[nn.Module, Dataset, UncertaintySetLike], Tensor]  # who is proved right in U: bool (N,)
 
