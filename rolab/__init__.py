@@ -49,7 +49,7 @@ _HOME = {
     "train": "training",
     "ConvNet": "nets",
     "accuracy": "evaluation",
-    "sweep": "evaluation",
+    "accuracy_vs_radius": "evaluation",
     "adversarial_collection": "evaluation",
     "mcnemar": "evaluation",
     "mnist_experiment": "experiments",

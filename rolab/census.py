@@ -18,6 +18,7 @@ from rolab.attacks import first_order, single_pixel
 from rolab.data import Dataset
 from rolab.errors import RecordError
 from rolab.evaluation import BATCH, evaluating, predict
+from rolab.evaluation import BATCH, eval_mode, predict
 from rolab.figures import style
 from rolab.sets import Box, Pixels, pixel_box
 from rolab.storage import environment, read_json, write_json
@@ -95,7 +96,7 @@ def _count(row: dict[str, Any], model: nn.Module, data: Dataset, rows: slice, ra
     right = (predict(model, chunk.images) == chunk.labels).nonzero()[:, 0]
     x, y = chunk.images[right].to(device), chunk.labels[right].to(device)
     box = pixel_box(x) if radius is None else Box(-radius, radius)
-    with evaluating(model):
+    with eval_mode(model):
         step = first_order(model, x, y, Pixels(1, box))
         _, falls = single_pixel(model, x, y, box, batch=BATCH)
     numbers = right + rows.start

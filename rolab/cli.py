@@ -120,7 +120,7 @@ def stress(
     Run again with the same file, it goes on where it stopped.
     """
     from rolab import standing
-    from rolab.bounds import certified
+    from rolab.certify import certified
 
     models, few = _judged(nets, digits, device)
     plan = standing.Plan(seed=seed)

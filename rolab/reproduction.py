@@ -25,11 +25,11 @@ from rolab.errors import RecordError
 from rolab.evaluation import (
     Collection,
     accuracy,
+    accuracy_percent,
+    accuracy_vs_radius,
     adversarial_collection,
     mcnemar,
-    percent,
     predict,
-    sweep,
 )
 from rolab.experiments import NETS, NORMS, TABLES, Experiment, InvariantError, markdown, spread, table
 from rolab.nets import WhitenedNet
@@ -131,7 +131,7 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
     judged = {"sha256": run["sha256"], "stored": experiment.stored, "epsilons": list(experiment.epsilons)}
     known = read_json(path) if path.exists() else {}
     if known | judged != known:
-        swept = sweep(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
+        swept = accuracy_vs_radius(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
         write_json(path, {**judged, "sweep": swept})
 
 
@@ -173,9 +173,9 @@ def judge_seed(
     grown = [A.examples(scale) for scale in experiment.scales]
     record: dict[str, Any] = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
     for net, model in models.items():
-        on_A = [percent(predict(model, examples.images) == examples.labels) for examples in grown]
+        on_A = [accuracy_percent(predict(model, examples.images) == examples.labels) for examples in grown]
         record["nets"][net] = {
-            "test_accuracy": percent(right[net]),
+            "test_accuracy": accuracy_percent(right[net]),
             "adversarial_accuracy": on_A[0],
             "growth": on_A,
             "sweep": read_json(folder / net / "evaluation.json")["sweep"],

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from rolab import data
 from rolab.crew import Report, crew
-from rolab.evaluation import mcnemar, percent, predict
+from rolab.evaluation import accuracy_percent, mcnemar, predict
 from rolab.experiments import NORMS, cifar10_experiment
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.reproduction import initial_net
@@ -74,7 +74,7 @@ def choose(seed: int, folder: Path) -> None:
         done = {running[future]: future.result() for future in as_completed(running)}
     judged = {tried: done[tried] for tried in TRIALS}
     standard = judged[TRIALS[0]][0]
-    accuracy = {tried: percent(right) for tried, (right, _) in judged.items()}
+    accuracy = {tried: accuracy_percent(right) for tried, (right, _) in judged.items()}
     rows = [
         {
             "norm": norm if radius is not None else None,

@@ -26,6 +26,8 @@ from rolab.crew import Stopped, crew
 from rolab.data import CIFAR10_CLASSES, Dataset, is_fetched
 from rolab.errors import DataError, DivergedError, RecordError
 from rolab.evaluation import accuracy, predict, sweep
+from rolab.data import CIFAR10_CLASSES, DataError, Dataset, is_fetched
+from rolab.evaluation import accuracy, accuracy_vs_radius, predict
 from rolab.experiments import (
     NETS,
     PAPER,
@@ -788,7 +790,7 @@ def test_cards_are_complete_and_the_nets_do_what_they_say(finished, mnist_test):
 @pytest.mark.slow
 def test_figure_3_is_each_net_under_its_own_attack(finished, mnist_test):
     out, result, _ = finished
-    found = sweep(load(out / "seed-0", "robust-l2"), mnist_test, [Ball("linf", 0.1)])
+    found = accuracy_vs_radius(load(out / "seed-0", "robust-l2"), mnist_test, [Ball("linf", 0.1)])
     assert result["figure3"]["accuracy"]["robust-l2"]["mean"][1] == found[0]
 
 

@@ -9,11 +9,11 @@ from shipped import Shipped
 
 from rolab import check, zoo
 from rolab.attacks import first_order
-from rolab.bounds import certified
+from rolab.certify import certified
 from rolab.data import mnist
+from rolab.evaluation import correct_under_attack
 from rolab.sets import Ball, pixel_box
 from rolab.standing import Standing, pixel_ball
-from rolab.stress import withstands
 
 SHIPPED = Shipped("09")
 RECORD = storage.load_result("stress")
@@ -80,7 +80,9 @@ def test_the_record_is_of_the_nets_that_ship():
 def test_one_step_of_the_record_is_one_step_today(net):
     data, model = mnist("test")[: STANDING.digits], zoo.load(f"mnist/{net}")
     for radius in (0.1, 0.3):
-        right = withstands(model, data, lambda x, r=radius: Ball("linf", r) & pixel_box(x), first_order)
+        right = correct_under_attack(
+            model, data, lambda x, r=radius: Ball("linf", r) & pixel_box(x), first_order
+        )
         # Rounding may turn a digit that stands on the boundary.
         lost_before = STANDING.right(net, radius, 1, 0)
         assert lost_before <= int(right.sum()) + 2, "the worst of smaller radii too"

@@ -17,6 +17,7 @@ from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
 from rolab.errors import RecordError
 from rolab.evaluation import predict
+from rolab.evaluation import AccuracyEstimate, correct_under_attack, masking_report, predict, transfer_matrix
 from rolab.figures import style
 from rolab.sets import Ball, pixel_box
 from rolab.standing import BandFigure, Plan, Standing, falls, pixel_ball, record, trial
@@ -105,7 +106,7 @@ def test_one_step_from_0_is_the_first_order_step(seed, radius):
     model, data = Small(seed), digits(30, seed)
     right = trial(model, data, [pixel_ball(radius)], [1], 0)
     assert right.shape == (1, 1, 1, 30)
-    assert torch.equal(right[0, 0, 0], withstands(model, data, pixel_ball(radius), first_order))
+    assert torch.equal(right[0, 0, 0], correct_under_attack(model, data, pixel_ball(radius), first_order))
 
 
 @exactly
@@ -128,7 +129,10 @@ def test_without_restarts_it_is_the_worst_of_all_smaller_runs(seed):
     model, data = Small(seed), digits(30, seed)
     sets = list(map(pixel_ball, RADII))
     alone = torch.stack(
-        [torch.stack([withstands(model, data, U, partial(pgd, steps=s)) for s in STEPS]) for U in sets]
+        [
+            torch.stack([correct_under_attack(model, data, U, partial(pgd, steps=s)) for s in STEPS])
+            for U in sets
+        ]
     )
     found = trial(model, data, sets, STEPS, 0)[:, :, 0]
     for i, j in itertools.product(range(len(RADII)), range(len(STEPS))):
@@ -157,7 +161,7 @@ def test_who_is_lost_is_not_attacked_again(monkeypatch):
 
     def counting(model, data, U, attack):
         asked.append(len(data))
-        return withstands(model, data, U, attack)
+        return correct_under_attack(model, data, U, attack)
 
     monkeypatch.setattr("rolab.standing.trials.withstands", counting)
     right = trial(Small(0), data, list(map(pixel_ball, RADII)), STEPS, 2, seeded())
@@ -234,7 +238,7 @@ def test_its_parts_are_what_the_house_finds(whole):
         assert parts["certified"]["digits"] == 25 and any(parts["certified"]["holds"])
     matrix = transfer_matrix(NETS, data, pixel_ball(0.1), partial(pgd, steps=3))
     stored = whole["parts"]["transfer/0.1"]["accuracy"]
-    assert {a: {b: Accuracy(**x) for b, x in row.items()} for a, row in stored.items()} == matrix
+    assert {a: {b: AccuracyEstimate(**x) for b, x in row.items()} for a, row in stored.items()} == matrix
     for finding in whole["parts"]["baseline/masking"]["findings"]:
         assert set(finding) == {"question", "masked", "words", "numbers"}
     assert len(whole["parts"]["baseline/masking"]["findings"]) == len(
@@ -353,7 +357,7 @@ def test_run_and_record_are_one_computation(whole):
         assert anew.accuracy(*place) == read.accuracy(*place)
         right = read.right(*place)
         assert right == whole["parts"][f"{net}/pgd"]["right"][i][j][k]
-        assert read.accuracy(*place) == Accuracy.of(torch.arange(40) < right)
+        assert read.accuracy(*place) == AccuracyEstimate.of(torch.arange(40) < right)
         assert read.percent(*place) == pytest.approx(100 * right / 40)
     assert anew.figure(2, 1).table() == read.figure(2, 1).table()
     assert Standing.run(NETS, digits(), radii=RADII, steps=STEPS, restarts=2, seed=1, progress=False) != anew
@@ -519,7 +523,7 @@ def test_the_band_of_a_record_is_of_the_digits_with_certificates(whole):
 def test_the_command_writes_a_record_and_shows_it(tmp_path, capsys, monkeypatch):
     small = Plan(radii=(0.1, 0.2), steps=(1, 2), restarts=1, budget=20, proof_digits=2, transfer_steps=1)
     monkeypatch.setattr("rolab.standing.Plan", lambda seed: small)
-    monkeypatch.setattr("rolab.bounds.certified", lambda model, data, U: data.labels >= 0, raising=False)
+    monkeypatch.setattr("rolab.certify.certified", lambda model, data, U: data.labels >= 0, raising=False)
     out = tmp_path / "stress.json"
     monkeypatch.setattr(
         "sys.argv", ["rolab", "stress", "--digits", "4", "--nets", "baseline", "--out", str(out)]

@@ -17,6 +17,8 @@ from tqdm.auto import tqdm
 from rolab.attacks import ensemble, pgd
 from rolab.data import Dataset
 from rolab.errors import RecordError
+from rolab.evaluation import masking_report, transfer_matrix
+from rolab.records import RecordError, environment, read_json, write_json
 from rolab.sets import UncertaintySetLike
 from rolab.standing.trials import (
     RADII,

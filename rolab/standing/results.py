@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from rolab.data import Dataset
+from rolab.evaluation import AccuracyEstimate
 from rolab.figures import STYLES, style
 from rolab.sets import UncertaintySetLike
 from rolab.standing.figure import BandFigure, StandingFigure
 from rolab.standing.trials import RADII, RESTARTS, STEPS, ascending, counted, generator_of, pixel_ball, take
-from rolab.stress import Accuracy
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ class Standing:
         """The same as a share of all digits, in percent."""
         return 100 * self.right(net, radius, steps, restarts) / self.digits
 
-    def accuracy(self, net: str, radius: float, steps: int, restarts: int) -> Accuracy:
+    def accuracy(self, net: str, radius: float, steps: int, restarts: int) -> AccuracyEstimate:
         """The same with its confidence interval."""
-        return Accuracy.of(torch.arange(self.digits) < self.right(net, radius, steps, restarts))
+        return AccuracyEstimate.of(torch.arange(self.digits) < self.right(net, radius, steps, restarts))
 
     def stands(self, net: str, radius: float) -> Tensor:
         """Which digits the trial and the ensemble together have left, bool (N,).
@@ -134,9 +134,9 @@ class Standing:
             raise ValueError(f"net: expected one that the ensemble has attacked, got {net!r}")
         return self._fates(net, "ensemble", "falls") > radius
 
-    def after_all(self, net: str, radius: float) -> Accuracy:
+    def after_all(self, net: str, radius: float) -> AccuracyEstimate:
         """The same as an accuracy with its confidence interval."""
-        return Accuracy.of(self.stands(net, radius))
+        return AccuracyEstimate.of(self.stands(net, radius))
 
     def best(self, radius: float, steps: int, restarts: int, among: Sequence[str] = ()) -> tuple[str, ...]:
         """The net that stands best, or several that do so alike; among all, or some."""

@@ -14,9 +14,8 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import Attack, pgd, random_point
 from rolab.data import Dataset
-from rolab.evaluation import predict
+from rolab.evaluation import correct_under_attack, predict, rows_of
 from rolab.sets import Ball, UncertaintySetLike, at, pixel_box
-from rolab.stress import rows_of, withstands
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 STEPS = (1, 2, 3, 5, 10, 20)
@@ -89,7 +88,7 @@ def attack_the_rest(
     left = stands.nonzero()[:, 0]
     after = torch.zeros_like(stands)
     if len(left):
-        after[left] = withstands(model, data[left], rows_of(U, left), attack)
+        after[left] = correct_under_attack(model, data[left], rows_of(U, left), attack)
     return after
 
 

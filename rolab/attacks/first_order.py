@@ -1,5 +1,6 @@
 """One gradient: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor, nn
 
 from rolab.attacks.losses import log_loss
 from rolab.sets import UncertaintySetLike, at
+
+Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]  # model, x, y, U → Δ
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
@@ -51,10 +54,10 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
         ValueError: where the gradient is NaN or infinite, or U does not fit x.
     """
     g = input_gradient(model, x, y)
-    with exact(x):
+    with full_precision(x):
         return at(U, x).maximizer(g)
 
 
-def exact(x: Tensor) -> AbstractContextManager:
+def full_precision(x: Tensor) -> AbstractContextManager:
     """Has the sets compute in the type of x, also within mixed precision: rounded, Δ would leave its set."""
     return torch.autocast(x.device.type, enabled=False)
