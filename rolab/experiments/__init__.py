@@ -1,32 +1,42 @@
-"""Who still stands? The shipped nets under more steps, more restarts, stronger attacks, and certificates.
+"""Experiments: the paper's tables as data, what runs them, and the robustness benchmark. §5.
 
-trial(model, data, sets, …)    who withstands `pgd`, for each radius, number of steps and of restarts
-record(nets, data, out)        that, the ensemble, certificates, transfer and masking, written down
-Standing.run(nets, data)       the trial of several nets, computed anew,
-Standing.of(record)            or read back: the same numbers
-standing.figure(20, 5)         the curves of all nets after so many steps and restarts
-standing.band(net)             one net, between what is proved and what attacks have left
+    runner.reproduce(mnist_experiment("fast"), "runs/mnist")    # trains, evaluates, tabulates, draws
+    robustness.benchmark(nets, data, "runs/robustness.json")    # what `rolab evaluate` does
+
+spec      what an experiment is: Experiment, NetSpec          presets  the paper's two, and its numbers
+runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
+robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
+single_pixel, radius_selection, masked_net                    three smaller ones
 """
 
-from rolab.standing.curves import Curve, CurveFigure
-from rolab.standing.figure import BandFigure, StandingFigure
-from rolab.standing.recording import Certified, Plan, record
-from rolab.standing.results import Standing
-from rolab.standing.trials import RADII, RESTARTS, STEPS, falls, pixel_ball, trial
+from rolab.experiments.presets import (
+    EXPERIMENTS,
+    NETS,
+    NORMS,
+    PAPER,
+    TITLES,
+    cifar10_experiment,
+    mnist_experiment,
+)
+from rolab.experiments.spec import Experiment, NetSpec, by_name
+from rolab.experiments.tables import COLUMNS, caption, grid, markdown, mean_sd, table, table_cells
 
 __all__ = [
-    "RADII",
-    "RESTARTS",
-    "STEPS",
-    "BandFigure",
-    "Certified",
-    "Curve",
-    "CurveFigure",
-    "Plan",
-    "Standing",
-    "StandingFigure",
-    "falls",
-    "pixel_ball",
-    "record",
-    "trial",
+    "COLUMNS",
+    "EXPERIMENTS",
+    "NETS",
+    "NORMS",
+    "PAPER",
+    "TITLES",
+    "Experiment",
+    "NetSpec",
+    "by_name",
+    "caption",
+    "cifar10_experiment",
+    "grid",
+    "markdown",
+    "mean_sd",
+    "mnist_experiment",
+    "table",
+    "table_cells",
 ]

@@ -1,4 +1,4 @@
-"""The trial: who withstands gradient ascent, for each radius, number of steps and number of restarts."""
+"""The attack grid: who withstands `pgd`, for each radius, number of steps and number of restarts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import Attack, pgd, random_point
 from rolab.data import Dataset
-from rolab.evaluation import correct_under_attack, predict, rows_of
+from rolab.evaluation import correct, correct_under_attack, rows_of
 from rolab.sets import Ball, UncertaintySetLike, at, pixel_box
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
@@ -22,12 +22,12 @@ STEPS = (1, 2, 3, 5, 10, 20)
 RESTARTS = 5
 
 
-def pixel_ball(radius: float) -> UncertaintySetLike:
+def linf_in_pixel_box(radius: float) -> UncertaintySetLike:
     """All changes of pixels within the radius that stay in [0, 1]: {Δ : ‖Δ‖_∞ ≤ radius, 0 ≤ x + Δ ≤ 1}."""
     return lambda x: Ball("linf", radius) & pixel_box(x)
 
 
-def trial(
+def pgd_grid(
     model: nn.Module,
     data: Dataset,
     sets: Sequence[UncertaintySetLike],
@@ -60,14 +60,14 @@ def trial(
     if restarts < 0:
         raise ValueError(f"restarts: expected a number ≥ 0, got {restarts}")
     nested(sets, data.images, generator)
-    clean = predict(model, data.images) == data.labels
-    # Place 0 of each axis is who stands before any attack.
+    clean = correct(model, data)
+    # Place 0 of each axis is who is correct before any attack.
     right = clean.expand(1 + len(sets), 1 + len(steps), 2 + restarts, -1).clone()
     places = list(product(range(len(sets)), range(len(steps)), range(1 + restarts)))
     for i, j, k in tqdm(places, unit="run", leave=False, disable=not progress):
-        stands = right[i, j + 1, k + 1] & right[i + 1, j, k + 1] & right[i + 1, j + 1, k]
+        left = right[i, j + 1, k + 1] & right[i + 1, j, k + 1] & right[i + 1, j + 1, k]
         attack = ascent(steps[j], k > 0, generator)
-        right[i + 1, j + 1, k + 1] = attack_the_rest(model, data, sets[i], attack, stands)
+        right[i + 1, j + 1, k + 1] = attack_the_rest(model, data, sets[i], attack, left)
     return right[1:, 1:, 1:]
 
 
@@ -82,31 +82,30 @@ def ascent(steps: int, random_start: bool, generator: torch.Generator | None) ->
 
 
 def attack_the_rest(
-    model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack, stands: Tensor
+    model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack, left: Tensor
 ) -> Tensor:
-    """Who still stands after an attack on those who do, bool (N,); the others are not attacked again."""
-    left = stands.nonzero()[:, 0]
-    after = torch.zeros_like(stands)
-    if len(left):
-        after[left] = correct_under_attack(model, data[left], rows_of(U, left), attack)
+    """Which are still correct after an attack on those left, bool (N,); the others are not attacked again."""
+    rows, after = left.nonzero()[:, 0], torch.zeros_like(left)
+    if len(rows):
+        after[rows] = correct_under_attack(model, data[rows], rows_of(U, rows), attack)
     return after
 
 
-def falls(radii: Sequence[float], clean: Tensor, right: Tensor) -> Tensor:
-    """The radius at which each example falls: 0 if it is misread as it is, inf if it stands at all radii.
+def first_failure_radius(radii: Sequence[float], clean: Tensor, right: Tensor) -> Tensor:
+    """The radius at which each example first fails: 0 if it is misread as it is, inf if at no radius.
 
     >>> clean, right = torch.tensor([False, True, True]), torch.tensor([[False, False, True]])
-    >>> falls([0.1], clean, right)
+    >>> first_failure_radius([0.1], clean, right)
     tensor([0.0000, 0.1000,    inf], dtype=torch.float64)
 
     Shape:
-        radii: (R,), ascending; clean: bool (N,); right: bool (R, N), no example rises again; (N,), float64.
+        radii: (R,), ascending; clean: bool (N,); right: bool (R, N), no example is right again; (N,), float64.
     """
     places = torch.tensor([0.0, *radii, torch.inf], dtype=torch.float64)
     return places[torch.cat([clean[None], right]).sum(0).cpu()]
 
 
-def counted(
+def grid_counts(
     model: nn.Module,
     data: Dataset,
     sets: Callable[[float], UncertaintySetLike],
@@ -116,25 +115,25 @@ def counted(
     generator: torch.Generator,
     progress: bool,
 ) -> dict[str, Any]:
-    """The trial of a net as JSON: how many are right, and where each example falls (null: it does not)."""
+    """The grid of a net as JSON: how many are correct, and where each example first fails (null: nowhere)."""
     chosen = [sets(radius) for radius in radii]
-    right = trial(model, data, chosen, steps, restarts, generator, progress=progress)
-    clean = predict(model, data.images) == data.labels
+    right = pgd_grid(model, data, chosen, steps, restarts, generator, progress=progress)
+    clean = correct(model, data)
     return {
         "clean": int(clean.sum()),
-        "right": right.sum(-1).tolist(),
-        "one_step_falls": put(falls(radii, clean, right[:, 0, 0])),
-        "falls": put(falls(radii, clean, right[:, -1, -1])),
+        "correct": right.sum(-1).tolist(),
+        "first_failure_radius_one_step": to_json(first_failure_radius(radii, clean, right[:, 0, 0])),
+        "first_failure_radius": to_json(first_failure_radius(radii, clean, right[:, -1, -1])),
     }
 
 
-def put(radii: Tensor) -> list[float | None]:
+def to_json(radii: Tensor) -> list[float | None]:
     """Radii as JSON knows them: null for infinity."""
     return [radius if math.isfinite(radius) else None for radius in radii.tolist()]
 
 
-def take(radii: Sequence[float | None]) -> Tensor:
-    """The radii that `put` has written, float64."""
+def from_json(radii: Sequence[float | None]) -> Tensor:
+    """The radii that `to_json` has written, float64."""
     return torch.tensor([math.inf if radius is None else radius for radius in radii], dtype=torch.float64)
 
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
-"""Train the net of notebook 09 that looks unbeatable: Algorithm 1 with a radius that is too large for it.
+"""Trains the net of notebook 09 that looks unbeatable: Algorithm 1 with a radius that is too large for it.
 
-    python scripts/masked_net.py [--out FOLDER] [--radius R] [--epochs E] [--seed S]
+    python -m rolab.experiments.masked_net [--out FOLDER] [--radius R] [--epochs E] [--seed S]
 
 Same architecture, data and optimiser as the nets of Table 1, 8 epochs instead of 12, and five times the
 radius of robust ℓ∞. Such a net learns to have its gradient point elsewhere than uphill (Wong, Rice and Kolter
@@ -16,31 +15,31 @@ from pathlib import Path
 import torch
 
 from rolab import zoo
-from rolab.data import mnist
-from rolab.evaluation import accuracy, adversarial_collection
-from rolab.experiments import NORMS, mnist_experiment
+from rolab.evaluation import accuracy
+from rolab.experiments.presets import MASKED, mnist_experiment
+from rolab.experiments.seed import build_collection
 from rolab.nets import ConvNet
 from rolab.objectives import Robust
 from rolab.sets import Ball
 from rolab.storage import read_json
-from rolab.training import train
-from rolab.training.recipe import Recipe
+from rolab.training import Recipe, train
 
 
 def main() -> int:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/masked"))
-    parser.add_argument("--radius", type=float, default=0.3)
+    parser.add_argument("--radius", type=float, default=MASKED.radius)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # as in the experiments: the result does not depend on the number of cores
     torch.manual_seed(arguments.seed)
-    net, test = ConvNet(), mnist("test")
+    experiment = mnist_experiment("full")
+    net, test = ConvNet(), experiment.images("test")
     train(
         net,
-        mnist("train"),
+        experiment.images("train"),
         Robust(Ball("linf", arguments.radius)),
         Recipe(epochs=arguments.epochs),
         seed=arguments.seed,
@@ -48,9 +47,7 @@ def main() -> int:
         folder=arguments.out / "run",
         device="cpu",
     )
-    plan = mnist_experiment("full")
-    sets = {norm: Ball(norm, 1.0) for norm in NORMS}
-    A = adversarial_collection(zoo.load("mnist/baseline"), test, sets, plan.grids, plan.sizes)
+    A = build_collection(experiment, zoo.load("mnist/baseline"), test)
     zoo.keep(
         arguments.out,
         "mnist/masked",

@@ -1,8 +1,7 @@
-"""The record of the whole stress test, written part by part: a part is one kind of attack on one net."""
+"""The robustness benchmark behind `rolab evaluate`, written run by run: one kind of attack on one net each."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,37 +15,34 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import ensemble, pgd
 from rolab.data import Dataset
-from rolab.errors import RecordError
 from rolab.evaluation import masking_report, transfer_matrix
-from rolab.records import RecordError, environment, read_json, write_json
-from rolab.sets import UncertaintySetLike
-from rolab.standing.trials import (
+from rolab.experiments.attack_grid import (
     RADII,
     RESTARTS,
     STEPS,
     ascending,
     attack_the_rest,
     begins_with_one,
-    counted,
+    from_json,
     generator_of,
-    pixel_ball,
-    put,
-    take,
+    grid_counts,
+    linf_in_pixel_box,
+    to_json,
 )
-from rolab.storage import environment, read_json, write_json
-from rolab.stress import masking_report, transfer_matrix
+from rolab.sets import UncertaintySetLike
+from rolab.storage import claim, environment, write_json
 
 Certified = Callable[[nn.Module, Dataset, UncertaintySetLike], Tensor]  # who is proved right in U: bool (N,)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkConfig:
     """What is done to each net. All sets are ℓ∞ balls within the pixel box, all radii in units of a pixel.
 
     Attributes:
-        radii, steps, restarts: of the trial
+        radii, steps, restarts: of the grid of `pgd`
         ensemble_radii, budget: of `ensemble`, which takes most of the time
-        proof_radii, proof_digits: where certificates are tried, and for how many of the first digits
+        proof_radii, proof_examples: where certificates are tried, and for how many of the first examples
         transfer_radii, transfer_steps: of the transfer matrices, by `pgd`
         masking_radii: the two of `masking_report`
         seed: of all random numbers
@@ -58,7 +54,7 @@ class Plan:
     ensemble_radii: tuple[float, ...] = (0.1, 0.2, 0.3)
     budget: int = 2000
     proof_radii: tuple[float, ...] = (0.005, 0.01, 0.02, 0.03, 0.05)
-    proof_digits: int = 100
+    proof_examples: int = 100
     transfer_radii: tuple[float, ...] = (0.1, 0.2)
     transfer_steps: int = 20
     masking_radii: tuple[float, float] = (0.2, 1.0)
@@ -71,128 +67,123 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What a part of the record is made from; `before` holds the finished parts of the same net, by kind."""
+class _Run:
+    """What a run needs; `before` holds the finished runs of the same net, by kind."""
 
     model: nn.Module
     data: Dataset
-    plan: Plan
+    config: BenchmarkConfig
     generator: torch.Generator
     before: Mapping[str, Any]
     progress: bool
 
 
-def record(
+def benchmark(
     nets: Mapping[str, nn.Module],
     data: Dataset,
     out: Path,
-    plan: Plan | None = None,
+    config: BenchmarkConfig | None = None,
     certified: Certified | None = None,
     *,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Puts each net through the plan; writes the record after each part, and goes on from there if run again.
+    """Puts each net through the benchmark; writes the record after each run, and goes on from there.
 
     Args:
         nets: name → network
-        data: the digits
+        data: the examples
         out: the JSON file of the record
-        plan: what is done; by default `Plan()`
-        certified: (model, data, U) → bool (N,), such as `bounds.certified`; None leaves certificates out
+        config: what is done; by default `BenchmarkConfig()`
+        certified: (model, data, U) → bool (N,), such as `certify.certified`; None leaves certificates out
         progress: whether bars are shown
 
     Returns:
-        The record. Its `parts` are "NET/pgd", "NET/ensemble", "NET/certified", "NET/masking" and
-        "transfer/RADIUS". `right` counts digits, of "NET/pgd" for each radius, number of steps and number
-        of restarts. `falls` is the radius at which a digit is first misread (0: unattacked; null: at none),
-        `one_step_falls` that under the single step, and `holds` the largest radius within which it is proved
-        to be read correctly (0: none).
+        The record. Its `runs` are "NET/pgd", "NET/ensemble", "NET/certified", "NET/masking" and
+        "transfer/RADIUS". `correct` counts examples, of "NET/pgd" for each radius, number of steps and number
+        of restarts. `first_failure_radius` is the radius at which an example is first misread (0: unattacked;
+        null: at none), `first_failure_radius_one_step` that under the single step, and `certified_radius` the
+        largest radius within which it is proved to be read correctly (0: none).
 
     Raises:
-        RecordError: the file holds the record of another plan, other nets or other digits.
-        ValueError: there are no nets or no digits.
+        RecordError: the file holds the record of another benchmark: other nets, examples or settings.
+        ValueError: there are no nets or no examples.
     """
-    plan = plan or Plan()
+    config = config or BenchmarkConfig()
     if not nets or not len(data):
         raise ValueError(f"nets, data: expected at least one of each, got {len(nets)} and {len(data)}")
-    wanted = json.loads(json.dumps({"digits": len(data), "nets": list(nets), **asdict(plan)}))
+    identity = {"examples": len(data), "nets": list(nets), **asdict(config)}
     device = next(next(iter(nets.values())).parameters()).device
-    fresh = {"plan": wanted, "environment": environment(device), "parts": {}}
-    written: dict[str, Any] = read_json(out) if out.exists() else fresh
-    if not isinstance(written, dict) or written.get("plan") != wanted:
-        raise RecordError(f"{out} holds the record of another plan: give another file, or remove it")
-    parts = written["parts"]
-    kinds: dict[str, Callable[[_Part], dict[str, Any]]] = {"pgd": _pgd, "ensemble": _ensemble}
+    kinds: dict[str, Callable[[_Run], dict[str, Any]]] = {"pgd": _pgd, "ensemble": _ensemble}
     kinds |= {"certified": partial(_certified, certified)} if certified else {}
     kinds |= {"masking": _masking}
 
     def of_a_net(net: str, kind: str) -> dict[str, Any]:
-        before = {other: parts[f"{net}/{other}"] for other in kinds if f"{net}/{other}" in parts}
-        generator = generator_of(plan.seed, f"{net}/{kind}")
-        return kinds[kind](_Part(nets[net], data, plan, generator, before, progress))
+        before = {other: runs[f"{net}/{other}"] for other in kinds if f"{net}/{other}" in runs}
+        generator = generator_of(config.seed, f"{net}/{kind}")
+        return kinds[kind](_Run(nets[net], data, config, generator, before, progress))
 
     def transfer(radius: float) -> dict[str, Any]:
-        matrix = transfer_matrix(nets, data, pixel_ball(radius), partial(pgd, steps=plan.transfer_steps))
+        attack = partial(pgd, steps=config.transfer_steps)
+        matrix = transfer_matrix(nets, data, linf_in_pixel_box(radius), attack)
         rows = {net: {to: asdict(found) for to, found in row.items()} for net, row in matrix.items()}
         return {"accuracy": rows}
 
     jobs = {f"{net}/{kind}": partial(of_a_net, net, kind) for net in nets for kind in kinds}
-    jobs |= {f"transfer/{radius:g}": partial(transfer, radius) for radius in plan.transfer_radii}
-    with tqdm(jobs.items(), unit="part", disable=not progress) as bar:
+    jobs |= {f"transfer/{radius:g}": partial(transfer, radius) for radius in config.transfer_radii}
+    begin = {"environment": environment(device), "runs": {}}
+    with (
+        claim(out, identity, "benchmark", begin, folder=False) as record,
+        tqdm(jobs.items(), unit="run", disable=not progress) as bar,
+    ):
+        runs = record["runs"]
         for name, job in bar:
             bar.set_postfix_str(name)
-            if name not in parts:
+            if name not in runs:
                 began = time.perf_counter()
                 found = job()
-                parts[name] = found | {"seconds": round(time.perf_counter() - began, 3)}
-                write_json(out, written)
-    return written
+                runs[name] = found | {"seconds": round(time.perf_counter() - began, 3)}
+                write_json(out, record)
+    return record
 
 
-def _pgd(part: _Part) -> dict[str, Any]:
-    plan = part.plan
-    return counted(
-        part.model,
-        part.data,
-        pixel_ball,
-        plan.radii,
-        plan.steps,
-        plan.restarts,
-        part.generator,
-        part.progress,
-    )
+def _pgd(run: _Run) -> dict[str, Any]:
+    c, generator = run.config, run.generator
+    grid = (c.radii, c.steps, c.restarts)
+    return grid_counts(run.model, run.data, linf_in_pixel_box, *grid, generator, run.progress)
 
 
-def _ensemble(part: _Part) -> dict[str, Any]:
-    """The toolkit's strongest attack, on what the trial has left; from the smallest radius to the largest."""
-    plan, lost_at = part.plan, take(part.before["pgd"]["falls"])
-    attack = partial(ensemble, budget=plan.budget, generator=part.generator)
-    for radius in tqdm(plan.ensemble_radii, unit="radius", leave=False, disable=not part.progress):
-        stands = lost_at > radius
-        after = attack_the_rest(part.model, part.data, pixel_ball(radius), attack, stands)
-        lost_at[stands & ~after] = radius
-    return {"right": [int((lost_at > r).sum()) for r in plan.ensemble_radii], "falls": put(lost_at)}
+def _ensemble(run: _Run) -> dict[str, Any]:
+    """The toolkit's strongest attack, on what the grid has left; from the smallest radius to the largest."""
+    config, failed_at = run.config, from_json(run.before["pgd"]["first_failure_radius"])
+    attack = partial(ensemble, budget=config.budget, generator=run.generator)
+    for radius in tqdm(config.ensemble_radii, unit="radius", leave=False, disable=not run.progress):
+        left = failed_at > radius
+        after = attack_the_rest(run.model, run.data, linf_in_pixel_box(radius), attack, left)
+        failed_at[left & ~after] = radius
+    correct = [int((failed_at > radius).sum()) for radius in config.ensemble_radii]
+    return {"correct": correct, "first_failure_radius": to_json(failed_at)}
 
 
-def _certified(certified: Certified, part: _Part) -> dict[str, Any]:
+def _certified(certified: Certified, run: _Run) -> dict[str, Any]:
     """Proofs, from the largest radius to the smallest: what holds at one holds at all below it.
 
-    A digit that an attack has broken at a radius is not tried there.
+    An example that an attack has broken at a radius is not tried there.
     """
-    radii, digits = part.plan.proof_radii, part.plan.proof_digits
-    data, lost_at = part.data[:digits], take(part.before["ensemble"]["falls"])[:digits]
-    holds = torch.zeros(len(data), dtype=torch.float64)
-    for radius in tqdm(radii[::-1], unit="radius", leave=False, disable=not part.progress):
-        left = ((lost_at > radius) & (holds == 0)).nonzero()[:, 0]
+    radii, data = run.config.proof_radii, run.data[: run.config.proof_examples]
+    failed_at = from_json(run.before["ensemble"]["first_failure_radius"])[: len(data)]
+    proved_to = torch.zeros(len(data), dtype=torch.float64)
+    for radius in tqdm(radii[::-1], unit="radius", leave=False, disable=not run.progress):
+        left = ((failed_at > radius) & (proved_to == 0)).nonzero()[:, 0]
         if len(left):
-            proved = certified(part.model, data[left], pixel_ball(radius)).cpu()
-            holds[left[proved]] = radius
-    right = [int((holds >= radius).sum()) for radius in radii]
-    return {"digits": len(data), "radii": list(radii), "right": right, "holds": holds.tolist()}
+            proved = certified(run.model, data[left], linf_in_pixel_box(radius)).cpu()
+            proved_to[left[proved]] = radius
+    correct = [int((proved_to >= radius).sum()) for radius in radii]
+    counts = {"examples": len(data), "radii": list(radii), "correct": correct}
+    return counts | {"certified_radius": proved_to.tolist()}
 
 
-def _masking(part: _Part) -> dict[str, Any]:
+def _masking(run: _Run) -> dict[str, Any]:
     """The signs of masked gradients."""
-    radii, generator = part.plan.masking_radii, part.generator
-    found = masking_report(part.model, part.data, pixel_ball, radii, generator=generator)
+    radii, generator = run.config.masking_radii, run.generator
+    found = masking_report(run.model, run.data, linf_in_pixel_box, radii, generator=generator)
     return {"findings": [asdict(finding) for finding in found]}

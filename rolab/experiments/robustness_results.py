@@ -1,4 +1,4 @@
-"""What the trial of several nets gave: counts, accuracies, curves, bounds."""
+"""Results of the robustness benchmark: counts, accuracies and bounds, computed anew or read from a record."""
 
 from __future__ import annotations
 
@@ -11,66 +11,74 @@ from torch import Tensor, nn
 
 from rolab.data import Dataset
 from rolab.evaluation import AccuracyEstimate
-from rolab.figures import STYLES, style
+from rolab.experiments.attack_grid import (
+    RADII,
+    RESTARTS,
+    STEPS,
+    ascending,
+    from_json,
+    generator_of,
+    grid_counts,
+    linf_in_pixel_box,
+)
+from rolab.experiments.presets import TITLES
 from rolab.sets import UncertaintySetLike
-from rolab.standing.figure import BandFigure, StandingFigure
-from rolab.standing.trials import RADII, RESTARTS, STEPS, ascending, counted, generator_of, pixel_ball, take
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How many digits each net reads correctly, for each radius, number of steps and number of restarts.
+class RobustnessResults:
+    """How many examples each net reads correctly, for each radius, number of steps and number of restarts.
 
     Attributes:
         radii, steps: ascending; restarts: from 0 to this number
-        digits: how many there were
-        parts: "NET/KIND" → the finished parts, as in the record: "pgd" of every net that is here, and
+        examples: how many there were
+        runs: "NET/KIND" → the finished runs, as in the record: "pgd" of every net that is here, and
             "ensemble", "certified", "masking" where they were run; "transfer/RADIUS"
-        nets: the names, those that have a style of their own first, in its order
+        nets: the names, those that have a title first, in its order
     """
 
     radii: tuple[float, ...]
     steps: tuple[int, ...]
     restarts: int
-    digits: int
-    parts: Mapping[str, Mapping[str, Any]]
+    examples: int
+    runs: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
         if not self.nets:
-            raise ValueError("record: expected the finished trial of at least one net, got none")
+            raise ValueError("record: expected the finished attack grid of at least one net, got none")
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Standing:
+    def of(cls, record: Mapping[str, Any]) -> RobustnessResults:
         """What a record holds, also if it is not finished.
 
         Raises:
-            ValueError: it is not a record of `rolab stress`, or no trial in it is finished.
+            ValueError: it is not a record of `rolab evaluate`, or no attack grid in it is finished.
         """
         try:
-            plan, parts = record["plan"], record["parts"]
-            radii, steps = tuple(plan["radii"]), tuple(plan["steps"])
-            return cls(radii, steps, plan["restarts"], plan["digits"], parts)
+            config, runs = record["identity"], record["runs"]
+            radii, steps = tuple(config["radii"]), tuple(config["steps"])
+            return cls(radii, steps, config["restarts"], config["examples"], runs)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"record: expected one of `rolab stress`, got one without {error}") from error
+            raise ValueError(f"record: expected one of `rolab evaluate`, got one without {error}") from error
 
     @classmethod
     def run(
         cls,
         nets: Mapping[str, nn.Module],
         data: Dataset,
-        sets: Callable[[float], UncertaintySetLike] = pixel_ball,
+        sets: Callable[[float], UncertaintySetLike] = linf_in_pixel_box,
         *,
         radii: Sequence[float] = RADII,
         steps: Sequence[int] = STEPS,
         restarts: int = RESTARTS,
         seed: int = 0,
         progress: bool = True,
-    ) -> Standing:
-        """The trial computed anew; the same numbers as `record` writes for the same nets, digits and seed.
+    ) -> RobustnessResults:
+        """The attack grid computed anew; the same numbers as `benchmark` writes for the same seed.
 
         Args:
             nets: name → network
-            data: the digits
+            data: the examples
             sets: radius → a set, or a function `x -> set`; the sets are nested
             radii: ascending
             steps: ascending
@@ -79,17 +87,17 @@ class Standing:
             progress: whether bars are shown
         """
         ascending("radii", radii, least=1e-9)
-        parts = {}
+        runs = {}
         for net, model in nets.items():
             generator = generator_of(seed, f"{net}/pgd")
-            parts[f"{net}/pgd"] = counted(model, data, sets, radii, steps, restarts, generator, progress)
-        return cls(tuple(radii), tuple(steps), restarts, len(data), parts)
+            runs[f"{net}/pgd"] = grid_counts(model, data, sets, radii, steps, restarts, generator, progress)
+        return cls(tuple(radii), tuple(steps), restarts, len(data), runs)
 
     @property
     def nets(self) -> tuple[str, ...]:
-        """The nets whose trial is finished, those first that have a style of their own."""
-        found = [name.removesuffix("/pgd") for name in self.parts if name.endswith("/pgd")]
-        places = {net: place for place, net in enumerate(STYLES)}
+        """The nets whose attack grid is finished, those first that have a title."""
+        found = [name.removesuffix("/pgd") for name in self.runs if name.endswith("/pgd")]
+        places = {net: place for place, net in enumerate(TITLES)}
         return tuple(sorted(found, key=lambda net: places.get(net, len(places))))
 
     @property
@@ -97,8 +105,8 @@ class Standing:
         """The largest number of steps and of restarts."""
         return self.steps[-1], self.restarts
 
-    def right(self, net: str, radius: float, steps: int, restarts: int) -> int:
-        """How many digits withstand all runs of at most so many steps and restarts, up to this radius.
+    def correct(self, net: str, radius: float, steps: int, restarts: int) -> int:
+        """How many examples withstand all runs of at most so many steps and restarts, up to this radius.
 
         Raises:
             ValueError: one of the four is not among those that were run.
@@ -107,88 +115,73 @@ class Standing:
             ("net", net, self.nets),
             ("radius", radius, (0, *self.radii)),
             ("steps", steps, self.steps),
+            ("restarts", restarts, range(1 + self.restarts)),
         )
-        for name, value, values in (*offered, ("restarts", restarts, range(1 + self.restarts))):
+        for name, value, values in offered:
             if value not in values:
                 raise ValueError(f"{name}: expected one of {', '.join(map(str, values))}, got {value!r}")
-        part = self.parts[f"{net}/pgd"]
+        run = self.runs[f"{net}/pgd"]
         if not radius:
-            return part["clean"]
-        return part["right"][self.radii.index(radius)][self.steps.index(steps)][restarts]
+            return run["clean"]
+        return run["correct"][self.radii.index(radius)][self.steps.index(steps)][restarts]
 
     def percent(self, net: str, radius: float, steps: int, restarts: int) -> float:
-        """The same as a share of all digits, in percent."""
-        return 100 * self.right(net, radius, steps, restarts) / self.digits
+        """The same as a share of all examples, in percent."""
+        return 100 * self.correct(net, radius, steps, restarts) / self.examples
 
     def accuracy(self, net: str, radius: float, steps: int, restarts: int) -> AccuracyEstimate:
         """The same with its confidence interval."""
-        return AccuracyEstimate.of(torch.arange(self.digits) < self.right(net, radius, steps, restarts))
+        return AccuracyEstimate.of(torch.arange(self.examples) < self.correct(net, radius, steps, restarts))
 
-    def stands(self, net: str, radius: float) -> Tensor:
-        """Which digits the trial and the ensemble together have left, bool (N,).
+    def robust_mask(self, net: str, radius: float) -> Tensor:
+        """Which examples the attack grid and the ensemble together have left, bool (N,).
 
         Raises:
             ValueError: the ensemble was not run on this net.
         """
-        if f"{net}/ensemble" not in self.parts:
-            raise ValueError(f"net: expected one that the ensemble has attacked, got {net!r}")
-        return self._fates(net, "ensemble", "falls") > radius
+        return self.first_failure_radius(net, "ensemble") > radius
 
     def after_all(self, net: str, radius: float) -> AccuracyEstimate:
         """The same as an accuracy with its confidence interval."""
-        return AccuracyEstimate.of(self.stands(net, radius))
+        return AccuracyEstimate.of(self.robust_mask(net, radius))
 
     def best(self, radius: float, steps: int, restarts: int, among: Sequence[str] = ()) -> tuple[str, ...]:
-        """The net that stands best, or several that do so alike; among all, or some."""
-        right = {net: self.right(net, radius, steps, restarts) for net in among or self.nets}
-        return tuple(net for net, count in right.items() if count == max(right.values()))
+        """The net that is most robust, or several that are so alike; among all, or some."""
+        correct = {net: self.correct(net, radius, steps, restarts) for net in among or self.nets}
+        return tuple(net for net, count in correct.items() if count == max(correct.values()))
 
-    def figure(
-        self,
-        steps: int | None = None,
-        restarts: int | None = None,
-        *,
-        radius: float | None = None,
-        nets: Sequence[str] | None = None,
-    ) -> StandingFigure:
-        """The curves of these nets, with a slider of its own over the steps, at which it opens.
+    def first_failure_radius(self, net: str, kind: str = "pgd", one_step: bool = False) -> Tensor:
+        """The radius at which each example first fails, float64 (N,); inf where it does not.
 
         Args:
-            steps: as many as there are, if left out
-            restarts: the same
-            radius: of which the title speaks; that nearest to 0.1, if left out
-            nets: which are drawn; all, if left out
+            net: its name
+            kind: "pgd"; or "ensemble", the two together
+            one_step: under the single step of "pgd" alone
         """
-        chosen = (
-            self.hardest[0] if steps is None else steps,
-            self.restarts if restarts is None else restarts,
-        )
-        spoken = min(self.radii, key=lambda r: abs(r - 0.1)) if radius is None else radius
-        return StandingFigure(self, *chosen, spoken, self.nets if nets is None else tuple(nets))
+        if f"{net}/{kind}" not in self.runs:
+            raise ValueError(f"net: expected one that the {kind} has attacked, got {net!r}")
+        return from_json(self.runs[f"{net}/{kind}"]["first_failure_radius" + "_one_step" * one_step])
 
-    def band(self, net: str, largest: float = 0.3) -> BandFigure:
-        """Between what is proved and what attacks have broken, for radii up to the largest.
+    def certified_radius(self, net: str) -> Tensor:
+        """The largest radius within which each example is proved correct, float64 (N,); 0 where none is.
 
         Raises:
             ValueError: the certificates of this net were not computed.
         """
-        if f"{net}/certified" not in self.parts:
+        if f"{net}/certified" not in self.runs:
             raise ValueError(f"net: expected one with certificates in the record, got {net!r}")
-        holds = self._fates(net, "certified", "holds")
-        found = (self._fates(net, "pgd", "one_step_falls"), self._fates(net, "ensemble", "falls"))
-        one_step, attacks = (falls[: len(holds)] for falls in found)
-        return BandFigure(net, one_step, attacks, holds, largest)
+        return from_json(self.runs[f"{net}/certified"]["certified_radius"])
 
     def table(self) -> list[dict[str, Any]]:
-        """A row for each net and radius: one step, the hardest trial, the ensemble, what is proved; percent.
+        """A row for each net and radius: one step, the hardest attack, the ensemble, what is proved; percent.
 
-        Every accuracy with its interval. The certificates are of fewer digits, which the row says.
+        Every accuracy with its interval. The certificates are of fewer examples, which the row says.
         """
         steps, restarts = self.hardest
         rows = []
         for net in self.nets:
             for radius in self.radii:
-                row: dict[str, Any] = {"net": style(net).label, "ε": radius}
+                row: dict[str, Any] = {"net": TITLES.get(net, net), "ε": radius}
                 row["one step"] = str(self.accuracy(net, radius, 1, 0))
                 row[f"{steps} steps, {restarts} restarts"] = str(self.accuracy(net, radius, *self.hardest))
                 rows.append(row | self._bounds(net, radius))
@@ -197,14 +190,9 @@ class Standing:
     def _bounds(self, net: str, radius: float) -> dict[str, str | None]:
         """What the ensemble and the certificates say, None where they were not asked."""
         bounds: dict[str, str | None] = {"ensemble": None, "proved": None}
-        if f"{net}/ensemble" in self.parts:
+        if f"{net}/ensemble" in self.runs:
             bounds["ensemble"] = str(self.after_all(net, radius))
-        tried = self.parts.get(f"{net}/certified", {"radii": [0.0]})["radii"][-1]
-        if radius <= tried:
-            holds = self._fates(net, "certified", "holds")
-            bounds["proved"] = f"{Accuracy.of(holds >= radius)} of {len(holds)}"
+        if radius <= self.runs.get(f"{net}/certified", {"radii": [0.0]})["radii"][-1]:
+            proved_to = self.certified_radius(net)
+            bounds["proved"] = f"{AccuracyEstimate.of(proved_to >= radius)} of {len(proved_to)}"
         return bounds
-
-    def _fates(self, net: str, kind: str, name: str) -> Tensor:
-        """The radius at which each digit falls, or within which it holds."""
-        return take(self.parts[f"{net}/{kind}"][name])

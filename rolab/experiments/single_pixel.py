@@ -1,7 +1,7 @@
-"""A census: for how many digits does one pixel suffice, by one gradient and in truth?
+"""Single-pixel robustness: for how many digits does one pixel suffice, by one gradient and exhaustively?
 
-One pixel may go to either end of its box. The step takes the pixel that the gradient promises most for; the
-truth tries every pixel at both ends. The record counts only digits that the net reads correctly.
+One pixel may go to either end of its box. The first-order step takes the pixel that the gradient promises most
+for; the exhaustive attack tries every pixel at both ends. Only digits that the net reads correctly count.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import first_order, single_pixel
 from rolab.data import Dataset
-from rolab.errors import RecordError
-from rolab.evaluation import BATCH, evaluating, predict
-from rolab.evaluation import BATCH, eval_mode, predict
-from rolab.figures import style
+from rolab.evaluation import BATCH, correct, eval_mode, predict
+from rolab.experiments.presets import TITLES
 from rolab.sets import Box, Pixels, pixel_box
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import claim, environment, write_json
 
-DIGITS = 50  # at once, between two writes of the record
+AT_ONCE = 50  # digits, between two writes of the record
 
 
-def census(
+def count_misread(
     nets: Mapping[str, nn.Module],
     data: Dataset,
     out: Path,
@@ -46,33 +44,31 @@ def census(
         progress: whether a bar is shown
 
     Returns:
-        The record; its `rows` have, for each net and radius, how many digits are read `right`, and which of
-        them are misread after the `step` and in `truth`.
+        The record; its `rows` have, for each net and radius, how many digits are read `correct`ly, and which of
+        them are misread after the `first_order` step and after the `exhaustive` attack.
 
     Raises:
-        RecordError: the file holds the record of another census.
+        RecordError: the file holds the record of other nets, digits or radii.
     """
-    first = next(iter(nets.values()))
-    plan = {"digits": len(data), "radii": dict(radii), "nets": list(nets)}
-    plan["environment"] = environment(next(first.parameters()).device)
-    record: dict[str, Any] = read_json(out) if out.exists() else plan | {"rows": []}
-    if any(record.get(key) != plan[key] for key in ("digits", "radii", "nets")):
-        raise RecordError(f"{out} holds another census: give another file, or remove it")
+    device = next(next(iter(nets.values())).parameters()).device
+    identity = {"examples": len(data), "radii": dict(radii), "nets": list(nets)}
+    begin = {"environment": environment(device), "rows": []}
     wanted = [(net, name) for net in nets for name in radii]
-    done = sum(row["done"] for row in record["rows"])
-    with tqdm(total=len(wanted) * len(data), initial=done, unit="digit", disable=not progress) as bar:
-        for place, (net, name) in enumerate(wanted):
-            if place == len(record["rows"]):
-                start: dict[str, Any] = {"net": net, "radius": radii[name], "done": 0, "seconds": 0.0}
-                record["rows"].append(start | {"right": 0, "step": [], "truth": []})
-            row = record["rows"][place]
-            while row["done"] < len(data):
-                rows = slice(row["done"], row["done"] + DIGITS)
-                began = time.perf_counter()
-                _count(row, nets[net], data, rows, radii[name])
-                row["seconds"] = round(row["seconds"] + time.perf_counter() - began, 3)
-                write_json(out, record)
-                bar.update(min(DIGITS, len(data) - rows.start))
+    with claim(out, identity, "single-pixel count", begin, folder=False) as record:
+        done = sum(row["done"] for row in record["rows"])
+        with tqdm(total=len(wanted) * len(data), initial=done, unit="digit", disable=not progress) as bar:
+            for place, (net, name) in enumerate(wanted):
+                if place == len(record["rows"]):
+                    start = {"net": net, "radius": radii[name], "done": 0, "seconds": 0.0}
+                    record["rows"].append(start | {"correct": 0, "first_order": [], "exhaustive": []})
+                row = record["rows"][place]
+                while row["done"] < len(data):
+                    rows = slice(row["done"], row["done"] + AT_ONCE)
+                    began = time.perf_counter()
+                    _count(row, nets[net], data, rows, radii[name])
+                    row["seconds"] = round(row["seconds"] + time.perf_counter() - began, 3)
+                    write_json(out, record)
+                    bar.update(min(AT_ONCE, len(data) - rows.start))
     return record
 
 
@@ -81,11 +77,12 @@ def table(record: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for row in record["rows"]:
         by = "within [0, 1]" if row["radius"] is None else f"by ±{row['radius']:g}"
-        shares = (
-            f"{len(row[who])} ({100 * len(row[who]) / row['right']:.2f} %)" for who in ("step", "truth")
-        )
-        counts = dict(zip(("the step", "the truth"), shares, strict=True))
-        rows.append({"net": style(row["net"]).label, "one pixel": by, "read right": row["right"], **counts})
+        counts = {
+            name: f"{len(row[key])} ({100 * len(row[key]) / row['correct']:.2f} %)"
+            for name, key in (("the step", "first_order"), ("the truth", "exhaustive"))
+        }
+        net = TITLES.get(row["net"], row["net"])
+        rows.append({"net": net, "one pixel": by, "read right": row["correct"], **counts})
     return rows
 
 
@@ -93,14 +90,14 @@ def _count(row: dict[str, Any], model: nn.Module, data: Dataset, rows: slice, ra
     """Adds some digits to a row."""
     device = next(model.parameters()).device
     chunk = data[rows]
-    right = (predict(model, chunk.images) == chunk.labels).nonzero()[:, 0]
+    right = correct(model, chunk).nonzero()[:, 0]
     x, y = chunk.images[right].to(device), chunk.labels[right].to(device)
     box = pixel_box(x) if radius is None else Box(-radius, radius)
     with eval_mode(model):
         step = first_order(model, x, y, Pixels(1, box))
-        _, falls = single_pixel(model, x, y, box, batch=BATCH)
+        _, misread = single_pixel(model, x, y, box, batch=BATCH)
     numbers = right + rows.start
-    row["right"] += len(right)
-    row["step"] += numbers[(predict(model, x + step) != y).cpu()].tolist()
-    row["truth"] += numbers[falls.cpu()].tolist()
+    row["correct"] += len(right)
+    row["first_order"] += numbers[(predict(model, x + step) != y).cpu()].tolist()
+    row["exhaustive"] += numbers[misread.cpu()].tolist()
     row["done"] = min(rows.stop, len(data))

@@ -1,4 +1,4 @@
-"""A crew of workers for jobs that take minutes, and one bar that shows what they do.
+"""A pool of workers for jobs that take minutes, and one bar that shows what they do.
 
 On a CPU every worker is a process with one thread, so a result does not depend on the number of cores.
 On an accelerator there is one worker, a thread.
@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 
+from rolab.errors import WorkerError
+
 Progress = (
     bool | Callable[[float, str], None]
 )  # a bar; or a function told the share done and a line; or nothing
@@ -27,15 +29,11 @@ Report = Callable[[float | None, str], None]  # what a job calls: its share done
 
 
 class Stopped(Exception):
-    """The crew was dismissed before its work was done."""
-
-
-class CrewError(ValueError):
-    """A worker ended without a word."""
+    """The pool was closed before its work was done."""
 
 
 @contextmanager
-def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Callable[..., Future]]]:
+def worker_pool(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Callable[..., Future]]]:
     """Yields the number of workers and `submit(job, *arguments)`: a worker calls `job(*arguments, report)`.
 
     Left by an error or an interrupt, it stops the workers at their next report; processes that make none in
@@ -52,10 +50,10 @@ def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Call
     if device == "cpu":
         context = multiprocessing.get_context("spawn")
         news, stop = context.Queue(), context.Event()
-        pool: Executor = ProcessPoolExecutor(workers, context, _enlist, (news, stop, True))
+        pool: Executor = ProcessPoolExecutor(workers, context, _start_worker, (news, stop, True))
     else:
         news, stop = queue.Queue(), threading.Event()
-        pool = ThreadPoolExecutor(workers, "rolab", _enlist, (news, stop, False))
+        pool = ThreadPoolExecutor(workers, "rolab", _start_worker, (news, stop, False))
     numbers = iter(range(10**9))
     failures: list[Exception] = []
     shown = threading.Thread(target=_show, args=(news, jobs, progress, failures), daemon=True)
@@ -63,7 +61,7 @@ def crew(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Call
     try:
         yield workers, lambda job, *arguments: pool.submit(_work, next(numbers), job, *arguments)
     except BrokenProcessPool as error:
-        raise CrewError(
+        raise WorkerError(
             "a worker ended abruptly: the memory may have run out; or this was called by a script, not "
             'under `if __name__ == "__main__":`, which processes need'
         ) from error
@@ -87,14 +85,14 @@ _news: Any = None  # set once in every worker: where it reports,
 _stop: Any = None  # and whether it should stop
 
 
-def _enlist(news: Any, stop: Any, process: bool) -> None:
+def _start_worker(news: Any, stop: Any, process: bool) -> None:
     global _news, _stop
     _news, _stop = news, stop
     if process:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says stop
         torch.set_num_threads(1)
         keep_memory()
-        threading.Thread(target=_die_in_time, daemon=True).start()
+        threading.Thread(target=_exit_in_time, daemon=True).start()
 
 
 def keep_memory() -> None:
@@ -112,8 +110,8 @@ def keep_memory() -> None:
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
-def _die_in_time() -> None:
-    """Ends the process once its parent is dead, or some time after the crew was told to stop."""
+def _exit_in_time() -> None:
+    """Ends the process once its parent is dead, or some time after the pool was told to stop."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         while not multiprocessing.connection.wait([parent.sentinel], timeout=1):
