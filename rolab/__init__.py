@@ -14,18 +14,18 @@ which Δ ∈ U goes furthest along it? Training against that worst case is Algor
 
 Where to find the paper (module → names):
 
-    §3    uncertainty sets                    norms → Lp; sets → UncertaintySet, Ball, Box, pixel_box, and more
+    §3    uncertainty sets                    norms → Lp; sets → UncertaintySet, Ball, Box, pixel_box …
           robust linear programs, eq. (5)     lp → RobustLP
-          regression, eq. (7), and the SVM    linear_models → robust_least_squares, and more
-    §4    the worst perturbation, eq. (11)    attacks → first_order, and more
+          regression, eq. (7), and the SVM    linear_models → robust_least_squares …
+    §4    the worst perturbation, eq. (11)    attacks → first_order …
           the min–max loss, eq. (9)           objectives → Nominal, Robust
           Algorithm 1                         training → Recipe, train
     §5    the networks, the images            nets → ConvNet; data; zoo: trained networks
-          accuracy, the collection A          evaluation → accuracy, adversarial_collection, mcnemar, and more
+          accuracy, the collection A          evaluation → accuracy, adversarial_collection, mcnemar …
           what is proved                      certify → certified
           Tables 1 and 2, Figures 1–6         experiments → mnist_experiment; experiments.runner → reproduce
           more steps, restarts, attacks       experiments.robustness → benchmark
-    live  sliders, a folder a notebook        course.nb03_perturbations → PerturbationExplorer, and more
+    live  sliders, a folder a notebook        course.nb03_perturbations → PerturbationExplorer …
 
 Beside them: `plotting` (figures), `course.check` (the exercises), `storage` (records that ship).
 """
@@ -55,7 +55,8 @@ _HOME = {
     "reproduce": "experiments.runner",
     "PerturbationExplorer": "course.nb03_perturbations",
 }
-_MODULES = {home.split(".")[0] for home in _HOME.values()} | {"certify", "data", "errors", "plotting", "storage", "zoo"}
+_MODULES = {home.split(".")[0] for home in _HOME.values()}
+_MODULES |= {"certify", "data", "errors", "plotting", "storage", "zoo"}
 
 __all__ = list(_HOME)
 

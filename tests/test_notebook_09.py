@@ -12,12 +12,13 @@ from rolab.attacks import first_order
 from rolab.certify import certified
 from rolab.data import mnist
 from rolab.evaluation import correct_under_attack
+from rolab.experiments.attack_grid import linf_in_pixel_box
+from rolab.experiments.robustness_results import RobustnessResults
 from rolab.sets import Ball, pixel_box
-from rolab.standing import Standing, pixel_ball
 
 SHIPPED = Shipped("09")
-RECORD = storage.load_result("stress")
-STANDING = Standing.of(RECORD)
+RECORD = storage.load_result("robustness")
+STANDING = RobustnessResults.of(RECORD)
 
 
 def test_the_parameters():
@@ -103,7 +104,7 @@ def test_the_bounds_of_the_record_do_not_cross():
 def test_a_proof_of_the_record_is_one_today(net, radius):
     """Some hold at this radius and some do not: a bound that is too good would be seen, or too weak."""
     data = mnist("test")[:20]
-    proved = certified(zoo.load(f"mnist/{net}"), data, pixel_ball(radius))
+    proved = certified(zoo.load(f"mnist/{net}"), data, linf_in_pixel_box(radius))
     recorded = torch.tensor(RECORD["parts"][f"{net}/certified"]["holds"][:20]) >= radius
     assert int((proved != recorded).sum()) <= 1, "rounding may decide one"
     assert 0 < int(recorded.sum()) < 20

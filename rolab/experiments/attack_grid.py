@@ -99,7 +99,7 @@ def first_failure_radius(radii: Sequence[float], clean: Tensor, right: Tensor) -
     tensor([0.0000, 0.1000,    inf], dtype=torch.float64)
 
     Shape:
-        radii: (R,), ascending; clean: bool (N,); right: bool (R, N), no example is right again; (N,), float64.
+        radii: (R,), ascending; clean: bool (N,); right: bool (R, N), falling in R; (N,), float64.
     """
     places = torch.tensor([0.0, *radii, torch.inf], dtype=torch.float64)
     return places[torch.cat([clean[None], right]).sum(0).cpu()]

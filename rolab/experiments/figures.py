@@ -61,9 +61,7 @@ def adversarial_examples(
     chosen = {norm: _first_of_each_class(collection, norm, count) for norm in collection.radii}
     return ImageGrid(
         title="In every norm a small step along the gradient changes the answer",
-        rows=[
-            row for norm, k in chosen.items() for row in _pair(collection, predicted, k, norm, classes)
-        ],
+        rows=[row for norm, k in chosen.items() for row in _pair(collection, predicted, k, norm, classes)],
         alt="Images, and below them their adversarial examples. "
         + " ".join(
             f"{style(norm).label}: {', '.join(_turns(collection, predicted, i, classes) for i in k)}."
@@ -99,7 +97,10 @@ def _pair(
     captions = [_turns(collection, predicted, k, classes) for k in chosen]
     original, changed = collection.sources.images[chosen], collection.examples().images[chosen]
     circles = [_only_pixel(collection.perturbation[k]) for k in chosen]
-    return [ImageRow(original, "original", heading=heading), ImageRow(changed, "adversarial", captions, circles)]
+    return [
+        ImageRow(original, "original", heading=heading),
+        ImageRow(changed, "adversarial", captions, circles),
+    ]
 
 
 def accuracy_vs_epsilon(table: Mapping[str, Any], experiment: Experiment | None = None) -> Curves:
@@ -185,7 +186,11 @@ DRAWINGS: Mapping[str, Drawing] = {  # what `Experiment.figures` may name
 
 
 def draw(
-    out: str | Path, experiment: Experiment, table: Mapping[str, Any], collection: Collection, predicted: Tensor
+    out: str | Path,
+    experiment: Experiment,
+    table: Mapping[str, Any],
+    collection: Collection,
+    predicted: Tensor,
 ) -> None:
     """Writes the figures of an experiment, each as .html and .png.
 

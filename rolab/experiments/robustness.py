@@ -1,4 +1,4 @@
-"""The robustness benchmark behind `rolab evaluate`, written run by run: one kind of attack on one net each."""
+"""The robustness benchmark behind `rolab evaluate`, run by run: a kind of attack on a net each."""
 
 from __future__ import annotations
 

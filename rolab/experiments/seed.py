@@ -140,9 +140,7 @@ def evaluate_seed(
 def build_collection(experiment: Experiment, model: nn.Module, test: Dataset) -> Collection:
     """The paper's A: the first test images that the smallest sufficient step in each norm has misread."""
     sets = {norm: Ball(norm, 1.0) for norm in experiment.examples_per_norm}
-    return adversarial_collection(
-        model, test, sets, experiment.radius_grids, experiment.examples_per_norm
-    )
+    return adversarial_collection(model, test, sets, experiment.radius_grids, experiment.examples_per_norm)
 
 
 # Percent of the test set. An image may stand so close to a boundary that two ways to compute the same logits

@@ -1,7 +1,7 @@
 """Single-pixel robustness: for how many digits does one pixel suffice, by one gradient and exhaustively?
 
-One pixel may go to either end of its box. The first-order step takes the pixel that the gradient promises most
-for; the exhaustive attack tries every pixel at both ends. Only digits that the net reads correctly count.
+One pixel may go to either end of its box. The first-order step takes the pixel that the gradient promises
+most for; the exhaustive attack tries every pixel at both ends. Only digits that the net reads correctly count.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def count_misread(
         progress: whether a bar is shown
 
     Returns:
-        The record; its `rows` have, for each net and radius, how many digits are read `correct`ly, and which of
-        them are misread after the `first_order` step and after the `exhaustive` attack.
+        The record; its `rows` have, for each net and radius, how many digits are `correct`, and which of them
+        are misread after the `first_order` step and after the `exhaustive` attack.
 
     Raises:
         RecordError: the file holds the record of other nets, digits or radii.

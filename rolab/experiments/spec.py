@@ -1,4 +1,4 @@
-"""An experiment as data: its nets, its images, how the nets are trained, and on what they are evaluated (§5)."""
+"""An experiment as data: its nets, how they are trained, and on what they are evaluated (§5)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -151,7 +151,7 @@ class Experiment:
         return replace(self, nets={name: self.nets[name] for name in self.main_nets})
 
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same experiment: all that is trained and measured, but controls and seeds."""
+        """What makes two runs the same experiment: all but controls and seeds."""
         nets = {name: repr(self.nets[name].objective) for name in self.main_nets}
         apart = ("seeds", "nets", "load", "table", "figures", "classes", "recipe")
         same = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}

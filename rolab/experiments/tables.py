@@ -28,7 +28,9 @@ def table(
         points = {
             net: [mean_sd(each) for each in zip(*of(net, name), strict=True)] for net in experiment.nets
         }
-        return {net: {key: [p[key] for p in found] for key in ("mean", "sd")} for net, found in points.items()}
+        return {
+            net: {key: [p[key] for p in found] for key in ("mean", "sd")} for net, found in points.items()
+        }
 
     def row(net: str) -> dict[str, Any]:
         return {
