@@ -65,19 +65,28 @@ def paper_nets(experiment: str, radii: Mapping[str, float], smoothing: float = 0
 
 
 def augmented_net(net: NetSpec, compared_with: str, note: str = "") -> NetSpec:
-    """The same net with flips and shifts of its images, with the first seed alone."""
+    """The same net with flips and shifts of its images."""
+    changes = {"objective": Augmented(net.objective), "augments": net.name, "note": note}
+    return _control(net, f"{net.name}-augmented", "flips and shifts", compared_with, **changes)
+
+
+def longer_net(baseline: NetSpec, epochs: int) -> NetSpec:
+    """The baseline with more epochs, so that it takes as long as a robust net."""
+    return _control(baseline, LONGER, "more epochs", baseline.name, recipe={"epochs": epochs})
+
+
+def _control(net: NetSpec, name: str, change: str, compared_with: str, **changes: Any) -> NetSpec:
+    """A net that the paper lacks, trained with the first seed alone: another one, but for a change."""
     return replace(
         net,
-        name=f"{net.name}-augmented",
-        title=f"{net.title}, flips and shifts",
-        objective=Augmented(net.objective),
+        name=name,
+        title=f"{net.title}, {change}",
         compared_with={"mcnemar": compared_with},
         paper={},
         every_seed=False,
         control=True,
-        augments=net.name,
-        note=note,
         style=None,
+        **changes,
     )
 
 
@@ -186,17 +195,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         for net in paper_nets("cifar10", CIFAR10_RADII, CIFAR10_SMOOTHING[preset])
     )
     controls = [
-        replace(
-            nets["baseline"],
-            name=LONGER,
-            title="baseline, more epochs",
-            recipe={"epochs": 45},
-            compared_with={"mcnemar": "baseline"},
-            paper={},
-            every_seed=False,
-            control=True,
-            style=None,
-        ),
+        longer_net(nets["baseline"], epochs=45),
         *(augmented_net(nets[name], *compared) for name, compared in CONTROLS.items()),
     ]
     return Experiment(

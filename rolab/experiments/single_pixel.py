@@ -1,7 +1,7 @@
 """Single-pixel robustness: for how many digits does one pixel suffice, by one gradient and exhaustively?
 
 One pixel may go to either end of its box. The first-order step takes the pixel that the gradient promises
-most for; the exhaustive attack tries every pixel at both ends. Only digits that the net reads correctly count.
+most for; the exhaustive attack tries every pixel at both ends. Only digits that the net reads right count.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from rolab.plotting.style import STYLES as NORM_STYLES
 from rolab.plotting.style import Style
 from rolab.plotting.style import style as _style
 
-STYLES = NORM_STYLES | {
+STYLES = dict(NORM_STYLES) | {
     name: replace(net.style, label=net.title) for name, net in SHIPPED.items() if net.style
 }
 
