@@ -13,7 +13,7 @@ from rolab.experiments import NETS, by_name, cifar10_experiment
 from rolab.experiments import seed as seeds
 from rolab.experiments.presets import augmented_net, longer_net
 from rolab.experiments.runner import reproduce
-from rolab.experiments.seed import load_collection
+from rolab.experiments.seed import load_collection, load_net
 from rolab.storage import read_json, read_tensors, write_json, write_tensors
 from rolab.training import Recipe
 
@@ -59,7 +59,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]
-    nets = [seed.load_net(experiment, folder) for folder in folders]
+    nets = [load_net(experiment, folder) for folder in folders]
     others = result["collection"]["other_baselines"]
     assert others["per_seed"] == others["values"] == [
         accuracy(nets[1], collections[0].examples()), accuracy(nets[0], collections[1].examples())
