@@ -1,0 +1,1 @@
+"""The course: what the notebooks need. `check` has the exercises, a folder `nbNN_…` a notebook's code."""

@@ -1,0 +1,1 @@
+"""Notebook 02, robustness is regularisation: its figures, its explorer."""

@@ -1,0 +1,1 @@
+"""Notebook 03, worst-case perturbations: its figures, its explorers."""

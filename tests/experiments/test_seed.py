@@ -1,0 +1,70 @@
+"""The nets of a seed begin alike, and what a finished one keeps is always the same."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rolab.data import Dataset
+from rolab.experiments import NETS, mnist_experiment
+from rolab.experiments import seed as seeds
+from rolab.nets import ConvNet
+from rolab.objectives import Nominal
+from rolab.storage import read_json, write_json
+from rolab.training import Recipe, keep_weights, train
+
+
+def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data(
+    monkeypatch, tmp_path, mnist_test
+):
+    class Enough(Exception):
+        pass
+
+    asked = []
+
+    def spy(model, data, objective, recipe, *, seed, **_):
+        weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+        asked.append((seed, weights, data.images, recipe, objective))
+        raise Enough
+
+    monkeypatch.setattr(seeds, "train", spy)
+    # The paper's recipe has no default value.
+    experiment = replace(mnist_experiment("paper"), load=lambda split: mnist_test)
+    state = torch.get_rng_state()
+    for seed in (0, 1):
+        for net in NETS:
+            with pytest.raises(Enough):
+                seeds.train_net(experiment, seed, net, tmp_path, "cpu", lambda *_: None)
+    assert torch.equal(torch.get_rng_state(), state)
+    for seed, weights, images, recipe, _ in asked:
+        same = next(other for other in asked if other[0] == seed)
+        assert torch.equal(weights, same[1])
+        assert torch.equal(images, mnist_test.images)
+        assert recipe == experiment.recipe
+    assert not torch.equal(asked[0][1], asked[-1][1])
+    assert [repr(each[4]) for each in asked[:4]] == [repr(experiment.objective(net)) for net in NETS]
+
+
+def test_what_a_finished_run_keeps_is_the_same_however_often_it_was_interrupted(tmp_path):
+    data = Dataset(torch.rand(20, 1, 28, 28), torch.arange(20) % 10)
+
+    def trained():
+        net = ConvNet()
+        history = train(net, data, Nominal(), Recipe(epochs=1), folder=tmp_path, device="cpu", progress=False)
+        return net, history.history
+
+    net, history = trained()
+    state, before = (tmp_path / "state-0001.safetensors").read_bytes(), read_json(tmp_path / "run.json")
+    first = keep_weights(tmp_path, "float16")
+    assert first == read_json(tmp_path / "run.json") and first["history"] == before["history"] == history
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["run.json", "weights.safetensors"]
+    (tmp_path / "state-0001.safetensors").write_bytes(state)  # killed before it was removed,
+    assert keep_weights(tmp_path, "float16") == first
+    (tmp_path / "state-0001.safetensors").write_bytes(state)  # and before the record was written
+    write_json(tmp_path / "run.json", before)
+    assert keep_weights(tmp_path, "float16") == first
+    assert not list(tmp_path.glob("state-*"))
+    again, same = trained()  # finished: nothing is trained, the net is what was kept
+    assert same == history
+    for one, other in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one.half().float(), other.float())
