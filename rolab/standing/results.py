@@ -202,7 +202,7 @@ class Standing:
         tried = self.parts.get(f"{net}/certified", {"radii": [0.0]})["radii"][-1]
         if radius <= tried:
             holds = self._fates(net, "certified", "holds")
-            bounds["proved"] = f"{Accuracy.of(holds >= radius)} of {len(holds)}"
+            bounds["proved"] = f"{AccuracyEstimate.of(holds >= radius)} of {len(holds)}"
         return bounds
 
     def _fates(self, net: str, kind: str, name: str) -> Tensor:
