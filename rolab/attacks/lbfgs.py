@@ -93,15 +93,14 @@ def _shortest(
     """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
 
     def solved(c: float, start: Tensor) -> Tensor:
-        def penalized(d: Tensor) -> Tensor:
-            return c * d.square().sum() + log_loss(model(x + d), target)
+        return _minimize(
+            lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
+        )
 
-        return _minimize(penalized, x, start, iterations)
-
-    if c is not None:
-        return solved(c, torch.zeros_like(x))
     low, high = CS
-    best, length = solved(low, torch.zeros_like(x)), math.inf
+    best, length = solved(low if c is None else c, torch.zeros_like(x)), math.inf
+    if c is not None:
+        return best
     for _ in range(searches):
         c = math.sqrt(low * high)
         d = solved(c, best)
