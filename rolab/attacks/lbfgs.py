@@ -97,10 +97,10 @@ def _shortest(
             lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
         )
 
-    low, high = CS
-    best, length = solved(low if c is None else c, torch.zeros_like(x)), math.inf
     if c is not None:
-        return best
+        return solved(c, torch.zeros_like(x))
+    low, high = CS
+    best, length = solved(low, torch.zeros_like(x)), math.inf
     for _ in range(searches):
         c = math.sqrt(low * high)
         d = solved(c, best)
