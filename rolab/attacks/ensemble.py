@@ -1,4 +1,4 @@
-"""Several attacks, and the worst that any of them finds: the toolkit's honest number."""
+"""The ensemble attack: several attacks, and the worst that any of them finds."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The attacks of Szegedy et al. (2014), eq. (1), and Nguyen et al. (2015): L-BFGS in the pixel box."""
+"""L-BFGS attacks in the pixel box: Szegedy et al. (2014), eq. (1), and Nguyen et al. (2015)."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What an attack climbs: functions of logits z (N, K) and classes y (N,), large where the model errs."""
+"""Attack losses: functions of logits z (N, K) and classes y (N,), large where the model errs."""
 
 import math
 from collections.abc import Callable
