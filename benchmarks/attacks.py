@@ -25,6 +25,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ from rolab import zoo
 from rolab.attacks import ensemble, input_gradient, pgd
 from rolab.data import Dataset, mnist
 from rolab.evaluation import accuracy_percent, accuracy_vs_radius, predict
+from rolab.records import environment, read_json, write_json
 from rolab.sets import Ball, UncertaintySetLike, pixel_box
-from rolab.storage import environment, read_json, write_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADII = [0.015 * i for i in range(1, 21)]
@@ -67,55 +68,36 @@ def without_leaving_any(net: nn.Module, x: Tensor, y: Tensor, radius: float) -> 
     return lost
 
 
-def torchattacks_step(net: nn.Module, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """torchattacks.FGSM."""
+def torchattacks(net: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int | None = None) -> Tensor:
+    """FGSM of torchattacks, or its PGD."""
     import torchattacks
 
-    return torchattacks.FGSM(net, eps=radius)(x, y)
+    if steps is None:
+        return torchattacks.FGSM(net, eps=radius)(x, y)
+    return torchattacks.PGD(net, eps=radius, alpha=radius / 8, steps=steps, random_start=False)(x, y)
 
 
-def torchattacks_pgd(net: nn.Module, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """torchattacks.PGD."""
-    import torchattacks
-
-    return torchattacks.PGD(net, eps=radius, alpha=radius / 8, steps=20, random_start=False)(x, y)
-
-
-def _foolbox(attack: Any, net: nn.Module, x: Tensor, y: Tensor, radius: float) -> Tensor:
+def foolbox(net: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int | None = None) -> Tensor:
+    """The fast gradient sign attack of foolbox, or its projected gradient descent."""
     import foolbox
 
+    attack = foolbox.attacks.LinfFastGradientAttack()
+    if steps is not None:
+        kind = foolbox.attacks.LinfProjectedGradientDescentAttack
+        attack = kind(abs_stepsize=radius / 8, steps=steps, random_start=False)
     wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device=str(x.device))
     return attack.run(wrapped, x, foolbox.criteria.Misclassification(y), epsilon=radius)
 
 
-def foolbox_step(net: nn.Module, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """foolbox's fast gradient sign attack."""
-    import foolbox
-
-    return _foolbox(foolbox.attacks.LinfFastGradientAttack(), net, x, y, radius)
-
-
-def foolbox_pgd(net: nn.Module, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """foolbox's projected gradient descent."""
-    import foolbox
-
-    kind = foolbox.attacks.LinfProjectedGradientDescentAttack
-    return _foolbox(kind(abs_stepsize=radius / 8, steps=20, random_start=False), net, x, y, radius)
-
-
-STEPS = {"torchattacks": torchattacks_step, "foolbox": foolbox_step}
-PGDS = {"torchattacks": torchattacks_pgd, "foolbox": foolbox_pgd}
-
-
-def present(attacks: dict[str, Attack]) -> dict[str, Attack]:
-    """Those whose package is installed; of the others it is said."""
-    found = {}
-    for name, attack in attacks.items():
+def peers(**options: Any) -> dict[str, Attack]:
+    """The peers whose package is installed, with these options; of the others it is said."""
+    found: dict[str, Attack] = {}
+    for attack in (torchattacks, foolbox):
         try:
-            __import__(name)
-            found[name] = attack
+            __import__(attack.__name__)
+            found[attack.__name__] = partial(attack, **options)
         except ImportError as error:
-            print(f"{name} is left out: {error}")
+            print(f"{attack.__name__} is left out: {error}")
     return found
 
 
@@ -158,7 +140,7 @@ def epsilon_sweep(net: nn.Module, data: Dataset, repeats: int) -> dict[str, Any]
     tasks: dict[str, Callable[[], Any]] = {
         "ours": lambda: accuracy_vs_radius(net, data, [boxed(r) for r in RADII])
     }
-    tasks |= {name: (lambda attack=attack: loop(attack)) for name, attack in present(STEPS).items()}
+    tasks |= {name: partial(loop, attack) for name, attack in peers().items()}
     times, curves = in_turns(tasks, repeats)
     off = {
         name: max(abs(a - b) for a, b in zip(curve, curves["ours"], strict=True))
@@ -171,9 +153,7 @@ def pgd20(net: nn.Module, data: Dataset, repeats: int, radius: float) -> dict[st
     """PGD-20, and whether to leave the lost examples alone has changed which are lost."""
     x, y = data.images, data.labels
     tasks: dict[str, Callable[[], Any]] = {"ours": lambda: ours_pgd(net, x, y, radius)}
-    tasks |= {
-        name: (lambda attack=attack: attack(net, x, y, radius)) for name, attack in present(PGDS).items()
-    }
+    tasks |= {name: partial(attack, net, x, y, radius) for name, attack in peers(steps=20).items()}
     times, images = in_turns(tasks, repeats)
     right = {name: predict(net, found) == y for name, found in images.items()}
     return {

@@ -27,10 +27,10 @@ class BestSoFar:
         precise = torch.promote_types(start.dtype, torch.float32)  # MPS has no float64
         self._losses = torch.full((len(start),), -torch.inf, dtype=precise, device=start.device)
 
-    def update(self, d: Tensor, lost: Tensor, losses: Tensor) -> Tensor:
+    def update(self, d: Tensor, success: Tensor, losses: Tensor) -> Tensor:
         """Takes in one Δ for each active example, whether it misleads, and its loss; bool (n,), who stays."""
-        worse = lost | (losses > self._losses[self.active])
+        worse = success | (losses > self._losses[self.active])
         rows = self.active[worse]
         self.perturbation[rows], self._losses[rows] = d[worse], losses[worse].to(self._losses)
-        self.active = self.active[~lost]
-        return ~lost
+        self.active = self.active[~success]
+        return ~success

@@ -1,4 +1,4 @@
-"""Several attacks, and the worst that any of them finds: the toolkit's honest number."""
+"""The ensemble attack: several attacks, and the worst that any of them finds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.black_box import random_search
-from rolab.attacks.losses import margin
+from rolab.attacks.losses import logit_of, margin, without
 from rolab.attacks.pgd import ascend, pgd, random_point
 from rolab.sets import UncertaintySetLike, at
 
@@ -54,14 +54,14 @@ def ensemble(
         raise ValueError(f"budget: expected at least 20 gradients and queries, got {budget}")
     x, U = x.detach(), at(U, x)
     with torch.no_grad():
-        ranked = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
+        ranked = without(model(x), y).argsort(1, descending=True)
 
     def towards(target: Tensor, rows: Tensor) -> Tensor:
         """Climbs z_target − z_y, until the answer is any class but y."""
         to, own = target[rows], y[rows]
         return ascend(
             model, x[rows], U[rows],
-            lambda z, active: (z.gather(1, to[active, None]) - z.gather(1, own[active, None]))[:, 0],
+            lambda z, active: logit_of(z, to[active]) - logit_of(z, own[active]),
             lambda z, active: z.argmax(1) != own[active],
             steps=budget // 20,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One gradient: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
+"""The first-order attack: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

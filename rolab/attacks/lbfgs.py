@@ -1,4 +1,4 @@
-"""The attacks of Szegedy et al. (2014), eq. (1), and Nguyen et al. (2015): L-BFGS in the pixel box."""
+"""L-BFGS attacks in the pixel box: Szegedy et al. (2014), eq. (1), and Nguyen et al. (2015)."""
 
 import math
 from collections.abc import Callable
@@ -93,10 +93,9 @@ def _shortest(
     """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
 
     def solved(c: float, start: Tensor) -> Tensor:
-        def penalized(d: Tensor) -> Tensor:
-            return c * d.square().sum() + log_loss(model(x + d), target)
-
-        return _minimize(penalized, x, start, iterations)
+        return _minimize(
+            lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
+        )
 
     if c is not None:
         return solved(c, torch.zeros_like(x))

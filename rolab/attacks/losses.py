@@ -1,4 +1,4 @@
-"""What an attack climbs: functions of logits z (N, K) and classes y (N,), large where the model errs."""
+"""Attack losses: functions of logits z (N, K) and classes y (N,), large where the model errs."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def log_odds(logits: Tensor, y: Tensor) -> Tensor:
     """log(p_y / (1 − p_y)) = z_y − log Σ_{k≠y} exp z_k: (N, K), (N,) → (N,). Its gradient does not fade."""
     z = _precise(logits)
-    return _own(z, y) - _others(z, y).logsumexp(1)
+    return logit_of(z, y) - without(z, y).logsumexp(1)
 
 
 def log_loss(logits: Tensor, y: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
     tensor([-0.5000])
     """
     z = _precise(logits)
-    return _others(z, y).amax(1) - _own(z, y)
+    return without(z, y).amax(1) - logit_of(z, y)
 
 
 def logit_ratio(logits: Tensor, y: Tensor) -> Tensor:
@@ -58,9 +58,11 @@ def _precise(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def _own(z: Tensor, y: Tensor) -> Tensor:
+def logit_of(z: Tensor, y: Tensor) -> Tensor:
+    """The logit of each example's class: (N, K), (N,) → (N,)."""
     return z.gather(1, y[:, None])[:, 0]
 
 
-def _others(z: Tensor, y: Tensor) -> Tensor:
+def without(z: Tensor, y: Tensor) -> Tensor:
+    """The logits with −∞ for each example's class: (N, K), (N,) → (N, K)."""
     return z.scatter(1, y[:, None], -math.inf)

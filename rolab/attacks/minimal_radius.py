@@ -1,4 +1,4 @@
-"""The smallest radius at which an attack succeeds, example by example."""
+"""The minimal adversarial radius: the smallest at which an attack succeeds, example by example."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Gradient ascent on any uncertainty set: the first-order step, repeated. Madry et al. (2018)."""
+"""Projected gradient ascent (PGD) on any set: the first-order step, repeated. Madry et al. (2018)."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,6 +1,6 @@
 """A network as affine maps with activations behind them, and linear relaxations of these activations.
 
-    z = W y + b,   y' = activation(z),    y = x + Δ at first, the activation a ReLU, a max pooling, both or none
+    z = W y + b,   y' = activation(z),   y = x + Δ at first, the activation a ReLU, max pooling, both or none
 
 Where l ≤ z ≤ u is known, each output y' lies between two planes, both in one input z_j of the activation:
 

@@ -1,7 +1,7 @@
 """The collection A of adversarial examples made from one network, §5.1."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,17 +67,12 @@ def adversarial_collection(
     g = gradients(model, data)
     right = correct(model, data).nonzero().squeeze(1)
     data, g = data[right], g[right]
-    steps = {
-        name: _smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()
-    }
-    chosen = torch.cat([rows for _, rows, _ in steps.values()])
-    return Collection(
-        sources=data[chosen],
-        perturbation=torch.cat([perturbation for _, _, perturbation in steps.values()]),
-        rows=right[chosen],
-        radii={name: radius for name, (radius, _, _) in steps.items()},
-        names=[name for name, (_, rows, _) in steps.items() for _ in rows],
-    )
+    steps = [_smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()]
+    radii, rows, perturbations = zip(*steps, strict=True)
+    chosen = torch.cat(rows)
+    names = [name for name in sets for _ in range(sizes[name])]
+    radius_of = dict(zip(sets, radii, strict=True))
+    return Collection(data[chosen], torch.cat(perturbations), right[chosen], radius_of, names)
 
 
 def _smallest_step(
@@ -89,24 +84,18 @@ def _smallest_step(
         perturbation = U.scaled(radius).maximizer(g)
         return (~correct(model, data, perturbation)).nonzero().squeeze(1), perturbation
 
-    radius = _smallest(grid, lambda radius: len(step(radius)[0]) >= size)
-    if radius is None:
+    def enough(radius: float) -> bool:
+        return len(step(radius)[0]) >= size
+
+    end = 1  # more is enough wherever less is: steps that double, then halve, find the radius in few trials
+    while end <= len(grid) and not enough(grid[end - 1]):
+        end *= 2
+    place = bisect_left(grid, True, end // 2, min(end - 1, len(grid)), key=enough)
+    if place == len(grid):
         most = len(step(grid[-1])[0]) if grid else 0
         raise ValueError(
             f"set {name}: at its largest radius, {grid[-1] if grid else 'none'}, only {most} of {len(data)} "
             f"examples are misclassified, expected at least {size}; give it a grid with larger radii"
         )
-    rows, perturbation = step(radius)
-    return radius, rows[:size], perturbation[rows[:size]]
-
-
-def _smallest(grid: Sequence[float], enough: Callable[[float], bool]) -> float | None:
-    """The smallest value of an ascending grid that is enough, None if none is.
-
-    More is taken to be enough wherever less is: steps that double, then halve, find it in few trials.
-    """
-    size = 1
-    while size <= len(grid) and not enough(grid[size - 1]):
-        size *= 2
-    place = bisect_left(grid, True, size // 2, min(size - 1, len(grid)), key=enough)
-    return grid[place] if place < len(grid) else None
+    rows, perturbation = step(grid[place])
+    return grid[place], rows[:size], perturbation[rows[:size]]

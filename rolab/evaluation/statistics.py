@@ -30,6 +30,7 @@ class AccuracyEstimate:
         Wilson's interval is the one within which the true share would not be refuted by what was seen; it
         holds 95 % on average. "exact", that of Clopper and Pearson, holds at least 95 % always, and is wider.
 
+        >>> import torch
         >>> AccuracyEstimate.of(torch.tensor([True] * 90 + [False] * 10))
         AccuracyEstimate(percent=90.0, low=82.56, high=94.48, examples=100)
         """

@@ -11,6 +11,8 @@ from torch import nn
 from rolab.attacks import fooling, lbfgs, log_loss
 
 exactly = settings(max_examples=6, deadline=None, derandomize=True)
+
+
 seeds = st.integers(0, 2**32)
 
 

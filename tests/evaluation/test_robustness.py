@@ -1,12 +1,12 @@
-"""Worst cases, transfer and masking, on nets of which the answer is known."""
+"""Worst cases and transfer, on nets of which the answer is known."""
 
 import itertools
-import math
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_nets import boxed, digits, separated
 from torch import nn
 
 from rolab import zoo
@@ -16,7 +16,6 @@ from rolab.evaluation import (
     AccuracyEstimate,
     accuracy,
     correct_under_attack,
-    masking_report,
     perturbations,
     predict,
     robust_mask,
@@ -26,82 +25,6 @@ from rolab.evaluation import (
 from rolab.sets import Ball, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
-
-
-class Linear(nn.Module):
-    """Two classes, told apart by ⟨w, x⟩ > b."""
-
-    def __init__(self, w: torch.Tensor, b: float = 0.0) -> None:
-        super().__init__()
-        self.w, self.b = nn.Parameter(w), b
-
-    def forward(self, x):
-        z = (x.flatten(1) @ self.w - self.b) * 4
-        return torch.stack([-z, z], 1)
-
-
-class Rounded(nn.Module):
-    """A net that sees its pixels rounded: the gradient is 0 everywhere."""
-
-    def __init__(self, net: nn.Module, levels: int) -> None:
-        super().__init__()
-        self.net, self.levels = net, levels
-
-    def forward(self, x):
-        return self.net((x * self.levels).round() / self.levels)
-
-
-class Misleading(nn.Module):
-    """A net whose gradient points the wrong way: forward as the net, backward with the sign turned."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x):
-        return self.net(2 * x.detach() - x)
-
-
-def points(n: int = 60, seed: int = 0) -> Dataset:
-    images = torch.rand(n, 1, 2, 4, generator=torch.Generator().manual_seed(seed))
-    return Dataset(images, torch.arange(n) % 2)
-
-
-def separated(n: int = 60, seed: int = 0) -> tuple[Linear, Dataset]:
-    """A linear net, and points that it all classifies correctly."""
-    model = Linear(torch.tensor([1.0, -1.0, 0.5, 0.25, -0.5, 1.0, -0.75, 0.1]), 0.3)
-    data = points(n, seed)
-    return model, Dataset(data.images, predict(model, data.images))
-
-
-def boxed(radius):
-    return lambda x: Ball("linf", radius) & pixel_box(x)
-
-
-# Confidence intervals
-
-
-@exactly
-@given(st.integers(1, 300), st.data())
-def test_intervals_are_their_formulas(n, data):
-    k = data.draw(st.integers(0, n))
-    right = torch.arange(n) < k
-    found = AccuracyEstimate.of(right)
-    z, p = 1.959963985, k / n
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    expected = [100 * (middle + side * half) / (1 + z * z / n) for side in (-1, 1)]
-    assert [found.low, found.high] == pytest.approx(expected, abs=0.006)
-    assert found.percent == pytest.approx(100 * p) and found.examples == n
-    exact = AccuracyEstimate.of(right, method="exact")
-    at_least = sum(
-        math.comb(n, i) * (exact.low / 100) ** i * (1 - exact.low / 100) ** (n - i) for i in range(k, n + 1)
-    )
-    assert k == 0 or at_least == pytest.approx(0.025, rel=0.2, abs=0.002)  # Clopper and Pearson's definition
-
-
-def test_of_no_examples_there_is_no_accuracy():
-    with pytest.raises(ValueError, match="at least one example"):
-        AccuracyEstimate.of(torch.ones(0, dtype=torch.bool))
 
 
 # Worst cases
@@ -152,7 +75,7 @@ def test_the_curve_cannot_rise_where_that_of_one_step_does():
 
 
 def test_nested_sets_are_monotone_and_below_each_attack():
-    net, data = zoo.load("mnist/baseline"), _digits(60)
+    net, data = zoo.load("mnist/baseline"), digits(60)
     sets = [boxed(r) for r in (0.0, 0.05, 0.1, 0.15)]
     attacks = [first_order, pgd]
     right = robust_mask(net, data, sets, attacks)
@@ -200,18 +123,9 @@ def test_the_model_comes_back_in_its_mode():
     assert all(p.grad is None for p in model.parameters())
 
 
-# Transfer
-
-
-def _digits(n: int) -> Dataset:
-    from rolab.data import mnist
-
-    return mnist("test")[:n]
-
-
 def test_the_diagonal_of_the_transfer_matrix_is_white_box():
     nets = {name: zoo.load(f"mnist/{name}") for name in ("baseline", "robust-linf")}
-    data, U = _digits(100), boxed(0.15)
+    data, U = digits(100), boxed(0.15)
     matrix = transfer_matrix(nets, data, U, pgd)
     for name, net in nets.items():
         assert matrix[name][name] == AccuracyEstimate.of(correct_under_attack(net, data, U, pgd))
@@ -219,45 +133,3 @@ def test_the_diagonal_of_the_transfer_matrix_is_white_box():
         made = data.images + perturbations(net, data, U, pgd)
         assert matrix[name][other].percent == accuracy(nets[other], Dataset(made, data.labels))
         assert matrix[name][name].percent < matrix[name][other].percent
-
-
-# Masking
-
-
-def report(model, data, radii=(0.1, 1.0)):
-    return masking_report(
-        model, data, boxed, radii, steps=20, queries=100, generator=torch.Generator().manual_seed(0)
-    )
-
-
-def test_an_honest_net_shows_no_sign():
-    for net, data in (separated(200), (zoo.load("mnist/robust-linf"), _digits(100))):
-        for finding in report(net, data):
-            assert not finding.masked, str(finding)
-            assert finding.words.startswith("No: ")
-
-
-def test_a_net_that_rounds_its_pixels_is_seen_through():
-    """Its gradient is 0: no attack that follows it finds anything, at no radius; random search does."""
-    model, data = separated(200)
-    data = Dataset((data.images * 8).round() / 8, data.labels)
-    net = Rounded(model, 8)
-    data = Dataset(data.images, predict(net, data.images))
-    one_many, black_white, unbounded, flat = report(net, data, (0.3, 1.0))
-    assert not one_many.masked
-    assert black_white.masked and black_white.numbers["without"] < black_white.numbers["with"]
-    assert unbounded.masked and unbounded.numbers["accuracy"] > 20
-    assert flat.masked and flat.words.startswith("Yes: ")
-
-
-def test_a_net_whose_gradient_misleads_is_seen_through():
-    model, data = separated(200)
-    findings = report(Misleading(model), data)
-    assert [finding.masked for finding in findings][1:] == [True, True, True]
-
-
-def test_two_radii_are_needed():
-    model, data = separated(10)
-    for radii in ((0.1,), (0.2, 0.1), (0.0, 1.0)):
-        with pytest.raises(ValueError, match="radii: expected two, ascending"):
-            masking_report(model, data, boxed, radii)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_nets import Rounded, boxed, images, small_net
 from torch import nn
 
 from rolab.attacks import ensemble, first_order, log_loss, margin, pgd, random_search
@@ -12,24 +13,10 @@ from rolab.sets import Ball, Budget, Scenarios, pixel_box
 exactly = settings(max_examples=15, deadline=None, derandomize=True)
 
 
-def small_net(seed: int = 0, classes: int = 3) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, classes)).double()
-
-
-def images(n: int, seed: int = 1) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(n, 1, 3, 4, dtype=torch.float64, generator=generator)
-
-
-def boxed(norm: str, radius: float):
-    return lambda x: Ball(norm, radius) & pixel_box(x)
-
-
 SETS = {
-    "linf": boxed("linf", 0.25),
-    "l2": boxed("l2", 0.7),
-    "l1": boxed("l1", 2.0),
+    "linf": boxed(0.25),
+    "l2": boxed(0.7, "l2"),
+    "l1": boxed(2.0, "l1"),
     "budget": Budget(3.0, 0.5),
 }
 
@@ -40,7 +27,7 @@ def test_on_a_linear_model_of_two_classes_it_is_the_closed_form(seed, norm):
     generator = torch.Generator().manual_seed(seed)
     layer = nn.Linear(12, 2).double()
     layer.weight.data = torch.randn(2, 12, dtype=torch.float64, generator=generator)
-    model, x = nn.Sequential(nn.Flatten(), layer), images(8, seed % 1000)
+    model, x = nn.Sequential(nn.Flatten(), layer), images(8, seed=seed % 1000)
     y, U = model(x).argmax(1), (Ball(norm, 0.3) & pixel_box(x))
     d = ensemble(model, x, y, U, budget=40, generator=generator)
     W = layer.weight.detach()
@@ -72,15 +59,7 @@ def test_no_part_of_it_breaks_what_it_does_not(U):
 
 
 def test_it_sees_through_a_net_without_gradients():
-    class Rounded(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = small_net()
-
-        def forward(self, x):
-            return self.net((8 * x).round() / 8)
-
-    model, x, U = Rounded(), images(60), Ball("linf", 0.25)
+    model, x, U = Rounded(small_net(), 8), images(60), Ball("linf", 0.25)
     y = model(x).argmax(1)
     assert (model(x + first_order(model, x, y, U)).argmax(1) == y).all()
     d = ensemble(model, x, y, U, budget=400, generator=torch.Generator().manual_seed(0))

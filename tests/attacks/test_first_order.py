@@ -4,39 +4,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_nets import batch, linear, small_net
 from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient
+from rolab.errors import NonFiniteError
 from rolab.evaluation import predict
 from rolab.nets import ConvNet
-from rolab.norms import NonFiniteError
 from rolab.sets import Ball, Box, pixel_box
 
-
-def small_net(classes: int = 3) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, classes)).double()
-
-
-def batch(n: int = 5, seed: int = 1, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.rand(n, 1, 3, 4, dtype=dtype, generator=generator)
-    return x, torch.randint(0, 3, (n,), generator=generator)
-
-
-class LinearSoftmax(nn.Module):
-    """The logits Wx; its cross-entropy has the gradient Wᵀ(softmax(Wx) − e_y)."""
-
-    def __init__(self, W: torch.Tensor) -> None:
-        super().__init__()
-        self.W = W
-
-    def forward(self, x):
-        return x.flatten(1) @ self.W.t()
-
-
 balls = st.builds(Ball, st.sampled_from(["l1", "l2", "linf", 1.5, 3.0]), st.floats(0, 2))
+
+
 seeds = st.integers(0, 2**32)
 
 
@@ -49,7 +29,7 @@ def test_gradient_of_a_linear_softmax_is_the_formula(seed):
     W = torch.randn(3, 12, dtype=torch.float64, generator=generator)
     x, y = batch(4, seed)
     errors = (x.flatten(1) @ W.t()).softmax(1) - F.one_hot(y, 3)
-    torch.testing.assert_close(input_gradient(LinearSoftmax(W), x, y), (errors @ W).view_as(x))
+    torch.testing.assert_close(input_gradient(linear(W), x, y), (errors @ W).view_as(x))
 
 
 @pytest.mark.parametrize("U", [Ball("linf", 0.1), Ball("l2", 0.5), Ball("l1", 1.0), Box(-0.1, 0.2)])
@@ -82,7 +62,7 @@ def test_fast_gradient_sign_by_hand():
 def test_the_loss_rises_by_the_support_function_to_first_order(U, seed):
     generator = torch.Generator().manual_seed(seed)
     model, (x, y) = (
-        LinearSoftmax(torch.randn(3, 12, dtype=torch.float64, generator=generator)),
+        linear(torch.randn(3, 12, dtype=torch.float64, generator=generator)),
         batch(4, seed),
     )
     g = input_gradient(model, x, y)
@@ -99,7 +79,7 @@ def test_no_other_point_of_the_set_raises_the_linear_loss_more(U, seed):
     """Two classes and a linear model: the loss depends on the margin, so the linear step is exact."""
     generator = torch.Generator().manual_seed(seed)
     W = torch.randn(2, 12, dtype=torch.float64, generator=generator)
-    model, (x, y) = LinearSoftmax(W), batch(4, seed)
+    model, (x, y) = linear(W), batch(4, seed)
     y = y.clamp(max=1)
     worst = F.cross_entropy(model(x + first_order(model, x, y, U)), y, reduction="none")
     others = U.project(3 * U.radius * torch.randn(20, *x.shape[1:], dtype=x.dtype, generator=generator))
@@ -143,7 +123,7 @@ def test_a_single_pixel_moves_in_an_l1_ball():
 def test_a_gradient_of_zero_moves_nothing():
     x, y = batch()
     for norm in ("l1", "l2", "linf"):
-        step = first_order(LinearSoftmax(torch.zeros(3, 12, dtype=x.dtype)), x, y, Ball(norm, 1.0))
+        step = first_order(linear(torch.zeros(3, 12, dtype=x.dtype)), x, y, Ball(norm, 1.0))
         assert torch.equal(step, torch.zeros_like(x))
 
 
@@ -249,4 +229,4 @@ def test_the_cross_entropy_is_the_usual_one():
     x = torch.randn(4, 5, dtype=torch.float64)
     for reduction in ("mean", "sum"):
         expected = F.cross_entropy(x @ W.t(), y, reduction=reduction)
-        torch.testing.assert_close(cross_entropy(LinearSoftmax(W), x, y, reduction), expected)
+        torch.testing.assert_close(cross_entropy(linear(W), x, y, reduction), expected)

@@ -8,26 +8,31 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_nets import batch, linear, set_at, small_net
 from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import (
-    cross_entropy,
     first_order,
+    input_gradient,
     log_loss,
-    log_odds,
     logit_ratio,
     margin,
     pgd,
     random_point,
 )
+from rolab.errors import NonFiniteError
 from rolab.nets import ConvNet
-from rolab.norms import NonFiniteError
 from rolab.sets import Ball, Box, Budget, Ellipsoid, Pixels, Scenarios, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
+
+
 seeds = st.integers(0, 2**32)
+
+
 losses = pytest.mark.parametrize("loss", [log_loss, margin, logit_ratio], ids=lambda loss: loss.__name__)
+
 
 SETS = {
     "linf": Ball("linf", 0.2),
@@ -38,24 +43,9 @@ SETS = {
     "boxed l2": lambda x: Ball("l2", 0.5) & pixel_box(x),
     "boxed linf": lambda x: Ball("linf", 0.2) & pixel_box(x),
 }
+
+
 every_set = pytest.mark.parametrize("U", SETS.values(), ids=SETS)
-
-
-def small_net(classes: int = 3, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, classes)).double().eval()
-
-
-def batch(n: int = 5, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.rand(n, 1, 3, 4, dtype=torch.float64, generator=generator)
-    return x, torch.randint(0, 3, (n,), generator=generator)
-
-
-def linear(W: torch.Tensor) -> nn.Module:
-    layer = nn.Linear(W.shape[1], W.shape[0], bias=False).to(W.dtype)
-    layer.weight.data = W
-    return nn.Sequential(nn.Flatten(), layer)
 
 
 class Shift(nn.Module):
@@ -67,42 +57,6 @@ class Shift(nn.Module):
 
     def forward(self, z):
         return z + self.by
-
-
-def set_at(U, x):
-    return U if not callable(U) else U(x)
-
-
-# The losses
-
-
-@exactly
-@given(seeds)
-def test_the_losses_are_their_formulas(seed):
-    z = 5 * torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    y = torch.arange(6) % 4
-    p = z.softmax(1).gather(1, y[:, None])[:, 0]
-    torch.testing.assert_close(log_loss(z, y), F.cross_entropy(z, y, reduction="none"))
-    torch.testing.assert_close(log_odds(z, y), (p / (1 - p)).log())
-    for i in range(6):
-        others = [z[i, k].item() for k in range(4) if k != y[i]]
-        first, _, third = sorted(z[i].tolist(), reverse=True)[:3]
-        assert margin(z, y)[i].item() == pytest.approx(max(others) - z[i, y[i]].item())
-        assert logit_ratio(z, y)[i].item() == pytest.approx(margin(z, y)[i].item() / (first - third))
-
-
-def test_the_ratio_does_not_see_the_scale_of_the_logits():
-    z, y = torch.randn(8, 5, dtype=torch.float64), torch.arange(8) % 5
-    torch.testing.assert_close(logit_ratio(1000 * z, y), logit_ratio(z, y))
-    with pytest.raises(ValueError, match="logits: expected at least 3 classes"):
-        logit_ratio(z[:, :2], y % 2)
-
-
-@losses
-def test_a_loss_and_its_gradient_are_finite_where_all_logits_are_equal(loss):
-    z, y = torch.zeros(3, 4, requires_grad=True), torch.tensor([0, 1, 3])
-    loss(z, y).sum().backward()
-    assert z.grad.isfinite().all()
 
 
 # Where the truth is known
@@ -398,8 +352,6 @@ def test_it_reaches_the_loss_and_the_success_of_other_libraries(name, norm, radi
 @pytest.mark.parametrize("name", ["torchattacks", "foolbox"])
 @pytest.mark.parametrize("norm, radius", [("linf", 0.1), ("l2", 0.5)])
 def test_a_single_step_reaches_the_support_function_as_in_other_libraries(name, norm, radius, digits):
-    from rolab.attacks import input_gradient
-
     net, x, y = digits
     if norm == "l2":
         x = 0.4 + 0.2 * x
@@ -410,12 +362,6 @@ def test_a_single_step_reaches_the_support_function_as_in_other_libraries(name, 
     reached = (g * theirs).flatten(1).sum(1)
     torch.testing.assert_close((g * ours).flatten(1).sum(1), U.support(g))
     torch.testing.assert_close(reached, U.support(g), rtol=2e-3, atol=1e-7)
-
-
-def test_the_cross_entropy_is_the_mean_of_the_log_loss():
-    torch.manual_seed(0)
-    net, x, y = ConvNet(), torch.rand(5, 1, 28, 28), torch.arange(5)
-    torch.testing.assert_close(cross_entropy(net, x, y), log_loss(net(x), y).mean())
 
 
 def test_a_set_that_is_not_convex_is_left_by_no_step():

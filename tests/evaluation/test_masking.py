@@ -1,0 +1,63 @@
+"""Masked gradients, on nets that mask and nets that do not."""
+
+import pytest
+import torch
+from small_nets import Rounded, boxed, digits, separated
+from torch import nn
+
+from rolab import zoo
+from rolab.data import Dataset
+from rolab.evaluation import (
+    masking_report,
+    predict,
+)
+
+
+class Misleading(nn.Module):
+    """A net whose gradient points the wrong way: forward as the net, backward with the sign turned."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(2 * x.detach() - x)
+
+
+def report(model, data, radii=(0.1, 1.0)):
+    return masking_report(
+        model, data, boxed, radii, steps=20, queries=100, generator=torch.Generator().manual_seed(0)
+    )
+
+
+def test_an_honest_net_shows_no_sign():
+    for net, data in (separated(200), (zoo.load("mnist/robust-linf"), digits(100))):
+        for finding in report(net, data):
+            assert not finding.masked, str(finding)
+            assert finding.words.startswith("No: ")
+
+
+def test_a_net_that_rounds_its_pixels_is_seen_through():
+    """Its gradient is 0: no attack that follows it finds anything, at no radius; random search does."""
+    model, data = separated(200)
+    data = Dataset((data.images * 8).round() / 8, data.labels)
+    net = Rounded(model, 8)
+    data = Dataset(data.images, predict(net, data.images))
+    one_many, black_white, unbounded, flat = report(net, data, (0.3, 1.0))
+    assert not one_many.masked
+    assert black_white.masked and black_white.numbers["without"] < black_white.numbers["with"]
+    assert unbounded.masked and unbounded.numbers["accuracy"] > 20
+    assert flat.masked and flat.words.startswith("Yes: ")
+
+
+def test_a_net_whose_gradient_misleads_is_seen_through():
+    model, data = separated(200)
+    findings = report(Misleading(model), data)
+    assert [finding.masked for finding in findings][1:] == [True, True, True]
+
+
+def test_two_radii_are_needed():
+    model, data = separated(10)
+    for radii in ((0.1,), (0.2, 0.1), (0.0, 1.0)):
+        with pytest.raises(ValueError, match="radii: expected two, ascending"):
+            masking_report(model, data, boxed, radii)
