@@ -1,4 +1,4 @@
-"""Storage: atomic, hash-checked JSON and safetensors; locks; claimed records; shipped results; environment."""
+"""Storage: atomic, hash-checked JSON and safetensors; locks, claims, shipped results, environment."""
 
 import hashlib
 import json
@@ -39,6 +39,19 @@ def write(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise RecordError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def read(path: Path, sha256: str | None = None) -> bytes:
+    """Reads a file, and checks that it is the one with this SHA-256."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
+    if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise RecordError(
+            f"{path} was altered or cut short: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…"
+        )
+    return content
 
 
 @contextmanager
@@ -147,15 +160,10 @@ def write_json(path: Path, record: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Reads a JSON record; a `RecordError` says which file is damaged."""
-    return parse_json(_read(path), str(path))
-
-
-def parse_json(content: bytes, name: str) -> Any:
-    """The record in the bytes of a JSON file; the name is for the error."""
     try:
-        return json.loads(content)
+        return json.loads(read(path))
     except ValueError as error:
-        raise RecordError(f"{name} is damaged, no JSON: {error}") from error
+        raise RecordError(f"{path} is damaged, no JSON: {error}") from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None = None) -> str:
@@ -177,27 +185,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None 
 
 def read_tensors(path: Path, sha256: str) -> dict[str, Any]:
     """Reads a safetensors file after checking that it is the one whose SHA-256 was written down."""
-    return parse_tensors(_read(path), sha256, str(path))
-
-
-def parse_tensors(content: bytes, sha256: str, name: str) -> dict[str, Any]:
-    """The tensors in the bytes of a safetensors file with this SHA-256; the name is for the error."""
     from safetensors.torch import load
 
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        here, there = found[:12], sha256[:12]
-        raise RecordError(
-            f"{name} was altered or cut short: its SHA-256 is {here}…, the record beside it says {there}…"
-        )
-    return load(content)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
+    return load(read(path, sha256))
 
 
 def load_result(name: str) -> dict[str, Any]:
