@@ -71,20 +71,18 @@ class PlainNet(nn.Module):
         return self.layers((F.pad(x, (2, 2, 2, 2)) - MNIST_MEAN) / MNIST_STD)
 
 
-def ours(objective: Objective) -> Step:
+def ours(model: nn.Module, objective: Objective, precision: str = "float32") -> Step:
     """A step of `rolab.train`."""
-    model = ConvNet().to(memory_format=torch.channels_last).train()
-    optimizer = RECIPE.optimizer(model)
-    return lambda x, y: training_step(model, x, y, objective, optimizer)
-
-
-def whitened(objective: Objective, images: Tensor, precision: str) -> Step:
-    """A step of `rolab.train` with the CIFAR-10 network."""
-    model = WhitenedNet()
-    model.whiten(images)
     model.to(memory_format=torch.channels_last).train()
     optimizer = RECIPE.optimizer(model)
     return lambda x, y: training_step(model, x, y, objective, optimizer, precision)
+
+
+def whitened(images: Tensor) -> WhitenedNet:
+    """The CIFAR-10 network."""
+    model = WhitenedNet()
+    model.whiten(images)
+    return model
 
 
 def plain(attack: Callable[[nn.Module], Callable[[Tensor, Tensor], Tensor]] | None) -> Step:
@@ -212,7 +210,7 @@ def cifar(repeats: int, threads: int, precision: str, batch: int = CIFAR_BATCH) 
         "standard": Nominal(smoothing=0.2),
         "robust": Robust(Ball("l2", CIFAR_RADIUS), smoothing=0.2),
     }
-    steps = {name: whitened(objective, x, precision) for name, objective in objectives.items()}
+    steps = {name: ours(whitened(x), objective, precision) for name, objective in objectives.items()}
     times = measure(steps, [(x, y)] * (math.ceil(repeats / (TURN - WARM_UP)) * TURN))
     return recorded(times, batch, precision=precision)
 
@@ -225,7 +223,7 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
     steps_in_all = math.ceil(repeats / (TURN - WARM_UP)) * TURN
     batches = [(data.images[rows], data.labels[rows]) for rows in order.split(BATCH)[:steps_in_all]]
     U = Ball("linf", RADIUS)
-    steps = {"standard": ours(Nominal()), "robust": ours(Robust(U))}
+    steps = {"standard": ours(ConvNet(), Nominal()), "robust": ours(ConvNet(), Robust(U))}
     steps |= {"plain": plain(None), "by hand": plain(by_hand)}
     versions = {}
     for name, (package, attack) in peers.items():

@@ -16,10 +16,7 @@ from filelock import FileLock, Timeout
 from rolab.errors import RecordError
 
 PATIENCE = 900.0  # seconds to wait for another process before going on without it
-_RESULTS = (
-    Path(__file__).parent / "_results",
-    Path(__file__).parents[1] / "results",
-)  # installed; a checkout
+_RESULTS = Path(__file__).parent / "_results", Path(__file__).parents[1] / "results"  # installed; in a clone
 
 
 def write(path: Path, content: bytes) -> None:
@@ -68,9 +65,7 @@ def lock(path: Path, say: Callable[[str], None] | None = None) -> Iterator[None]
     Raises:
         RecordError: without `say`, another process has the lock, or the lock is another user's.
     """
-    beside = FileLock(
-        path.with_name(f".{path.name}.lock"), mode=0o666
-    )  # in a shared folder it is everybody's
+    beside = FileLock(path.with_name(f".{path.name}.lock"), mode=0o666)  # everybody's, in a shared folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,21 +114,21 @@ def claim(
     with lock(path):
         if path.exists():
             record = read_json(path)
-            held = record.get("identity") if isinstance(record, dict) else None
-            if not isinstance(held, dict):
-                raise RecordError(f"{place} holds something else and no {kind}; {advice}")
-            if held.keys() != asked.keys():
-                raise RecordError(f"{place} holds the {kind} of another version of rolab; {advice}")
-            if differ := list(_differing(held, asked)):
-                what = ", ".join(name for name, *_ in differ)
-                if len(differ) == 1:
-                    what += "; {1!r} there, {2!r} here".format(*differ[0])
-                raise RecordError(f"{place} holds another {kind} (what differs: {what}); {advice}")
-        elif folder and _holds_something(place):
-            raise RecordError(f"{place} holds something else and no {kind}; {advice}")
+        elif folder and any(not each.name.startswith(".") for each in place.iterdir()):
+            record = None  # hidden are locks, and what is left of a write that was broken off
         else:
             record = {"identity": asked, **begin}
             write_json(path, record)
+        held = record.get("identity") if isinstance(record, dict) else None
+        if not isinstance(held, dict):
+            raise RecordError(f"{place} holds something else and no {kind}; {advice}")
+        if held.keys() != asked.keys():
+            raise RecordError(f"{place} holds the {kind} of another version of rolab; {advice}")
+        if differ := list(_differing(held, asked)):
+            what = ", ".join(name for name, *_ in differ)
+            if len(differ) == 1:
+                what += "; {1!r} there, {2!r} here".format(*differ[0])
+            raise RecordError(f"{place} holds another {kind} (what differs: {what}); {advice}")
         yield record
 
 
@@ -144,13 +139,6 @@ def _differing(held: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any
             yield from _differing(held.get(key), asked.get(key), f"{name}.{key}" if name else key)
     elif held != asked:
         yield name, held, asked
-
-
-def _holds_something(folder: Path) -> bool:
-    """Is there a file of this name, or a folder with more in it than the leftovers of a broken-off write?"""
-    if not folder.is_dir():
-        return folder.exists()
-    return any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def write_json(path: Path, record: Any) -> None:
@@ -209,14 +197,12 @@ def environment(device: Any = "cpu") -> dict[str, Any]:
 
     device = torch.device(device)
 
-    def installed(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
+    try:
+        rolab = version("rolab")
+    except PackageNotFoundError:
+        rolab = "not installed"
     return {
-        "rolab": installed("rolab"),
+        "rolab": rolab,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",

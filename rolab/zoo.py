@@ -1,4 +1,4 @@
-"""The trained networks that ship with the package, each with its card: how it was made and what it can do."""
+"""Model zoo: the trained networks that ship, each with its card: how it was made and what it can do."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bringing CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
+"""Download of CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
 
 import errno
 import tempfile

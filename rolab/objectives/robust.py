@@ -1,6 +1,6 @@
-"""The standard objective and the robust one, eq. (9), whose inner maximum is one ascent step, eq. (11)."""
+"""Nominal and robust objectives: the loss, and eq. (9), whose inner maximum is one ascent step, eq. (11)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,11 +10,10 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from rolab.attacks import cross_entropy, first_order
+from rolab.attacks.gradient import cross_entropy, first_order
+from rolab.attacks.search import Attack
 from rolab.objectives.base import Objective
 from rolab.sets import UncertaintySetLike
-
-Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +94,11 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
     descended; and as the attack draws no numbers, the runs of a seed have the same masks with any U.
     """
     training = [layer for layer in model.modules() if layer.training]
-    frozen = [(layer, "track_running_stats") for layer in training if isinstance(layer, _BatchNorm)]
-    frozen = [(layer, name) for layer, name in frozen if layer.track_running_stats]
+    frozen: list[tuple[nn.Module, str]] = [
+        (layer, "track_running_stats")
+        for layer in training
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats
+    ]
     frozen += [(layer, "training") for layer in training if isinstance(layer, _DropoutNd)]
     for layer, name in frozen:
         setattr(layer, name, False)

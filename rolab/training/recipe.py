@@ -62,9 +62,9 @@ class Recipe:
 
     def optimizer(self, model: nn.Module) -> torch.optim.SGD:
         """Stochastic gradient descent on the weights of a model; the loop sets the rate of each step."""
-        momentum = {"momentum": self.momentum, "nesterov": self.nesterov}
+        momentum, weight_decay = self.momentum, self.weight_decay
         return torch.optim.SGD(
-            model.parameters(), self.learning_rate, **momentum, weight_decay=self.weight_decay
+            model.parameters(), self.learning_rate, momentum, 0, weight_decay, nesterov=self.nesterov
         )
 
 
