@@ -1,41 +1,33 @@
-"""The robust counterpart of one row, derived line by line with its numbers."""
+"""The derivation of the robust counterpart of one row, line by line with its numbers."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from rolab.convex.solution import scenario, with_epigraph
-from rolab.convex.standard import OBJECTIVE
+from rolab.lp.standard_form import OBJECTIVE, StandardForm
+from rolab.lp.worst_case import scenario
 from rolab.norms import cvxpy
-
-if TYPE_CHECKING:
-    from rolab.convex.program import RobustLP
+from rolab.sets import UncertaintySet
 
 
-def explain(program: RobustLP, name: str, x: np.ndarray) -> str:
+def derive(form: StandardForm, name: str, x: np.ndarray) -> str:
     """See `RobustLP.explain`.
 
     Line 1 states the row for all data, line 2 moves the uncertain part together, line 3 finds its worst case
     twice: by the set's maximiser, and from above by the dual problem; line 4 is the counterpart.
     """
-    standard = program.standard
-    if name not in standard.by_name:
-        names = ", ".join(map(repr, standard.by_name)) or "none"
+    if name not in form.by_name:
+        names = ", ".join(map(repr, form.by_name)) or "none"
         raise ValueError(f"row: expected the name of an uncertain row, got {name!r}; uncertain are: {names}")
-    row = standard.by_name[name]
-    point = with_epigraph(program, x)
-    w = row.P.T @ point - row.q
-    direction = torch.from_numpy(w)[None]
-    z = row.Z.maximizer(direction)[0].numpy()
+    row = form.by_name[name]
+    w = row.P.T @ form.point(x) - row.q
+    z = row.Z.maximizer(torch.from_numpy(w)[None])[0].numpy()
     reached, dual = float(w @ z), _dual(row.Z, w)
-    worst = scenario(program, name, z, x)
-    nominal = scenario(program, name, np.zeros_like(z), x)
-    objective = name == OBJECTIVE
-    upward = program.maximize if objective else program.senses[program.names.index(name)] == ">="
-    sign, sense, extreme = (-1.0, "≥", "min") if upward else (1.0, "≤", "max")
+    worst, nominal = scenario(form, name, z, x), scenario(form, name, np.zeros_like(z), x)
+    objective, sign = name == OBJECTIVE, form.sign[name]
+    upward = sign < 0
+    sense, plus = ("≥", "−") if upward else ("≤", "+")
     limit = ("t" if objective else f"{nominal.rhs:g}") + ("" if not row.q.any() else " + qᵀz")
     protected = nominal.value + sign * reached
     protected = protected if abs(protected) > 1e-9 * (1 + abs(nominal.value)) else 0.0
@@ -53,18 +45,18 @@ def explain(program: RobustLP, name: str, x: np.ndarray) -> str:
     return "\n".join(
         [
             f"1. (a + P z)ᵀx {sense} {limit} for all z ∈ Z, here Z = {row.Z!r}",
-            f"2. ⇔ aᵀx {'−' if upward else '+'} max over z ∈ Z of ⟨w, z⟩ {sense} {limit.split(' ')[0]},   "
+            f"2. ⇔ aᵀx {plus} max over z ∈ Z of ⟨w, z⟩ {sense} {limit.split(' ')[0]},   "
             f"aᵀx = {nominal.value:.6g},   w = {moved} = {_vector(w)}",
             f"3. max = ⟨w, z*⟩ = {reached:.6g} at z* = {_vector(z)};   dual: {row.Z.formula} = {dual:.6g}",
-            f"4. counterpart: {nominal.value:.6g} {'−' if upward else '+'} {reached:.6g} = {right}{holds}",
+            f"4. counterpart: {nominal.value:.6g} {plus} {reached:.6g} = {right}{holds}",
         ]
     )
 
 
-def _dual(Z: object, w: np.ndarray) -> float:
+def _dual(Z: UncertaintySet, w: np.ndarray) -> float:
     """σ_Z(w) from above: the least value of the dual problem, by a solver that knows no maximiser."""
     cp = cvxpy()
-    problem = cp.Problem(cp.Minimize(Z.support_expression(cp.Constant(w))))  # type: ignore[attr-defined]
+    problem = cp.Problem(cp.Minimize(Z.support_expression(cp.Constant(w))))
     problem.solve(solver=cp.CLARABEL)
     return float(problem.value)
 

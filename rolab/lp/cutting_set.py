@@ -1,28 +1,25 @@
-"""Cutting sets, [13] of the paper: solve, find the worst scenario, *add* it, repeat."""
+"""The cutting-set method, [13] of the paper: solve, find the worst scenario, *add* it, repeat."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from scipy.optimize import linprog
 
-from rolab.convex.errors import InfeasibleError, SolverError, UnboundedError
-from rolab.convex.solution import Cut, Solution, solution, with_epigraph, worst_case
-from rolab.convex.standard import OBJECTIVE, Standard, UncertainRow
-
-if TYPE_CHECKING:
-    from rolab.convex.program import RobustLP
+from rolab.errors import InfeasibleError, SolverError, UnboundedError
+from rolab.lp.solution import CuttingSetRound, Solution
+from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
+from rolab.lp.worst_case import worst_case
 
 FAR = 1e7  # stands in for no bound while the scenarios known so far leave the program unbounded
 
 
-def cutting_set(program: RobustLP, tolerance: float = 1e-6, most: int = 1000) -> Solution:
+def cutting_set(form: StandardForm, tolerance: float = 1e-6, most: int = 1000) -> Solution:
     """Adds the worst scenario of every broken row until none is broken by more than tolerance · its size.
 
     The program with some scenarios is a relaxation: its optimum, the *optimistic* bound, can only get worse
@@ -30,58 +27,58 @@ def cutting_set(program: RobustLP, tolerance: float = 1e-6, most: int = 1000) ->
     *safe* bound is the objective of the best robust decision known: the last one on the way from a robust
     decision to the current x, where the worst case of every row is convex.
     """
-    standard, n = program.standard, len(program.variables)
-    better = max if program.maximize else min
-    anchor = np.clip(np.zeros(n), program.lower, program.upper)  # robust without a solver, or it may be
-    start = worst_case(program, anchor)
+    n, better = len(form.variables), max if form.maximize else min
+    anchor = np.clip(np.zeros(n), form.lower[:n], form.upper[:n])  # robust without a solver, or it may be
+    start = worst_case(form, anchor)
     safe, trace = (start.objective if start.feasible else None), []
-    for now in rounds(standard, tolerance, most):
+    for now in rounds(form, tolerance, most):
         if safe is not None:
-            point = _last_robust(standard, with_epigraph(program, anchor), now.x)[:n]
-            value = worst_case(program, point).objective
+            point = _last_robust(form, form.point(anchor), now.x)[:n]
+            value = worst_case(form, point).objective
             safe = better(value, safe)
         if not now.broken:  # then x itself is robust
-            value = worst_case(program, now.x[:n]).objective
+            value = worst_case(form, now.x[:n]).objective
             safe = value if safe is None else better(value, safe)
-        optimistic = float(now.answer.fun) * (-1 if program.maximize else 1)
+        optimistic = form.sign[OBJECTIVE] * float(now.answer.fun)
         added = {row.name: now.worst[row.index] for row in now.broken}
-        largest = max((now.violation[row.index] for row in standard.uncertain), default=0.0)
-        trace.append(Cut(now.x[:n], optimistic, safe, max(float(largest), 0.0), added))
+        largest = max((now.violation[row.index] for row in form.uncertain), default=0.0)
+        trace.append(CuttingSetRound(now.x[:n], optimistic, safe, max(float(largest), 0.0), added))
     y, z = now.master.certificate(now.answer.ineqlin.marginals)
     nu = -np.asarray(now.answer.eqlin.marginals)
-    return solution(program, now.x, "cutting-set", y, nu, z, trace=tuple(trace))
+    return Solution.from_solver(form, now.x, "cutting-set", y, nu, z, tuple(trace))
 
 
 @dataclass
 class Master:
-    """The linear program with the scenarios known so far: all that its solver has to know."""
+    """The linear program with the scenarios known so far, at first one a row: all its solver has to know."""
 
-    standard: Standard
+    form: StandardForm
+    first: Mapping[int, np.ndarray]
     found: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     rows: list[sp.csr_array] = field(default_factory=list)
     rhs: list[float] = field(default_factory=list)
     owner: list[int] = field(default_factory=list)  # which row of G each row of the program comes from
 
     def __post_init__(self) -> None:
-        certain = self.standard.certain
+        certain = self.form.certain
         if len(certain):
-            self.rows.append(self.standard.G[certain])
-        self.rhs += self.standard.h[certain].tolist()
+            self.rows.append(self.form.G[certain])
+        self.rhs += self.form.h[certain].tolist()
         self.owner += certain.tolist()
-        for row in self.standard.uncertain:
-            self.add(row, some_scenario(row))
+        for row in self.form.uncertain:
+            self.add(row, self.first[row.index])
 
     def add(self, row: UncertainRow, z: np.ndarray) -> None:
         """Adds the row with the data of a scenario."""
-        s = self.standard
+        coefficients, rhs = self.form.cut(row, z)
         self.found[row.index].append(z)
-        self.rows.append(s.G[[row.index]] + sp.csr_array((row.P @ z)[None]))
-        self.rhs.append(float(s.h[row.index] + row.q @ z))
+        self.rows.append(coefficients)
+        self.rhs.append(rhs)
         self.owner.append(row.index)
 
-    def solve(self, reach: float) -> Any:
+    def solve(self, reach: float = np.inf) -> Any:
         """The answer of HiGHS, all variables within ±reach."""
-        s = self.standard
+        s = self.form
         bounds = np.stack([np.maximum(s.lower, -reach), np.minimum(s.upper, reach)], 1)
         rows = sp.vstack(self.rows, format="csr") if self.rows else None
         equal = (s.E, s.f) if len(s.f) else (None, None)
@@ -90,7 +87,7 @@ class Master:
     def certificate(self, marginals: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Each row's multiplier, the sum over its scenarios, and one scenario: their weighted mean."""
         prices, owner = np.maximum(-np.asarray(marginals), 0), np.array(self.owner, int)
-        y, z = np.zeros(len(self.standard.h)), {}
+        y, z = np.zeros(len(self.form.h)), {}
         np.add.at(y, owner, prices)
         for i, scenarios in self.found.items():
             weights = prices[owner == i]
@@ -98,14 +95,9 @@ class Master:
         return y, z
 
 
-def some_scenario(row: UncertainRow) -> np.ndarray:
-    """The scenario to begin with: 0, the data as printed, if that is in the set; else some point of it."""
-    return row.Z.maximizer(torch.zeros(1, row.P.shape[1], dtype=torch.float64))[0].numpy()
-
-
 @dataclass(frozen=True)
-class Round:
-    """One round: the master's answer and its x, and the rows that the worst scenarios break there."""
+class MasterSolution:
+    """The master's answer and its x, and the rows that the worst scenarios break there."""
 
     master: Master
     answer: Any
@@ -115,9 +107,9 @@ class Round:
     broken: list[UncertainRow]
 
 
-def rounds(standard: Standard, tolerance: float, most: int) -> Iterator[Round]:
+def rounds(form: StandardForm, tolerance: float, most: int) -> Iterator[MasterSolution]:
     """The loop; the last round that it yields has no broken row."""
-    master, reach = Master(standard), np.inf
+    master, reach = Master(form, form.first_scenarios()), np.inf
     for _ in range(most):
         answer = master.solve(reach)
         if answer.status in (3, 4) and reach == np.inf:  # no end, or HiGHS cannot tell
@@ -127,14 +119,12 @@ def rounds(standard: Standard, tolerance: float, most: int) -> Iterator[Round]:
             raise InfeasibleError
         if answer.status != 0:
             raise SolverError(f"the master problem was not solved: {answer.message}")
-        worst = standard.worst(answer.x)
-        violation = standard.violations(answer.x, worst)
-        broken = [
-            row for row in standard.uncertain if violation[row.index] > tolerance * standard.size[row.index]
-        ]
+        worst = form.worst(answer.x)
+        violation = form.violations(answer.x, worst)
+        broken = [row for row in form.uncertain if violation[row.index] > tolerance * form.size[row.index]]
         if not broken and np.abs(answer.x).max() >= 0.999 * reach:
             raise UnboundedError
-        yield Round(master, answer, answer.x, worst, violation, broken)
+        yield MasterSolution(master, answer, answer.x, worst, violation, broken)
         if not broken:
             return
         for row in broken:
@@ -143,13 +133,13 @@ def rounds(standard: Standard, tolerance: float, most: int) -> Iterator[Round]:
     raise SolverError(f"{came}; allow more rounds or a larger tolerance")
 
 
-def _last_robust(standard: Standard, start: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _last_robust(form: StandardForm, start: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The last robust point on the way from a robust start to x, by bisection; the objective is no row."""
-    rows = np.array([name != OBJECTIVE for name in standard.names], bool)
+    rows = np.array([name != OBJECTIVE for name in form.names], bool)
 
     def robust(point: np.ndarray) -> bool:
-        violation = standard.violations(point, standard.worst(point))
-        return bool((violation <= 1e-9 * standard.size)[rows].all())
+        violation = form.violations(point, form.worst(point))
+        return bool((violation <= 1e-9 * form.size)[rows].all())
 
     if robust(x):
         return x

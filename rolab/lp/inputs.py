@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-SIGN = {"<=": 1.0, "==": 1.0, ">=": -1.0}
+from rolab.lp.standard_form import SIGN
 
 
 def as_row(name: str, row: Any, variables: tuple[str, ...]) -> tuple[np.ndarray, str, float]:

@@ -16,8 +16,8 @@ from scipy.optimize import linprog
 
 from rolab import zoo
 from rolab.attacks import first_order, input_gradient
-from rolab.convex import DisagreementError, InfeasibleError, RobustLP, SolverError, UnboundedError, Uncertain
-from rolab.convex import methods as convex_methods
+from rolab.lp import DisagreementError, InfeasibleError, RobustLP, SolverError, UnboundedError, Uncertain, Solution
+from rolab.lp import solve as solve_module
 from rolab.data import mnist
 from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios, UncertaintySet
 
@@ -279,7 +279,7 @@ def test_several_rows_at_once_have_the_projections_of_their_set():
     joint = RobustLP(**shape, uncertain={("a", "b"): Ball("l1", 0.5)})
     apart = RobustLP(**shape, uncertain={"a": Ball("l1", 0.5), "b": Ball("l1", 0.5)})
     assert joint.solve().objective == pytest.approx(apart.solve().objective)
-    assert joint.standard.by_name["b"].P.toarray().tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
+    assert joint.standard_form.by_name["b"].P.toarray().tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
     matrices = {"a": np.eye(2, 4), "b": np.eye(2, 4, k=2)}
     stated = RobustLP(**shape, uncertain={("a", "b"): Uncertain(Ball("l1", 0.5), row=matrices)})
     assert stated.solve().objective == pytest.approx(joint.solve().objective)
@@ -356,7 +356,7 @@ def test_rows_whose_sets_are_images_of_one_are_asked_together():
     program = RobustLP.from_arrays(
         np.ones(n), A, np.full(12, 4.0), maximize=True, uncertain={str(i + 1): U for i, U in enumerate(sets)}
     )
-    assert sorted(len(group.rows) for group in program.standard.groups) == [1, 1, 1, 3, 6]
+    assert sorted(len(group.rows) for group in program.standard_form.groups) == [1, 1, 1, 3, 6]
     assert program.solve().verify() <= 1e-6
 
 
@@ -498,7 +498,7 @@ def test_a_proof_fails_when_anything_in_it_is_false():
 def test_both_refuses_to_answer_when_the_methods_disagree(monkeypatch):
     program = production(Ball("l2", 0.05))
     other = production(Ball("l2", 0.06)).solve("counterpart")
-    monkeypatch.setattr(convex_methods, "counterpart", lambda *_: other)
+    monkeypatch.setattr(solve_module, "counterpart", lambda *_: other)
     with pytest.raises(DisagreementError, match=r"the counterpart gives 17.*, the cutting sets 17"):
         program.solve()
 
@@ -513,7 +513,7 @@ def test_the_oracle_based_average_keeps_its_bound_and_nears_the_truth(U):
     errors = []
     for steps in (20, 80):
         answer = program.solve("oracle", rounds=steps)
-        learning = answer.learning
+        learning = answer.online
         worst = program.worst_case(answer.x)
         for name, violation in worst.violations.items():
             assert violation <= learning.bound.get(name, 0.0) + 1e-7
@@ -686,7 +686,7 @@ def test_bad_requests_are_refused(arguments, said):
 
 
 def test_the_program_of_the_readme_runs_as_it_says(capsys):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
     (source,) = (
         code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "RobustLP(" in code
     )
@@ -722,7 +722,7 @@ def test_a_counterpart_that_its_own_proof_does_not_bear_out_is_no_answer(monkeyp
     program = RobustLP(maximize=[1.0], rows={"most": ([1.0], "<=", 2.0)}, uncertain={"most": Ball("l2", 0.1)})
     assert program.solve("counterpart").objective == pytest.approx(2 / 1.1)
     wrong = replace(program.solve("counterpart"), objective=1.9)
-    monkeypatch.setattr(convex_methods, "solution", lambda *arguments: wrong)
+    monkeypatch.setattr(Solution, "from_solver", lambda *arguments: wrong)
     with pytest.raises(SolverError, match="the counterpart was not solved: verify: the worst objective"):
         program.solve("counterpart")
 
