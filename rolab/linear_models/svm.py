@@ -17,17 +17,16 @@ separate the data with margin, then it is Σ [1 - m_i]₊ + c‖w‖_*: the regu
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from rolab.convex.designs import as_array
-from rolab.convex.regression import solve, without_dust
+from rolab.linear_models.least_squares import drop_near_zeros, solve
+from rolab.linear_models.worst_case import as_array
 from rolab.norms import Lp, check_radius, cvxpy
-from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, at
+from rolab.sets import Ball, GroupBall, UncertaintySet, UncertaintySetLike, at
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +64,11 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
     cp = cvxpy()
     w, bias = cp.Variable(X.shape[1]), cp.Variable()
     losses = 1 - cp.multiply(y, X @ w + bias)
-    if _is_coupled(U, X):
+    one = _of_one(U, X)
+    if one is not None:
         hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
         total, worst = cp.Variable(), cp.Variable()
-        reach = U.radius * U.norm.dual.expression(w)
+        reach = one.support_expression(w)
         exact = [
             hinge >= losses,
             pushed >= losses + reach,
@@ -92,21 +92,19 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
     """
     X, y = _examples(X, y)
     check_radius(c, "c")
-    cp, dual = cvxpy(), Lp.of(norm).dual
+    cp, one = cvxpy(), Ball(norm, c)
     w, bias = cp.Variable(X.shape[1]), cp.Variable()
     losses = 1 - cp.multiply(y, X @ w + bias)
-    solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + c * dual.expression(w))))
+    solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w))))
     fit = _best(X, y, w, bias, GroupBall(norm, c, X.shape, axis=1))
-    penalty = c * float(dual.value(torch.from_numpy(fit.w)[None])[0])
-    objective = float(np.maximum(1 - fit.margins, 0).sum()) + penalty
-    return RobustSVM(fit.w, fit.b, objective, fit.perturbation, fit.margins, fit.worst_margins)
+    penalty = float(one.support(torch.from_numpy(fit.w)[None])[0])
+    return replace(fit, objective=float(np.maximum(1 - fit.margins, 0).sum()) + penalty)
 
 
 def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tuple[float, np.ndarray]:
     """The largest Σ [1 - y_i (wᵀ(x_i + δ_i) + b)]₊ over U, and δ (N, d) that reach it.
 
-    Each δ_i is U.maximizer(-y_i w); in the coupled set only the example moves that gains most by it: the set
-    is asked with a direction of which this is the only non-zero row.
+    Each δ_i is U.maximizer(-y_i w); in the coupled set only the example moves that gains most by it.
 
     Raises:
         ValueError: names X, y, w or U.
@@ -114,13 +112,12 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     X, y = _examples(X, y)
     w = as_array(w, "w", (X.shape[1],))
     directions = torch.from_numpy(-y[:, None] * w)
-    if _is_coupled(U, X):
+    one = _of_one(U, X)
+    if one is not None:
         losses = 1 - y * (X @ w + b)
-        reach = U.radius * float(U.norm.dual.value(directions[:1])[0])
-        gains = np.maximum(losses + reach, 0) - np.maximum(losses, 0)
-        alone = torch.zeros_like(directions)
-        alone[int(gains.argmax())] = directions[int(gains.argmax())]
-        perturbation = U.maximizer(alone.reshape(1, -1)).reshape(X.shape).numpy()
+        gains = np.maximum(losses + one.support(directions).numpy(), 0) - np.maximum(losses, 0)
+        best, perturbation = int(gains.argmax()), np.zeros_like(X)
+        perturbation[best] = one.maximizer(directions[[best]])[0].numpy()
     else:
         perturbation = _per_example(U, X).maximizer(directions).numpy()
     value = np.maximum(1 - y * ((X + perturbation) @ w + b), 0).sum()
@@ -137,23 +134,19 @@ def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
 
 
 def _best(X: np.ndarray, y: np.ndarray, w: Any, bias: Any, U: UncertaintySetLike) -> RobustSVM:
-    """The solver's solution, its dust removed where that is no loss, with its worst case."""
+    """The solver's solution, its near-zeros removed where that is no loss, with its worst case."""
     b = float(bias.value)
     fits = [
-        (*worst_hinge(X, y, each, b, U), each) for each in (np.zeros_like(w.value), *without_dust(w.value))
+        (*worst_hinge(X, y, each, b, U), each) for each in (np.zeros_like(w.value), *drop_near_zeros(w.value))
     ]
     objective, perturbation, weights = min(fits, key=lambda fit: fit[0])
     margins, worst_margins = (y * (Z @ weights + b) for Z in (X, X + perturbation))
     return RobustSVM(weights, b, objective, perturbation, margins, worst_margins)
 
 
-def _is_coupled(U: UncertaintySetLike, X: np.ndarray) -> TypeGuard[GroupBall]:
-    if not isinstance(U, GroupBall) or math.prod(U.shape) == X.shape[1]:  # a set of each example's entries
-        return False
-    if tuple(U.shape) != X.shape or U.axis != 1:
-        expected = f"shape {X.shape} and axis 1, a group an example, or shape {X.shape[1:]} for each example"
-        raise ValueError(f"U: expected a GroupBall with {expected}, got {U!r}")
-    return True
+def _of_one(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet | None:
+    """What one example alone may do where all share one budget; None where each has its own set."""
+    return U.coupled_examples(X.shape) if isinstance(U, UncertaintySet) else None
 
 
 def _per_example(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:

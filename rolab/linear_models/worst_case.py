@@ -4,7 +4,7 @@ With the residual r = Ax - b and a set U of perturbations Δ of the design matri
 
     max over Δ ∈ U of ‖(A + Δ)x - b‖₂  =  max over ‖u‖₂ ≤ 1 of uᵀr + σ_U(u xᵀ):
 
-the support function again, at a matrix of rank one. Where U *turns with u*, σ_U(u xᵀ) = ‖u‖₂ σ_V(x), the
+the support function again, at a matrix of rank one. Where U is *left-invariant*, σ_U(u xᵀ) = ‖u‖₂ σ_V(x), the
 best u is r/‖r‖ and the maximum is ‖r‖₂ + σ_V(x): the penalty is the support function of another set V.
 
 A set of matrices (m, n) is a set of vectors of m·n numbers, row by row.
@@ -19,21 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.sets import (
-    Ball,
-    BallInBox,
-    Box,
-    Budget,
-    Columns,
-    Ellipsoid,
-    GroupBall,
-    Intersection,
-    Rows,
-    Scenarios,
-    SpectralBall,
-    Sum,
-    UncertaintySet,
-)
+from rolab.sets import UncertaintySet
 
 Shape = tuple[int, int]
 
@@ -47,66 +33,17 @@ class WorstDesign:
     bound: float
 
 
-# The inner maximum
-
-
-def regularizer(U: UncertaintySet) -> UncertaintySet | None:
-    """The set V with σ_U(u xᵀ) = ‖u‖₂ σ_V(x) for all u (m,) and x (n,), or None if none is known.
-
-    >>> regularizer(SpectralBall(0.5, (3, 2)))
-    Ball('l2', 0.5)
-    """
-    match U:
-        case Ball() if U.norm.euclidean:  # ‖u xᵀ‖_F = ‖u‖₂ ‖x‖₂
-            return U
-        case SpectralBall():  # so is the dual norm, the nuclear norm: u xᵀ has one singular value
-            return Ball("l2", U.radius)
-        case Columns(inner=Ball() as ball) if ball.norm.euclidean:  # the columns are x_j u: Σ_j ρ |x_j| ‖u‖₂
-            if isinstance(ball.radius, Tensor) and ball.radius.ndim:  # one for each column
-                return Box(-ball.radius, ball.radius)
-            return Ball("linf", ball.radius)
-        case GroupBall(axis=0) if U.norm.euclidean:  # one column takes all: max_j c |x_j| ‖u‖₂
-            return Ball("l1", U.radius)
-        case Sum():
-            a, b = regularizer(U.a), regularizer(U.b)
-            return None if a is None or b is None else a + b
-    return None
-
-
-def row_set(U: UncertaintySet, shape: Shape) -> UncertaintySet | None:
-    """The set of each row, one a batch entry, if every row is free of the others: U is their product."""
-    match U:
-        case Rows():
-            return U.inner
-        case Ball() if U.norm.separable:
-            return U
-        case Box():
-            bounds = (
-                bound.reshape(shape) if isinstance(bound, Tensor) and bound.ndim else bound
-                for bound in (U.lower, U.upper)
-            )
-            return Box(*bounds)
-        case BallInBox():
-            ball, box = row_set(U.ball, shape), row_set(U.box, shape)
-            return None if ball is None or box is None else ball & box
-        case Intersection() | Sum():
-            a, b = row_set(U.a, shape), row_set(U.b, shape)
-            if a is not None and b is not None:
-                return a & b if isinstance(U, Intersection) else a + b
-    return None
-
-
 def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
     """max over Δ ∈ U of ‖(A + Δ)x - b‖₂, eq. (7); `value` is recomputed from the Δ found, `bound` is proved.
 
     The two agree to rounding wherever there is a closed form, r = Ax - b:
 
-    - U turns with u (Frobenius and spectral balls, columns in ℓ2 balls, their sums): the two parts of
+    - U is left-invariant (Frobenius and spectral balls, columns in ℓ2 balls, their sums): the two parts of
       uᵀr + ‖u‖₂ σ_V(x) are largest for the same u = r/‖r‖, so that Δ* = U.maximizer((r/‖r‖) xᵀ).
     - every row has its own set (rows bounded, entries bounded, boxes): each is pushed by its own worst,
       ‖t‖₂ with t_i = max(r_i + σ_U(e_i xᵀ), -r_i + σ_U(-e_i xᵀ)).
     - U is the hull of some matrices: a convex function is largest at one of them.
-    - U is a sum of one of these and a set that turns with u, which adds σ_V(x) to whatever the other gives.
+    - U is a sum of one of these and a left-invariant set, which adds σ_V(x) to whatever the other gives.
 
     For any other U the t above still gives a bound, and so do sets that hold U: the parts of an intersection,
     a Frobenius ball around a budget set, an ellipsoid or a smaller ball. `value` is what alternating ascent
@@ -133,20 +70,20 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
 def _worst(r: Tensor, x: Tensor, U: UncertaintySet) -> tuple[Tensor, Tensor]:
     """Perturbations (k, m, n) that may be worst, and a bound for all of U."""
     shape = len(r), len(x)
-    V, rows, summands = regularizer(U), row_set(U, shape), turning_summand(U)
+    V, rows, summands = U.design_regularizer(), U.row_set(shape), U.left_invariant_summand()
     every_row = torch.eye(len(r), dtype=r.dtype)
     if V is not None:
         u = r / r.norm() if r.any() else every_row[0]  # any unit vector will do where r is 0
         return _furthest(U, torch.outer(u, x)[None]), r.norm() + V.support(x[None])[0]
     if summands is not None:  # lengthens any residual by σ_V(x): so let the other one move first
-        turning, V, other = summands
+        invariant, V, other = summands
         first, bound = _worst(r, x, other)
         moved = r + first @ x
         best = moved.norm(dim=1).argmax()
-        then, _ = _worst(moved[best], x, turning)
+        then, _ = _worst(moved[best], x, invariant)
         return first[best] + then, bound + V.support(x[None])[0]
-    if isinstance(U, Scenarios):
-        points = U.points.to(r).reshape(-1, *shape)
+    if U.vertices is not None:
+        points = U.vertices.to(r).reshape(-1, *shape)
         return points, (r + points @ x).norm(dim=1).max()
     if rows is not None:
         together, bound = _row_by_row(r, x, *(rows.maximizer(sign * x.expand(shape)) for sign in (1, -1)))
@@ -182,37 +119,22 @@ def _furthest(U: UncertaintySet, G: Tensor) -> Tensor:
     return U.maximizer(G.flatten(1)).reshape(G.shape)
 
 
-def turning_summand(U: UncertaintySet) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
-    """Of a sum in which one part turns with u: that part, its V, the other part. Else None."""
-    if isinstance(U, Sum):
-        for turning, other in ((U.a, U.b), (U.b, U.a)):
-            if (V := regularizer(turning)) is not None:
-                return turning, V, other
-    return None
-
-
 def enclosing(U: UncertaintySet, shape: Shape) -> list[UncertaintySet]:
     """Sets with a closed form that hold U: the parts of an intersection, or a Frobenius ball."""
-    parts: tuple[UncertaintySet, ...] = ()
-    match U:
-        case Intersection():
-            parts = U.a, U.b
-        case BallInBox():
-            parts = U.ball, U.box
-        case Budget():  # ‖z‖₂² ≤ ‖z‖_∞ ‖z‖₁ ≤ radius · Γ radius
-            parts = (Ball("l2", U.radius * U.gamma**0.5),)
-        case Ellipsoid():
-            parts = (Ball("l2", U.radius * float(torch.linalg.eigvalsh(U.sigma)[-1].clamp(min=0)) ** 0.5),)
-        case Ball() | GroupBall() if U.norm.p <= 2:  # ‖z‖₂ ≤ ‖z‖_p, and the groups' sum is larger still
-            parts = (Ball("l2", U.radius),)
-    return [each for part in parts for each in ([part] if is_closed(part, shape) else enclosing(part, shape))]
+    return [
+        each
+        for larger in U.enclosing(shape)
+        for each in ([larger] if has_closed_form(larger, shape) else enclosing(larger, shape))
+    ]
 
 
-def is_closed(U: UncertaintySet, shape: Shape) -> bool:
+def has_closed_form(U: UncertaintySet, shape: Shape) -> bool:
     """Whether `worst_design` has a closed form for U."""
-    if (summands := turning_summand(U)) is not None:
-        return regularizer(U) is not None or is_closed(summands[2], shape)
-    return isinstance(U, Scenarios) or regularizer(U) is not None or row_set(U, shape) is not None
+    known = U.design_regularizer(), U.vertices, U.row_set(shape)
+    if any(each is not None for each in known):
+        return True
+    summands = U.left_invariant_summand()
+    return summands is not None and has_closed_form(summands[2], shape)
 
 
 # From what users pass, or a ValueError that names the argument

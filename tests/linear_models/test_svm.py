@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 from torch import nn
 
 from rolab.attacks import first_order
-from rolab.convex.svm import regularized_svm, robust_svm, worst_hinge
+from rolab.linear_models.svm import regularized_svm, robust_svm, worst_hinge
 from rolab.norms import Lp
 from rolab.sets import Ball, Box, Budget, GroupBall, Scenarios, pixel_box
 
