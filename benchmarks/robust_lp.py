@@ -51,7 +51,7 @@ def ours(data: dict[str, Any]) -> tuple[float, float]:
     """The optimum by `RobustLP.solve("counterpart")`, and the seconds that Clarabel took of it."""
     import cvxpy
 
-    from rolab.convex import RobustLP, Uncertain
+    from rolab.lp import RobustLP, Uncertain
     from rolab.sets import Ball, Box, Budget
 
     rows, n = len(data["b"]), len(data["c"])

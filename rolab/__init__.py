@@ -16,8 +16,8 @@ Where to find the paper (module → names):
 
     §3    uncertainty sets                    norms  → Lp
                                               sets   → UncertaintySet, Ball, Box, pixel_box, and more
-          robust linear programs, eq. (5)     convex → RobustLP
-          regression, eq. (7), and the SVM    convex → robust_least_squares, and more
+          robust linear programs, eq. (5)     lp → RobustLP
+          regression, eq. (7), and the SVM    linear_models → robust_least_squares, svm
     §4    the worst perturbation, eq. (11)    attacks    → first_order, and more
           what a single step hides            stress     → worst_case_accuracy, and more
           who still stands, what is proved    standing   → Standing; bounds → certified
@@ -40,8 +40,8 @@ _HOME = {
     "Ball": "sets",
     "Box": "sets",
     "pixel_box": "sets",
-    "RobustLP": "convex",
-    "robust_least_squares": "convex",
+    "RobustLP": "lp",
+    "robust_least_squares": "linear_models",
     "first_order": "attacks",
     "Nominal": "objectives",
     "Robust": "objectives",
