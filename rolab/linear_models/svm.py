@@ -77,7 +77,7 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
         ]
         solve(cp.Problem(cp.Minimize(worst), exact))
     else:
-        solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(_per_example(U, X), y, w))))))
+        solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(at(U, torch.from_numpy(X)), y, w))))))
     return _best(X, y, w, bias, U)
 
 
@@ -119,7 +119,7 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
         best, perturbation = int(gains.argmax()), np.zeros_like(X)
         perturbation[best] = one.maximizer(directions[[best]])[0].numpy()
     else:
-        perturbation = _per_example(U, X).maximizer(directions).numpy()
+        perturbation = at(U, torch.from_numpy(X)).maximizer(directions).numpy()
     value = np.maximum(1 - y * ((X + perturbation) @ w + b), 0).sum()
     return float(value), perturbation
 
@@ -147,10 +147,6 @@ def _best(X: np.ndarray, y: np.ndarray, w: Any, bias: Any, U: UncertaintySetLike
 def _of_one(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet | None:
     """What one example alone may do where all share one budget; None where each has its own set."""
     return U.coupled_examples(X.shape) if isinstance(U, UncertaintySet) else None
-
-
-def _per_example(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:
-    return at(U, torch.from_numpy(X))
 
 
 def _examples(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:

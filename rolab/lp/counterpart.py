@@ -29,10 +29,9 @@ def counterpart(form: StandardForm) -> Solution:
     cp, (scaled, unit, equality_unit, cost) = cvxpy(), _in_units(form)
     x = cp.Variable(len(scaled.c))
     limits = [
-        bound
+        sign * x[j] >= sign * edge[j]
         for edge, sign in ((scaled.lower, 1.0), (scaled.upper, -1.0))
         if (j := np.flatnonzero(np.isfinite(edge))).size
-        for bound in [sign * x[j] >= sign * edge[j]]
     ]
     certain = scaled.certain
     rows = scaled.G[certain] @ x <= scaled.h[certain] if len(certain) else None

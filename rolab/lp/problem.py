@@ -244,7 +244,7 @@ class RobustLP:
         """The same program with its data as printed, z = 0."""
         return self._with({})
 
-    def _with(self, uncertain: Mapping[tuple[str, ...], Uncertain]) -> RobustLP:
+    def _with(self, uncertain: Mapping[Any, Uncertain]) -> RobustLP:
         return RobustLP.from_arrays(
             self.c, self.A, self.b, senses=self.senses, names=self.names, variables=self.variables,
             lower=self.lower, upper=self.upper, maximize=self.maximize, uncertain=uncertain,
