@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from rolab.arguments import cvxpy
 from rolab.errors import SolverError
 from rolab.linear_models.square_root import square_root_lasso, square_root_ridge
 from rolab.linear_models.worst_case import (
@@ -37,7 +38,6 @@ from rolab.linear_models.worst_case import (
     has_closed_form,
     worst_design,
 )
-from rolab.norms import cvxpy
 from rolab.sets import UncertaintySet
 
 

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from rolab.arguments import check_radius, cvxpy
 from rolab.linear_models.least_squares import drop_near_zeros, solve
 from rolab.linear_models.worst_case import as_array
-from rolab.norms import Lp, check_radius, cvxpy
-from rolab.sets import Ball, GroupBall, UncertaintySet, UncertaintySetLike, at
+from rolab.norms import Lp
+from rolab.sets import Ball, GroupBall, UncertaintySet, UncertaintySetLike, resolve
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
         ]
         solve(cp.Problem(cp.Minimize(worst), exact))
     else:
-        solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(at(U, torch.from_numpy(X)), y, w))))))
+        solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(resolve(U, torch.from_numpy(X)), y, w))))))
     return _best(X, y, w, bias, U)
 
 
@@ -119,7 +120,7 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
         best, perturbation = int(gains.argmax()), np.zeros_like(X)
         perturbation[best] = one.maximizer(directions[[best]])[0].numpy()
     else:
-        perturbation = at(U, torch.from_numpy(X)).maximizer(directions).numpy()
+        perturbation = resolve(U, torch.from_numpy(X)).maximizer(directions).numpy()
     value = np.maximum(1 - y * ((X + perturbation) @ w + b), 0).sum()
     return float(value), perturbation
 

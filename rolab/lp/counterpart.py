@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from rolab.arguments import cvxpy
 from rolab.errors import InfeasibleError, SolverError, UnboundedError
 from rolab.lp.solution import Solution
 from rolab.lp.standard_form import StandardForm, largest
-from rolab.norms import cvxpy
 
 AGREE = 1e-5  # relative: how far two methods, or an answer and its proof, may differ
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from rolab.arguments import cvxpy
 from rolab.lp.standard_form import OBJECTIVE, StandardForm
 from rolab.lp.worst_case import scenario
-from rolab.norms import cvxpy
 from rolab.sets import UncertaintySet
 
 
