@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 import scipy.sparse as sp
 
-from rolab.storage import environment, read_json, write_json
+from rolab.records import environment, read_json, write_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 A_ROW, ERROR, GAMMA = 20, 0.1, 3.0
@@ -51,7 +51,7 @@ def ours(data: dict[str, Any]) -> tuple[float, float]:
     """The optimum by `RobustLP.solve("counterpart")`, and the seconds that Clarabel took of it."""
     import cvxpy
 
-    from rolab.convex import RobustLP, Uncertain
+    from rolab.lp import RobustLP, Uncertain
     from rolab.sets import Ball, Box, Budget
 
     rows, n = len(data["b"]), len(data["c"])

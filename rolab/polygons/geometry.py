@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rolab.convex import RobustLP
+from rolab.lp import RobustLP
 
 FAR = 1e9  # stands in for no bound
 

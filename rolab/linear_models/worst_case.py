@@ -1,0 +1,172 @@
+"""The worst design matrix of a least-squares problem, eq. (7).
+
+With the residual r = Ax - b and a set U of perturbations Δ of the design matrix,
+
+    max over Δ ∈ U of ‖(A + Δ)x - b‖₂  =  max over ‖u‖₂ ≤ 1 of uᵀr + σ_U(u xᵀ):
+
+the support function again, at a matrix of rank one. Where U is *left-invariant*, σ_U(u xᵀ) = ‖u‖₂ σ_V(x), the
+best u is r/‖r‖ and the maximum is ‖r‖₂ + σ_V(x): the penalty is the support function of another set V.
+
+A set of matrices (m, n) is a set of vectors of m·n numbers, row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rolab.sets import UncertaintySet
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class WorstDesign:
+    """A worst perturbation Δ (m, n) of the design, its value ‖(A + Δ)x - b‖₂, and what no Δ in U exceeds."""
+
+    perturbation: np.ndarray
+    value: float
+    bound: float
+
+
+def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
+    """max over Δ ∈ U of ‖(A + Δ)x - b‖₂, eq. (7); `value` is recomputed from the Δ found, `bound` is proved.
+
+    The two agree to rounding wherever there is a closed form, r = Ax - b:
+
+    - U is left-invariant (Frobenius and spectral balls, columns in ℓ2 balls, their sums): the two parts of
+      uᵀr + ‖u‖₂ σ_V(x) are largest for the same u = r/‖r‖, so that Δ* = U.maximizer((r/‖r‖) xᵀ).
+    - every row has its own set (rows bounded, entries bounded, boxes): each is pushed by its own worst,
+      ‖t‖₂ with t_i = max(r_i + σ_U(e_i xᵀ), -r_i + σ_U(-e_i xᵀ)).
+    - U is the hull of some matrices: a convex function is largest at one of them.
+    - U is a sum of one of these and a left-invariant set, which adds σ_V(x) to whatever the other gives.
+
+    For any other U the t above still gives a bound, and so do sets that hold U: the parts of an intersection,
+    a Frobenius ball around a budget set, an ellipsoid or a smaller ball. `value` is what alternating ascent
+    finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r and at every ±e_i. The truth is between the two.
+
+    Args:
+        A: the design, an array or a tensor (m, n)
+        b: the target (m,)
+        x: the decision (n,)
+        U: a set of vectors of m·n numbers, the rows of Δ one after the other
+
+    Raises:
+        ValueError: names A, b, x or U.
+    """
+    A, b = as_data(A, b)
+    x = as_array(x, "x", (A.shape[1],))
+    check_set(U, A.shape)
+    found, bound = _worst(torch.from_numpy(A @ x - b), torch.from_numpy(x), U)
+    values = np.linalg.norm((A + found.numpy()) @ x - b, axis=1)
+    value = float(values.max())
+    return WorstDesign(found[int(values.argmax())].numpy(), value, float(bound))
+
+
+def _worst(r: Tensor, x: Tensor, U: UncertaintySet) -> tuple[Tensor, Tensor]:
+    """Perturbations (k, m, n) that may be worst, and a bound for all of U."""
+    shape = len(r), len(x)
+    V, rows, summands = U.design_regularizer(), U.row_set(shape), U.left_invariant_summand()
+    every_row = torch.eye(len(r), dtype=r.dtype)
+    if V is not None:
+        u = r / r.norm() if r.any() else every_row[0]  # any unit vector will do where r is 0
+        return _furthest(U, torch.outer(u, x)[None]), r.norm() + V.support(x[None])[0]
+    if summands is not None:  # lengthens any residual by σ_V(x): so let the other one move first
+        invariant, V, other = summands
+        first, bound = _worst(r, x, other)
+        moved = r + first @ x
+        best = moved.norm(dim=1).argmax()
+        then, _ = _worst(moved[best], x, invariant)
+        return first[best] + then, bound + V.support(x[None])[0]
+    if U.vertices is not None:
+        points = U.vertices.to(r).reshape(-1, *shape)
+        return points, (r + points @ x).norm(dim=1).max()
+    if rows is not None:
+        together, bound = _row_by_row(r, x, *(rows.maximizer(sign * x.expand(shape)) for sign in (1, -1)))
+        return together[None], bound
+    directions = every_row[:, :, None] * x  # e_i xᵀ
+    found = _furthest(U, torch.cat([directions, -directions, torch.outer(r, x)[None]]))
+    _, bound = _row_by_row(r, x, *(found[begin : begin + len(r)].diagonal().T for begin in (0, len(r))))
+    for larger in enclosing(U, shape):
+        bound = bound.minimum(_worst(r, x, larger)[1])
+    return _ascend(r, x, U, found), bound
+
+
+def _row_by_row(r: Tensor, x: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row from the one of its two extremes that makes the residual longer, (m, n), and ‖t‖₂."""
+    high, low = r + up @ x, r + down @ x
+    return torch.where((high >= -low)[:, None], up, down), torch.maximum(high, -low).norm()
+
+
+def _ascend(r: Tensor, x: Tensor, U: UncertaintySet, found: Tensor) -> Tensor:
+    """u ← r + Δx, Δ ← U.maximizer(u xᵀ), from many Δ at once; no step shortens the residual."""
+    for _ in range(100):
+        u = r + found @ x
+        step = _furthest(U, u[:, :, None] * x)
+        better = (r + step @ x).norm(dim=1) > u.norm(dim=1) * (1 + 1e-12)
+        if not better.any():
+            break
+        found = torch.where(better[:, None, None], step, found)
+    return found
+
+
+def _furthest(U: UncertaintySet, G: Tensor) -> Tensor:
+    """The maximisers at the matrices G (k, m, n)."""
+    return U.maximizer(G.flatten(1)).reshape(G.shape)
+
+
+def enclosing(U: UncertaintySet, shape: Shape) -> list[UncertaintySet]:
+    """Sets with a closed form that hold U: the parts of an intersection, or a Frobenius ball."""
+    return [
+        each
+        for larger in U.enclosing(shape)
+        for each in ([larger] if has_closed_form(larger, shape) else enclosing(larger, shape))
+    ]
+
+
+def has_closed_form(U: UncertaintySet, shape: Shape) -> bool:
+    """Whether `worst_design` has a closed form for U."""
+    known = U.design_regularizer(), U.vertices, U.row_set(shape)
+    if any(each is not None for each in known):
+        return True
+    summands = U.left_invariant_summand()
+    return summands is not None and has_closed_form(summands[2], shape)
+
+
+# From what users pass, or a ValueError that names the argument
+
+
+def as_data(A: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A (m, n) and b (m,) as float64 arrays."""
+    A = as_array(A, "A", ("m", "n"))
+    return A, as_array(b, "b", (A.shape[0],))
+
+
+def as_array(values: Any, name: str, shape: tuple[int | str, ...]) -> np.ndarray:
+    """A float64 array of this shape, in which letters stand for any number but 0."""
+    expected = f"expected finite numbers of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+    values = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    try:
+        array = np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: {expected}, got {type(values).__name__}") from None
+    wanted = tuple(
+        came if isinstance(want, str) else want for want, came in zip(shape, array.shape, strict=False)
+    )
+    if array.ndim != len(shape) or array.size == 0 or array.shape != wanted:
+        raise ValueError(f"{name}: {expected}, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: {expected}, got NaN or infinity")
+    return array
+
+
+def check_set(U: Any, shape: tuple[int, ...]) -> None:
+    """Raise a `ValueError` unless U is a set of matrices of this shape."""
+    if not isinstance(U, UncertaintySet):
+        raise ValueError(f"U: expected an UncertaintySet, got {U!r}")
+    if U.dimension not in (None, shape[0] * shape[1]) or tuple(getattr(U, "shape", shape)) != shape:
+        raise ValueError(f"U: expected a set of matrices of A's shape {shape}, got {U!r}")
