@@ -13,8 +13,8 @@ from typing import Any
 
 import ipywidgets
 
+from rolab.convex import RobustLP
 from rolab.figures import Figure
-from rolab.lp import RobustLP
 from rolab.polygons import SHAPES, Cuts, Region, RegionFigure
 from rolab.sets import UncertaintySet
 from rolab.widgets.shared import WIDE, Cache, complete, guarded, has_figure_widget, prepare_colab, status

@@ -20,8 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rolab.errors import NonFiniteError
-
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
 Bound = (
     float | Tensor
@@ -29,6 +27,10 @@ Bound = (
 
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class NonFiniteError(ValueError):
+    """A tensor has a NaN or an infinite entry."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -90,11 +92,6 @@ class Lp:
     def separable(self) -> bool:
         """Whether balls are products, a set for each entry: p = ∞."""
         return self.p == math.inf
-
-    @property
-    def additive(self) -> bool:
-        """Whether the norm of a vector is the sum of the norms of its parts: p = 1."""
-        return self.p == 1
 
     def value(self, v: Tensor) -> Tensor:
         """‖v‖_p of each example, (N,); NaN or infinite where v is.

@@ -11,8 +11,7 @@ from typing import Any
 
 from scipy.stats import ttest_1samp
 
-from rolab.experiments import NETS, PAPER, TITLES, grid
-from rolab.experiments.presets import AUGMENTED, LONGER
+from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES, grid
 from rolab.verdicts import (
     LEVEL,
     NOUNS,

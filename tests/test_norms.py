@@ -10,8 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.errors import NonFiniteError
-from rolab.norms import Lp
+from rolab.norms import Lp, NonFiniteError
 
 PS = [1.0, 1.5, 2.0, 3.0, math.inf]
 DTYPES = [torch.float32, torch.float64]

@@ -12,7 +12,7 @@ from shipped import Shipped, text_of
 
 from rolab import check, data, zoo
 from rolab.attacks import first_order
-from rolab.lp import RobustLP
+from rolab.convex import RobustLP
 from rolab.sets import Budget
 from rolab.stories import production
 

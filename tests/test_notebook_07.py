@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from shipped import Shipped, text_of
 
-from rolab import check, experiments, verdicts, zoo
+from rolab import check, experiments, results, verdicts, zoo
 from rolab.experiments import NETS, NORMS, mnist_experiment
 
 SHIPPED = Shipped("07")
@@ -106,7 +106,7 @@ def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
 
 
 def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
-    result = storage.load_result("mnist")
+    result = results.load("mnist")
     plan = mnist_experiment(result["preset"], tuple(result["seeds"]))
     assert result["recipe"] == asdict(plan.recipe)
     assert {row["net"]: row["radius"] for row in result["rows"]} == {net: plan.radius(net) for net in NETS}
@@ -121,7 +121,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
-    result, shown = storage.load_result("mnist"), SHIPPED.shown()
+    result, shown = results.load("mnist"), SHIPPED.shown()
     for about in (
         verdicts.beside_the_paper,
         verdicts.small_steps,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from rolab.convex.regression import lasso_equivalent, ridge_equivalent
 from rolab.dials import RadiusExplorer
 from rolab.figures import Figure
-from rolab.linear_models import lasso_equivalent, ridge_equivalent
 from rolab.paths import LineFit, Margins, Paths, Sliding
 from rolab.sets import Ball, Columns
 

@@ -7,9 +7,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from rolab import census, cli, results, zoo
 from rolab.attacks import first_order, input_gradient, single_pixel
-from rolab.data import Dataset
+from rolab.data import Dataset, mnist
 from rolab.pixelwise import scan
+from rolab.records import RecordError
 from rolab.sets import Ball, Box, Pixels, pixel_box
 from rolab.widgets import PixelExplorer
 
@@ -215,3 +217,91 @@ def test_a_wrong_argument_is_named(explorer, call, name):
 
 
 # The census
+
+
+RADII = {"within [0, 1]": None, "by 0.5": 0.5}
+
+
+def test_the_census_counts_what_scans_find(data, tmp_path):
+    nets = {"a": Small(), "b": Small(5)}
+    record = census.census(nets, data, tmp_path / "census.json", RADII, progress=False)
+    assert record == json.loads((tmp_path / "census.json").read_text())
+    assert [(row["net"], row["radius"]) for row in record["rows"]] == [
+        (net, radius) for net in nets for radius in RADII.values()
+    ]
+    for row in record["rows"]:
+        model, right, step, truth = nets[row["net"]], 0, [], []
+        for i in range(len(data)):
+            label = int(data.labels[i])
+            found = scan(model, data.images[i : i + 1], label, row["radius"] or 1.0, row["radius"] is None)
+            if int(found.before.argmax()) == label:
+                right += 1
+                step += [i] * (found.step_answer != label)
+                truth += [i] * (found.falls > 0)
+        assert (row["right"], row["step"], row["truth"], row["done"]) == (right, step, truth, len(data))
+        assert set(row["step"]) <= set(row["truth"])
+    counts = census.table(record)
+    assert counts[0]["the truth"].startswith(f"{len(record['rows'][0]['truth'])} (")
+
+
+def test_an_interrupted_census_goes_on(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(census, "DIGITS", 5)
+    whole = census.census({"a": Small()}, data, tmp_path / "whole.json", RADII, progress=False)
+    out, count, calls = tmp_path / "part.json", census._count, []
+
+    def stops(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        count(*arguments)
+
+    monkeypatch.setattr(census, "_count", stops)
+    with pytest.raises(KeyboardInterrupt):
+        census.census({"a": Small()}, data, out, RADII, progress=False)
+    part = json.loads(out.read_text())
+    assert sum(row["done"] for row in part["rows"]) == 17
+    again = census.census({"a": Small()}, data, out, RADII, progress=False)
+    for record in (whole, again):
+        for row in record["rows"]:
+            row.pop("seconds")
+    assert again == whole
+    with pytest.raises(RecordError, match="another census"):
+        census.census({"b": Small()}, data, out, RADII, progress=False)
+
+
+def test_the_command_counts_and_shows(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "census.json"
+    monkeypatch.setattr("sys.argv", ["rolab", "census", "--digits", "2", "--out", str(out)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    record = json.loads(out.read_text())
+    assert [(row["net"], row["radius"], row["done"]) for row in record["rows"]] == [("baseline", None, 2)]
+    assert "within [0, 1]" in capsys.readouterr().out
+    assert {"torch", "processor", "threads"} <= set(record["environment"])
+
+
+@pytest.mark.parametrize("wrong", [["--digits", "0"], ["--nets", "nobody"]])
+def test_a_wrong_option_is_named(tmp_path, capsys, monkeypatch, wrong):
+    monkeypatch.setattr("sys.argv", ["rolab", "census", *wrong, "--out", str(tmp_path / "census.json")])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2 and wrong[1] in capsys.readouterr().err
+
+
+def test_the_shipped_census_is_that_of_the_shipped_nets():
+    """The first digits of the record, counted again."""
+    record = results.load("single_pixel")
+    test, net = mnist("test")[:6], zoo.load("mnist/baseline")
+    rows = [row for row in record["rows"] if row["net"] == "baseline"]
+    assert [row["radius"] for row in rows] == [None, 3.0]
+    for row in rows:
+        falls = [
+            i
+            for i in range(len(test))
+            if scan(
+                net, test.images[i : i + 1], int(test.labels[i]), row["radius"] or 1.0, row["radius"] is None
+            ).falls
+        ]
+        assert falls == [i for i in row["truth"] if i < len(test)]
+        assert row["done"] == record["digits"] and set(row["step"]) <= set(row["truth"])

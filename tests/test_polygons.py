@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import HalfspaceIntersection, QhullError
 
+from rolab.convex import RobustLP, Uncertain
 from rolab.figures import Figure
-from rolab.lp import RobustLP, Uncertain
 from rolab.polygons import SHAPES, Cuts, Envelope, Polygon, Region, RegionFigure, nominal_region
 from rolab.sets import Ball, Box, Budget
 from rolab.stories import production

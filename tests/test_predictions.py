@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rolab import results
 from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment, table
 from rolab.figures import WIDTH, Curves
 from rolab.predictions import TablePrediction, live
@@ -33,7 +34,7 @@ def cifar10():
 
 @pytest.fixture(params=["mnist", "cifar10"])
 def result(request):
-    return storage.load_result("mnist") if request.param == "mnist" else cifar10()
+    return results.load("mnist") if request.param == "mnist" else cifar10()
 
 
 def cells(html):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rolab.check.reports import Violated, exercise, number, require, shown
-from rolab.lp import RobustLP
+from rolab.convex import RobustLP
 from rolab.sets import Ball, Budget, Scenarios, UncertaintySet
 
 ROUNDS = 60  # after so many a cutting-set loop is stopped

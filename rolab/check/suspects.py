@@ -55,8 +55,8 @@ MASKERS = ("B", "D")
 def masks(f: Callable) -> str:
     """f(net, data, radius) → whether the net misleads an attack that follows its gradient (ℓ∞, pixel box)."""
     from rolab.data import mnist
-    from rolab.evaluation import flatness
     from rolab.sets import Ball, pixel_box
+    from rolab.stress import flatness
 
     data = mnist("test")[:DIGITS]
     for name, net in suspects().items():

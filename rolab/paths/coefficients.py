@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rolab.convex.regression import Equivalent, robust_least_squares
 from rolab.figures import DASHES, INK, RED, canvas, layout, style
-from rolab.linear_models import EquivalentPenalty, robust_least_squares
 from rolab.paths.sliding import AXIS, Sliding
 from rolab.polygons.drawing import grid, xy
 from rolab.sets import UncertaintySet
@@ -36,7 +36,7 @@ class Paths(Sliding):
     A: np.ndarray
     b: np.ndarray
     U: UncertaintySet
-    equivalent: Callable[[np.ndarray, np.ndarray, float], EquivalentPenalty]
+    equivalent: Callable[[np.ndarray, np.ndarray, float], Equivalent]
     penalized: Callable[[float], np.ndarray]
     places: Sequence[float]
     radius_title: str
@@ -60,7 +60,7 @@ class Paths(Sliding):
         )
 
     @cached_property
-    def equivalents(self) -> list[EquivalentPenalty]:
+    def equivalents(self) -> list[Equivalent]:
         """The λ of each radius, and the coefficients there."""
         return [self.equivalent(self.A, self.b, radius) for radius in self.places]
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rolab.convex.svm import RobustSVM, robust_svm
 from rolab.figures import INK, RED, canvas, layout
-from rolab.linear_models import RobustSVM, robust_svm
 from rolab.paths.sliding import AXIS, Sliding, segments
 from rolab.polygons.drawing import grid, xy
 from rolab.sets import Ball, GroupBall

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rolab.convex import RobustLP, Solution
 from rolab.figures import INK, RED, Figure, canvas, layout
-from rolab.lp import RobustLP, Solution
 from rolab.polygons.drawing import AXIS, add_names, draw_names, grid, sliding, translucent, window, xy
 from rolab.polygons.geometry import Polygon, half_plane, nominal_region, rounded
 

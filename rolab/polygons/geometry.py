@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rolab.lp import RobustLP
+from rolab.convex import RobustLP
 
 FAR = 1e9  # stands in for no bound
 

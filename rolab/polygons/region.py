@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from rolab.convex import RobustLP, Scenario
 from rolab.figures import DASHES, INK, RED, Figure, Style, canvas, layout
-from rolab.lp import RobustLP, Scenario
 from rolab.polygons.drawing import (
     AXIS,
     LOOKS,
