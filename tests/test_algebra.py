@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from rolab.norms import NonFiniteError
+from rolab.errors import EmptySetError, NoExpressionError, NonFiniteError
 from rolab.sets import (
     Ball,
     BallInBox,
@@ -18,9 +18,7 @@ from rolab.sets import (
     Budget,
     Columns,
     Ellipsoid,
-    EmptySetError,
     GroupBall,
-    NoExpressionError,
     Polyhedron,
     Rows,
     Scenarios,
@@ -340,7 +338,7 @@ def test_the_expression_robustifies_a_linear_program(case):
 def test_an_image_of_its_unit_has_the_same_support_function(case):
     for i in range(N):
         U = case.U[i]
-        unit, matrix = U.as_image()
+        unit, matrix = U.as_linear_image()
         w = numbers(13 + i, 1, 6)
         pulled = w.numpy() * matrix if isinstance(matrix, float) else w.numpy() @ matrix
         close(unit.support(torch.from_numpy(np.asarray(pulled))), U.support(w), 2e-6)
@@ -370,10 +368,12 @@ def test_the_gradient_of_the_support_function_is_the_maximizer(case):
 def test_the_constraints_are_those_of_the_definition(case):
     g = numbers(16, N, 6)
     z = cp.Variable((N, 6))
-    cp.Problem(cp.Maximize(cp.sum(cp.multiply(g.numpy(), z))), case.U.within(z)).solve(solver=cp.CLARABEL)
+    cp.Problem(cp.Maximize(cp.sum(cp.multiply(g.numpy(), z))), case.U.constraints(z)).solve(
+        solver=cp.CLARABEL
+    )
     close((g.numpy() * z.value).sum(1), case.U.support(g), 2e-6)
     one = cp.Variable(6)
-    problem = cp.Problem(cp.Maximize(g[3].numpy() @ one), case.U[3].within(one))
+    problem = cp.Problem(cp.Maximize(g[3].numpy() @ one), case.U[3].constraints(one))
     close(problem.solve(solver=cp.CLARABEL), case.U.support(g)[3], 2e-6)
 
 
@@ -471,7 +471,7 @@ def test_bad_directions_are_refused(case):
 
 @pytest.mark.parametrize("name", [name for name, case in SETS.items() if case.exact])
 def test_exact_forms_need_no_solver(name, monkeypatch):
-    monkeypatch.setattr("rolab.sets.solved.solve", lambda *_: pytest.fail("a solver was called"))
+    monkeypatch.setattr("rolab.sets.solver.solve", lambda *_: pytest.fail("a solver was called"))
     g = numbers(25, N, 6)
     SETS[name].U.maximizer(g), SETS[name].U.project(g), SETS[name].U.contains(g)
 
@@ -493,9 +493,9 @@ def test_many_sets_share_one_unit():
         [GroupBall("l2", 1, (2, 3), 0), GroupBall("l2", 2, (2, 3), 0).scaled(3)],
         [Scenarios(POINTS), A @ Scenarios(POINTS), A @ (B @ Scenarios(POINTS))],
     ):
-        assert len({U.as_image()[0] for U in many}) == 1
+        assert len({U.as_linear_image()[0] for U in many}) == 1
     assert len({Box(-X[0], 1), Box(-X[1], 1), Scenarios(POINTS), Scenarios(POINTS + 1)}) == 4
-    assert sp.issparse((sp.csr_array(M.numpy()) @ Budget(2, 1)).as_image()[1])
+    assert sp.issparse((sp.csr_array(M.numpy()) @ Budget(2, 1)).as_linear_image()[1])
 
 
 # Formulas
@@ -612,7 +612,7 @@ def test_two_methods_make_a_set():
     matrix = numbers(30, 2, 3)
     close((matrix @ U).support(g[:, :2]), (g[:, :2] @ matrix).sum(1).clamp(min=0), 1e-12)
     close((U + U).maximizer(torch.zeros(2, 3)), torch.zeros(2, 3), 1e-12)
-    assert U[3] is U and U.dimension is None and not U.holds_zero and "Segment" in U.formula
+    assert U[3] is U and U.dimension is None and not U.contains_zero and "Segment" in U.formula
     assert U == U and U != Segment()
 
 
@@ -625,6 +625,6 @@ def test_a_set_without_an_expression_says_so():
         with pytest.raises(
             NoExpressionError, match='Segment.* has no cvxpy constraints; .*method="cutting-set"'
         ):
-            U.within(cp.Variable(3))
+            U.constraints(cp.Variable(3))
     with pytest.raises(TypeError, match="abstract"):
         UncertaintySet()

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.norms import Lp, NonFiniteError
-from rolab.sets import Ball, Box, Polyhedron, Scenarios, UncertaintySet, at, pixel_box
+from rolab.errors import NonFiniteError
+from rolab.norms import Lp
+from rolab.sets import Ball, Box, Polyhedron, Scenarios, UncertaintySet, pixel_box, resolve
 
 PS = [1.0, 1.5, 2.0, 3.0, math.inf]
 DTYPES = [torch.float32, torch.float64]
@@ -474,13 +475,13 @@ def test_boxes_of_another_width_are_refused(name):
 
 def test_a_set_may_be_a_function_of_the_inputs():
     U, x = Ball("linf", 0.1), images(23, 3, 4)
-    assert at(U, x) is U
-    assert torch.equal(at(lambda x: U & pixel_box(x), x).maximizer(x + 1), (1 - x).clamp(max=0.1))
+    assert resolve(U, x) is U
+    assert torch.equal(resolve(lambda x: U & pixel_box(x), x).maximizer(x + 1), (1 - x).clamp(max=0.1))
     for bad, came in ((0.1, "0.1"), (None, "None"), (lambda x: 0.3, "a function that returns 0.3")):
         with pytest.raises(
             ValueError, match=f"^U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}"
         ):
-            at(bad, x)
+            resolve(bad, x)
 
 
 def test_sets_read_well_and_are_final():

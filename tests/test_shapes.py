@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rolab.attacks import first_order
+from rolab.errors import EmptySetError
 from rolab.sets import (
     Ball,
     Box,
     Budget,
     Columns,
     Ellipsoid,
-    EmptySetError,
     GroupBall,
     Polyhedron,
     Rows,
@@ -256,7 +256,7 @@ def test_an_ellipsoid_needs_a_radius_and_directions_that_fit():
             ValueError, match=r"^[gd]: expected 2 entries an example, to fit sigma \(2, 2\), got 3"
         ):
             oracle(torch.ones(4, 3))
-    for build in (Ellipsoid(np.eye(2), 1).support_expression, Ellipsoid(np.eye(2), 1).within):
+    for build in (Ellipsoid(np.eye(2), 1).support_expression, Ellipsoid(np.eye(2), 1).constraints):
         with pytest.raises(
             ValueError, match=r"^[wz]: expected 2 entries an example, to fit sigma \(2, 2\), got 3"
         ):
@@ -321,7 +321,7 @@ def test_flat_polyhedra_are_sets_too():
         worst = cp.Variable(len(w))  # the penalty is exact where w is a decision, too
         problem = cp.Problem(cp.Minimize(U.support_expression(worst)), [worst >= w.numpy()])
         reference = cp.Variable(len(w))
-        value = cp.Problem(cp.Maximize(w.numpy() @ reference), [*U.within(reference), reference >= 0])
+        value = cp.Problem(cp.Maximize(w.numpy() @ reference), [*U.constraints(reference), reference >= 0])
         assert problem.solve(solver=cp.CLARABEL) == pytest.approx(value.solve(solver=cp.CLARABEL), abs=1e-6)
 
 
@@ -384,7 +384,7 @@ def test_directions_of_another_width_are_refused():
                 ValueError, match=rf"^[gd]: expected 2 entries an example, to fit {owner}, got 3"
             ):
                 oracle(torch.ones(4, 3))
-        for build in (U.support_expression, U.within):
+        for build in (U.support_expression, U.constraints):
             with pytest.raises(
                 ValueError, match=rf"^[wz]: expected 2 entries an example, to fit {owner}, got 3"
             ):
@@ -515,7 +515,10 @@ def test_a_spectral_step_has_the_rank_of_its_direction():
             lambda: SpectralBall(1, (2, 3)).maximizer(torch.ones(1, 5)),
             r"^g: expected 6 .* shape \(2, 3\), got 5",
         ),
-        (lambda: Rows(Ball("l2", 1), (2, 3)).within(np.ones(5)), r"^z: expected 6 .* shape \(2, 3\), got 5"),
+        (
+            lambda: Rows(Ball("l2", 1), (2, 3)).constraints(np.ones(5)),
+            r"^z: expected 6 .* shape \(2, 3\), got 5",
+        ),
     ],
 )
 def test_what_is_no_set_of_matrices_is_refused(build, message):

@@ -4,7 +4,7 @@ Only the radius couples the groups. Give it a price: with the multiplier μ ≥ 
 own, and solves it in closed form. The μ at which the groups spend the radius is found by bisection.
 
 Arrays are (N, C, K): the C entries of each of K groups. All is about magnitudes: a = |g| or |d|, and the
-solution has 0 ≤ y ≤ cap, the room of the box on the side of the sign. Prices and radii are (N, 1, 1).
+solution has 0 ≤ y ≤ cap, the headroom of the box on the side of the sign. Prices and radii are (N, 1, 1).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rolab.arguments import one_if_zero
 from rolab.norms import Lp
 
 AtPrice = Callable[[Tensor], Tensor]  # μ (N, 1, 1) -> the best y (N, C, K)
@@ -22,21 +23,21 @@ AtPrice = Callable[[Tensor], Tensor]  # μ (N, 1, 1) -> the best y (N, C, K)
 NEWTON_STEPS = 200  # 5 to 20 in practice; nothing moves any more after that
 
 
-def maximizer(norm: Lp, a: Tensor, radius: Tensor, cap: Tensor) -> tuple[Tensor, Tensor]:
+def priced_maximizer(norm: Lp, a: Tensor, radius: Tensor, cap: Tensor) -> tuple[Tensor, Tensor]:
     """The y with the largest ⟨a, y⟩, and the price μ of its radius."""
     largest = a.amax((1, 2), keepdim=True)
-    unit = torch.where(cap > 0, a / torch.where(largest > 0, largest, 1.0), 0.0)
-    y, price = _spend(norm, _bought(norm, unit, torch.where(a > 0, cap, 0.0)), radius, unit)
+    unit = torch.where(cap > 0, a / one_if_zero(largest), 0.0)
+    y, price = _bisect_price(norm, _maximizer_at(norm, unit, torch.where(a > 0, cap, 0.0)), radius, unit)
     return y.minimum(cap), largest * price
 
 
-def project(norm: Lp, a: Tensor, radius: Tensor, cap: Tensor) -> Tensor:
+def priced_projection(norm: Lp, a: Tensor, radius: Tensor, cap: Tensor) -> Tensor:
     """The y nearest to a (Euclidean), for p = 1, 2 and ∞; caps may be infinite."""
-    y, _ = _spend(norm, _shrunk(norm, a, cap), radius, a)
+    y, _ = _bisect_price(norm, _projection_at(norm, a, cap), radius, a)
     return y.minimum(cap)
 
 
-def _spend(norm: Lp, best: AtPrice, radius: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+def _bisect_price(norm: Lp, best: AtPrice, radius: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
     """The best(μ) with norms that sum to the radius, or best(0) if that is in the ball; and the μ.
 
     The sum falls as μ grows, and is 0 from the largest dual norm ‖a_k‖_q on. Bisection goes on until the two
@@ -55,11 +56,11 @@ def _spend(norm: Lp, best: AtPrice, radius: Tensor, a: Tensor) -> tuple[Tensor, 
     length = norm.lengths(near)
     more = (norm.lengths(far) - length).clamp(min=0)
     left = radius - length.sum(2, keepdim=True) - F.pad(more.cumsum(2)[:, :, :-1], (1, 0))
-    share = left.clamp(min=0).minimum(more) / torch.where(more > 0, more, 1.0)
+    share = left.clamp(min=0).minimum(more) / one_if_zero(more)
     return near + share * (far - near), high
 
 
-def _bought(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
+def _maximizer_at(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     """μ ↦ the y in [0, cap] with the largest ⟨a_k, y_k⟩ − μ‖y_k‖, group by group.
 
     p = 1: the cap where a > μ. p = ∞: y = min(t, cap), with slope Σ a over the caps above t; t is the largest
@@ -71,7 +72,7 @@ def _bought(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     that is ‖a_k‖_q ≤ μ, the group stays at 0.
     """
     p, q, tiny = norm.p, norm.dual.p, torch.finfo(a.dtype).tiny
-    if norm == Lp(1):
+    if norm.additive:
         return lambda mu: torch.where(a > mu, cap, 0.0)
     if norm.separable:
         caps, order = cap.sort(1, descending=True)
@@ -79,7 +80,7 @@ def _bought(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
         return lambda mu: cap.minimum(torch.where(slope > mu, caps, 0.0).amax(1, keepdim=True))
     order = (q * a.log() - p * cap.log()).nan_to_num(nan=-torch.inf).argsort(1)  # the last is capped first
     largest = cap.amax(1, keepdim=True)
-    power = (cap / torch.where(largest > 0, largest, 1.0)).pow(p).gather(1, order)
+    power = (cap / one_if_zero(largest)).pow(p).gather(1, order)
     capped = power.flip(1).cumsum(1).flip(1).clamp(min=tiny)
 
     def bought(mu: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ def _bought(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     return bought
 
 
-def _shrunk(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
+def _projection_at(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     """μ ↦ the y in [0, cap] with the least ½‖y_k − a_k‖² + μ‖y_k‖, group by group.
 
     p = 1: the soft threshold a - μ. p = ∞: y = min(a, cap, t) with Σ (a - t) = μ over the entries at t. As
@@ -101,10 +102,10 @@ def _shrunk(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     with m_j the j-th largest min(a, cap) and S_j the sum of a over the first j.
     """
     m = a.minimum(cap)
-    if norm == Lp(1):
+    if norm.additive:
         return lambda mu: (a - mu).clamp(min=0).minimum(cap)
     if norm.euclidean:
-        return _shrunk_to_cap(a, cap)
+        return _projection_to_cap(a, cap)
     if not norm.separable:
         raise ValueError(f"norm: expected l1, l2 or linf, got {norm!r}")
     least, order = m.sort(1, descending=True)
@@ -113,7 +114,7 @@ def _shrunk(norm: Lp, a: Tensor, cap: Tensor) -> AtPrice:
     return lambda mu: m.minimum(((sums - mu) / count).minimum(least).amax(1, keepdim=True).clamp(min=0))
 
 
-def _shrunk_to_cap(a: Tensor, cap: Tensor) -> AtPrice:
+def _projection_to_cap(a: Tensor, cap: Tensor) -> AtPrice:
     """For p = 2: y = min(θ a, cap) with θ = t/(t + μ) and t = ‖y‖.
 
     As μ falls, θ rises from 0 to 1, and the entries reach their caps by ascending ρ = cap/a: at the price

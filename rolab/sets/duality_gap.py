@@ -1,4 +1,4 @@
-"""Certificates: how far a perturbation can at most be from the best, by weak duality and without a solver.
+"""The duality gap: how far a perturbation can at most be from the best, by weak duality, without a solver.
 
 Take any part u of the direction g, and v = g - u. Over a ball, ⟨u, δ⟩ ≤ radius · ‖u‖_q; over a box,
 ⟨v, δ⟩ ≤ Σ max(l_i v_i, h_i v_i). So over their intersection
@@ -14,7 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rolab.norms import Bound, Lp, Radius, as_bounds, as_column, as_rows, room
+from rolab.arguments import Bound, Radius, as_bounds, as_column, as_rows
+from rolab.norms import Lp, headroom
 
 
 @torch.no_grad()
@@ -32,7 +33,7 @@ def bound_in_box(norm: Lp, g: Tensor, radius: Radius, lower: Bound, upper: Bound
     """
     x = as_rows(g, "g")
     r, y, a = as_column(radius, x), as_rows(step, "step").abs(), x.abs()
-    cap = room(x.sign(), *as_bounds(lower, upper, g)).minimum(r)
+    cap = headroom(x.sign(), *as_bounds(lower, upper, g)).minimum(r)
     prices = torch.where(y > 0, a * (r / y).pow(norm.p - 1), torch.inf).amin(1, keepdim=True)
     price = torch.where(prices.isfinite(), prices, 0.0)
     groups = a[:, :, None], r, cap[:, :, None]  # all of the example is one group

@@ -1,4 +1,4 @@
-"""The oracles of sets that have no closed form: small convex problems, by Clarabel and HiGHS.
+"""Solver oracles: the maximiser and the projection of sets without a closed form, by Clarabel and HiGHS.
 
 A batch is one problem. What a solver does not call optimal is an error, never an answer.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,61 +15,59 @@ from scipy import sparse
 from scipy.optimize import linprog
 from torch import Tensor
 
-from rolab.norms import as_rows, cvxpy
-from rolab.sets.base import EmptySetError, UncertaintySet, like, normalized, rounding, zero_if_held
+from rolab.arguments import cvxpy, normalized
+from rolab.errors import EmptySetError
 
 # Clarabel's own are 1e-8, and 0.99 of the way to the boundary; shorter steps reach finer precisions.
 PRECISIONS_AND_STEPS = ((3e-11, 0.8), (1e-9, 0.8), (1e-8, 0.99), (1e-7, 0.9))
 
 
-@torch.no_grad()
-def project(U: UncertaintySet, d: Tensor) -> Tensor:
-    """The nearest points of `U.within`: the least Σ ‖z − d‖² over the batch, right to some 6 digits."""
-    cp, x = cvxpy(), as_rows(d, "d")
-    if not len(x):
-        return d.clone()
-    z = cp.Variable(x.shape)
-    solve(cp.Problem(cp.Minimize(cp.sum_squares(z - array(x))), U.within(z)), U)
-    return like(d, torch.from_numpy(z.value))
+class Constrained(Protocol):
+    """What the oracles here ask of a set; its `repr` names it in errors."""
+
+    def constraints(self, z: Any) -> list[Any]:
+        """The cvxpy constraints that each row of z (m, n) is in the set."""
 
 
 @torch.no_grad()
-def contains(U: UncertaintySet, d: Tensor, atol: float) -> Tensor:
-    """Whether the least ‖z − d‖ over `U.within` is at most atol, beside the rounding of d.
+def maximizer(U: Constrained, x: Tensor) -> Tensor:
+    """The furthest points: the largest Σ ⟨x, z⟩ over the batch (N, d), each x first scaled to 1."""
+    return _best(U, x, lambda cp, z: cp.Maximize(cp.sum(cp.multiply(array(normalized(x)[0]), z))))
+
+
+@torch.no_grad()
+def project(U: Constrained, x: Tensor) -> Tensor:
+    """The nearest points: the least Σ ‖z − x‖² over the batch (N, d), right to some 6 digits."""
+    return _best(U, x, lambda cp, z: cp.Minimize(cp.sum_squares(z - array(x))))
+
+
+@torch.no_grad()
+def distance(U: Constrained, x: Tensor) -> Tensor:
+    """The least ‖z − x‖ of each example: (N,).
 
     Of a point of the set the norm finds all digits; its square, which has no slope there, half of them.
     """
-    cp, x = cvxpy(), as_rows(d, "d", finite=False)
-    finite = x.isfinite().all(1)
-    x = x.masked_fill(~finite[:, None], 0.0)
+    z = _best(U, x, lambda cp, z: cp.Minimize(cp.sum(cp.norm(z - array(x), 2, axis=1))))
+    return (z - x.double().cpu()).norm(dim=1).to(x)
+
+
+def _best(U: Constrained, x: Tensor, objective: Any) -> Tensor:
+    """The best z in U, one for each row of x, in float64."""
     if not len(x):
-        return finite
-    z = cp.Variable(x.shape)
-    distance = cp.norm(z - array(x), 2, axis=1)
-    solve(cp.Problem(cp.Minimize(cp.sum(distance)), U.within(z)), U)
-    return finite & (torch.from_numpy(distance.value).to(x) <= atol + rounding(d) * x.norm(dim=1))
-
-
-@torch.no_grad()
-def maximizer(U: UncertaintySet, g: Tensor) -> Tensor:
-    """The furthest points of `U.within`: the largest Σ ⟨g, z⟩ over the batch, each g first scaled to 1."""
-    cp, x = cvxpy(), as_rows(g, "g")
-    if not len(x):
-        return g.clone()
-    z = cp.Variable(x.shape)
-    value = cp.sum(cp.multiply(array(normalized(x)), z))
-    solve(cp.Problem(cp.Maximize(value), U.within(z)), U)
-    return zero_if_held(U, g, like(g, torch.from_numpy(z.value)))
-
-
-def check_not_empty(U: UncertaintySet, shape: tuple[int, ...]) -> None:
-    """Raise an `EmptySetError` unless a z of this shape is `U.within`."""
+        return x.double()
     cp = cvxpy()
-    if not U.holds_zero:
-        solve(cp.Problem(cp.Minimize(0), U.within(cp.Variable(shape))), U)
+    z = cp.Variable(x.shape)
+    solve(cp.Problem(objective(cp, z), U.constraints(z)), U)
+    return torch.from_numpy(z.value)
 
 
-def solve(problem: Any, U: UncertaintySet) -> None:
+def check_not_empty(U: Constrained, shape: tuple[int, ...]) -> None:
+    """Raise an `EmptySetError` unless some z of this shape is in U."""
+    cp = cvxpy()
+    solve(cp.Problem(cp.Minimize(0), U.constraints(cp.Variable(shape))), U)
+
+
+def solve(problem: Any, U: Constrained) -> None:
     """Solve a problem over U: at a vertex by HiGHS if it is linear, else by Clarabel."""
     cp = cvxpy()
     if problem.is_lp():
@@ -94,7 +92,7 @@ def _solve_by_clarabel(problem: Any) -> None:
             return
 
 
-def furthest(D: Tensor, d: Tensor, g: Tensor, reach: float | None = None) -> Tensor:
+def lp_vertices(D: Tensor, d: Tensor, g: Tensor, reach: float | None = None) -> Tensor:
     """A vertex of {z: Dz ≤ d, |z_i| ≤ reach} with the largest ⟨g, z⟩ for each row of g (N, n): one LP."""
     count, width = g.shape
     rows = sparse.kron(sparse.eye(count), array(D), format="csr")

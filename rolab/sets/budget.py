@@ -1,0 +1,98 @@
+"""The budget of uncertainty of Bertsimas and Sim: at most Γ entries at their worst at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from torch import Tensor
+
+from rolab.arguments import (
+    Radius,
+    as_column,
+    as_rows,
+    cast_rows,
+    check_radius,
+    cvxpy,
+    is_number,
+    one_per_row,
+    per_example,
+    short,
+)
+from rolab.norms import Lp
+from rolab.sets.balls import Ball, BallAndBox, BallInBox, Box, WithRadius
+from rolab.sets.base import Shape, UncertaintySet
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Budget(WithRadius, BallAndBox):
+    """All δ with |δ_i| ≤ radius and ‖δ‖₁ ≤ gamma · radius: at most Γ entries at their worst at once.
+
+    Γ ≥ 0 is any real number (Bertsimas and Sim, The price of robustness, 2004). Both are numbers or tensors
+    (N,), one per example. All oracles are closed forms: those of the ℓ1 ball in a box.
+
+    >>> import torch
+    >>> Budget(1.5, 0.2).maximizer(torch.tensor([[3.0, -2.0, 1.0]]))
+    tensor([[ 0.2000, -0.1000,  0.0000]])
+    """
+
+    gamma: Radius
+    radius: Radius
+    budgeted = True
+
+    def __post_init__(self) -> None:
+        check_radius(self.gamma, "gamma")
+        check_radius(self.radius)
+
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self._in_box(as_rows(g, "g")).maximizer(g)
+
+    def project(self, d: Tensor) -> Tensor:
+        return self._in_box(as_rows(d, "d")).project(d)
+
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
+        """As of the ℓ1 ball in a box."""
+        return self._in_box(as_rows(g, "g")).duality_gap_bound(g)
+
+    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
+        return self._in_box(as_rows(d, "d", finite=False)).contains(d, atol)
+
+    def constraints(self, z: Any) -> list[Any]:
+        return self._in_box(cast_rows(z)[1]).constraints(z)
+
+    def _in_box(self, x: Tensor) -> BallInBox:
+        """The ℓ1 ball and the box, for the examples x (N, d)."""
+        total = one_per_row(self.gamma, x, "gamma") * one_per_row(self.radius, x)
+        side = self.radius if is_number(self.radius) else as_column(self.radius, x).expand_as(x)
+        return BallInBox(Ball(Lp(1), total), Box(-side, side))
+
+    def _parts(self) -> tuple[Ball, Box] | None:
+        if not is_number(self.radius):  # the box does not know how many entries there are
+            return None
+        return Ball(Lp(1), self.gamma * self.radius), Box(-self.radius, self.radius)
+
+    def support_expression(self, w: Any) -> Any:
+        """The least radius · (Γt + Σ max(|w_i| − t, 0)) over t ≥ 0, the dual of Bertsimas and Sim."""
+        cp, (w, rows) = cvxpy(), cast_rows(w)
+        gamma, radius = one_per_row(self.gamma, rows, "gamma").numpy(), self._radii(w, rows)
+        if w.ndim == 1:
+            t = cp.Variable(nonneg=True)
+            return radius * (gamma[0] * t + cp.sum(cp.pos(cp.abs(w) - t)))
+        t = cp.Variable((w.shape[0], 1), nonneg=True)
+        over = cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1])))
+        return cp.multiply(radius, cp.multiply(gamma, cp.vec(t, order="C")) + cp.sum(over, axis=1))
+
+    def __getitem__(self, rows: Any) -> Self:
+        return type(self)(per_example(self.gamma, rows), per_example(self.radius, rows))
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        """The Frobenius ball: ‖z‖₂² ≤ ‖z‖_∞ ‖z‖₁ ≤ radius · Γ radius."""
+        return (Ball("l2", self.radius * self.gamma**0.5),)
+
+    def formula_in(self, w: str) -> str:
+        gamma, radius = short(self.gamma), short(self.radius)
+        return f"min over t ≥ 0 of {radius}·({gamma} t + Σ max(|{w}ᵢ| − t, 0))"
+
+    def __repr__(self) -> str:
+        return f"Budget({short(self.gamma)}, {short(self.radius)})"

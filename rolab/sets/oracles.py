@@ -1,0 +1,159 @@
+"""The oracles of an uncertainty set: what is asked of one set alone, and what the answers share."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from rolab.arguments import Radius, as_rows, cast_rows, rounding
+from rolab.errors import NoExpressionError
+from rolab.norms import Lp
+
+
+class Oracles(ABC):
+    """Answers about a set U, all but the first two with a default; `UncertaintySet` adds what makes sets."""
+
+    COMPOUND: ClassVar[bool] = False  # whether its text needs brackets among signs
+
+    @abstractmethod
+    def maximizer(self, g: Tensor) -> Tensor:
+        """The δ in U with the largest ⟨g, δ⟩, shaped like g; where g is 0 it is 0, if U holds that."""
+
+    @abstractmethod
+    def project(self, d: Tensor) -> Tensor:
+        """The δ in U nearest to d in the Euclidean norm, shaped like d."""
+
+    def support(self, g: Tensor) -> Tensor:
+        """The support function σ(g) = ⟨g, Δ*(g)⟩, the largest value of ⟨g, δ⟩ over U: (N,)."""
+        best = as_rows(self.maximizer(g), "maximizer")
+        return (as_rows(g, "g") * best).sum(1).to(g.dtype)
+
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
+        """A bound on the gap σ(g) − ⟨g, Δ*(g)⟩ of the maximiser, (N,), by duality and without a solver.
+
+        It is 0 up to rounding where the maximiser is exact. Raises a `ValueError` where none is known.
+        """
+        raise ValueError(
+            f"{self!r}: no certificate is known; balls, pixel balls and budgets have one, in a box too"
+        )
+
+    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
+        """Whether d is in U, up to atol and the rounding of d's type: bool (N,). NaN and infinity are not."""
+        x = self._as_rows(d, "d", finite=False)
+        finite = x.isfinite().all(1)
+        x = x.masked_fill(~finite[:, None], 0.0)
+        return finite & (self._distance(x.reshape(d.shape)) <= atol + rounding(d) * x.norm(dim=1))
+
+    def support_expression(self, w: Any) -> Any:
+        """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
+        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+
+    def constraints(self, z: Any) -> list[Any]:
+        """The cvxpy constraints that z (n,), or each row of z (m, n), is in U."""
+        raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
+
+    @property
+    def formula(self) -> str:
+        """The support function of a direction w as text, with the set's numbers."""
+        return self.formula_in("w")
+
+    def formula_in(self, w: str) -> str:
+        """The same with another name for the direction."""
+        return f"max over δ in {self!r} of ⟨{w}, δ⟩"
+
+    @property
+    def convex(self) -> bool:
+        """Whether all means of its points are in it; only then may an attack take steps within it."""
+        return True
+
+    @property
+    def contains_zero(self) -> bool:
+        """Whether 0 is known to be in U without a computation."""
+        return False
+
+    @property
+    def dimension(self) -> int | None:
+        """The number of entries of one δ, where the set fixes it."""
+        return None
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether a number Γ limits how many entries are at their worst at once."""
+        return False
+
+    @property
+    def vertices(self) -> Tensor | None:
+        """Points (k, n) whose hull the set is, if it was built from some."""
+        return None
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp] | None:
+        """The c and ‖·‖ with σ(w) = c ‖w‖ for all w, if the support function is a multiple of an ℓp norm."""
+        return None
+
+    # What the sets share
+
+    @property
+    def _owner(self) -> str:
+        """The part of the set that fixes its dimension, as errors name it."""
+        return repr(self)
+
+    def _as_rows(self, g: Any, name: str, finite: bool = True) -> Tensor:
+        """The batch g (N, ...) as a matrix, or a `ValueError` unless it has the set's dimension."""
+        x = as_rows(g, name, finite)
+        self._check_width(x.shape[1], name)
+        return x
+
+    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor]:
+        """What `cast_rows` makes of w, or a `ValueError` unless it has the set's dimension."""
+        w, rows = cast_rows(w)
+        self._check_width(w.shape[-1], name)
+        return w, rows
+
+    def _check_width(self, came: int, name: str) -> None:
+        if self.dimension not in (None, came):
+            expected = f"{self.dimension} entries an example, to fit {self._owner}"
+            raise ValueError(f"{name}: expected {expected}, got {came}")
+
+    def _distance(self, d: Tensor) -> Tensor:
+        """How far each d is from the set: (N,)."""
+        return (as_rows(d, "d") - as_rows(self.project(d), "project")).norm(dim=1)
+
+    def _zero_if_idle(self, g: Tensor, best: Tensor) -> Tensor:
+        """The maximisers, but 0 where the direction is 0 and U holds that."""
+        idle = as_rows(g, "g").eq(0).all(1)
+        if not (idle & as_rows(best, "maximizer").ne(0).any(1)).any():
+            return best
+        try:
+            idle = idle & self.contains(torch.zeros_like(g))
+        except NoExpressionError:  # without a projection nobody knows, and each point of U is as good
+            return best
+        return best.masked_fill(idle.reshape(-1, *[1] * (g.ndim - 1)), 0.0)
+
+    def _operand(self) -> str:
+        """The set as it reads among signs."""
+        return f"({self!r})" if self.COMPOUND else repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other set is of the same class, with the same numbers."""
+        return isinstance(other, Oracles) and _key(self) == _key(other)
+
+    def __hash__(self) -> int:
+        """A number that equal sets share."""
+        return hash(_key(self))
+
+
+def _key(part: Any) -> Any:
+    """What equal sets share: the class and what it was built from."""
+    if isinstance(part, Tensor):
+        dense = part.detach().to_dense().to("cpu", torch.float64).numpy()
+        return dense.shape, dense.tobytes()
+    if dataclasses.is_dataclass(part):
+        return type(part), *(
+            _key(getattr(part, field.name)) for field in dataclasses.fields(part) if field.init
+        )
+    return id(part) if isinstance(part, Oracles) else part
