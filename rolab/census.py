@@ -19,7 +19,7 @@ from rolab.data import Dataset
 from rolab.evaluation import BATCH, evaluating, predict
 from rolab.figures import style
 from rolab.records import RecordError, environment, read_json, write_json
-from rolab.sets import Box, Pixels, pixel_box
+from rolab.sets import Box, SparsePixels, pixel_box
 
 DIGITS = 50  # at once, between two writes of the record
 
@@ -95,7 +95,7 @@ def _count(row: dict[str, Any], model: nn.Module, data: Dataset, rows: slice, ra
     x, y = chunk.images[right].to(device), chunk.labels[right].to(device)
     box = pixel_box(x) if radius is None else Box(-radius, radius)
     with evaluating(model):
-        step = first_order(model, x, y, Pixels(1, box))
+        step = first_order(model, x, y, SparsePixels(1, box))
         _, falls = single_pixel(model, x, y, box, batch=BATCH)
     numbers = right + rows.start
     row["right"] += len(right)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
 from rolab.data import Dataset
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 BATCH = 200  # more no longer fits into the caches of a laptop
 
@@ -89,7 +89,8 @@ def sweep(model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike]) -
     """
     g = gradients(model, data)
     return [
-        percent(predict(model, data.images + at(U, data.images).maximizer(g)) == data.labels) for U in sets
+        percent(predict(model, data.images + resolve(U, data.images).maximizer(g)) == data.labels)
+        for U in sets
     ]
 
 

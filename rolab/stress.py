@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rolab.attacks import Attack, ensemble, first_order, log_loss, pgd, random_point, random_search
 from rolab.data import Dataset
 from rolab.evaluation import BATCH, evaluating, mcnemar, percent, predict
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 LEVEL = 0.05  # differences are called differences where chance makes them more seldom than this
 FEW = 10  # percent of examples that may show a sign of masking in a net that does not mask
@@ -97,7 +97,7 @@ def survivors(
     rows = []
     for number, U in enumerate(sets):
         lost = (~right).nonzero()[:, 0]
-        if not at(U, data.images)[lost].contains(worst[lost]).all():
+        if not resolve(U, data.images)[lost].contains(worst[lost]).all():
             raise ValueError(
                 f"sets[{number}]: expected nested sets, each within the next, got {sets[number]!r}"
             )
@@ -253,7 +253,7 @@ def flatness(
 
     def anywhere(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
         g = torch.randn(x.shape, generator=generator, device=generator.device if generator else x.device)
-        return at(U, x).maximizer(g.to(x))
+        return resolve(U, x).maximizer(g.to(x))
 
     def losses(attack: Attack) -> Tensor:
         images = data.images + attacked(model, data, U, attack)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from rolab.data import Dataset
+from rolab.errors import NonFiniteError
 from rolab.evaluation import accuracy
-from rolab.norms import NonFiniteError
 from rolab.objectives import Objective
 from rolab.runs import PRECISIONS, Recipe, Run, RunFolder
 

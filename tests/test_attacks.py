@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient
+from rolab.errors import NonFiniteError
 from rolab.evaluation import predict
 from rolab.nets import ConvNet
-from rolab.norms import NonFiniteError
 from rolab.sets import Ball, Box, pixel_box
 
 

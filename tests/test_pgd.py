@@ -21,9 +21,9 @@ from rolab.attacks import (
     pgd,
     random_point,
 )
+from rolab.errors import NonFiniteError
 from rolab.nets import ConvNet
-from rolab.norms import NonFiniteError
-from rolab.sets import Ball, Box, Budget, Ellipsoid, Pixels, Scenarios, pixel_box
+from rolab.sets import Ball, Box, Budget, Ellipsoid, Scenarios, SparsePixels, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32)
@@ -421,7 +421,7 @@ def test_the_cross_entropy_is_the_mean_of_the_log_loss():
 def test_a_set_that_is_not_convex_is_left_by_no_step():
     """A mean of two changes of one pixel changes two."""
     (x, _), model = batch(), small_net()
-    U, y = Pixels(1, pixel_box(x)), model(x).argmax(1)
+    U, y = SparsePixels(1, pixel_box(x)), model(x).argmax(1)
     d = pgd(model, x, y, U, steps=1)
     assert U.contains(d).all() and d.any()
     for attack in (

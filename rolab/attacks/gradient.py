@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks.losses import log_loss
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
@@ -52,7 +52,7 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
     """
     g = input_gradient(model, x, y)
     with exact(x):
-        return at(U, x).maximizer(g)
+        return resolve(U, x).maximizer(g)
 
 
 def exact(x: Tensor) -> AbstractContextManager:

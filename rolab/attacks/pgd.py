@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from rolab.attacks.gradient import exact
 from rolab.attacks.losses import Loss, log_loss
 from rolab.attacks.worst import Worst, nearest_to_zero
-from rolab.norms import NonFiniteError
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.errors import NonFiniteError
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]  # of logits (n, K) and the rows of the batch, (n,)
 
@@ -92,7 +92,7 @@ def ascend(
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """`pgd` on any loss, until misled says so: both are functions of logits (n, K) and rows of x, (n,)."""
-    x, U = x.detach(), at(U, x)
+    x, U = x.detach(), resolve(U, x)
     if steps > 1 or step is not None:
         check_convex(U)
     with exact(x):
@@ -153,7 +153,7 @@ def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | 
 
     t Δ*(g) + (1 − t) Δ*(g'), with g and g' normal and t uniform. The two oracles tell no more of a set.
     """
-    U, g, h = at(U, x), *(normal(x, generator) for _ in range(2))
+    U, g, h = resolve(U, x), *(normal(x, generator) for _ in range(2))
     check_convex(U)
     t = uniform(x, (len(x), *[1] * (x.ndim - 1)), generator)
     with exact(x):

@@ -10,7 +10,7 @@ from rolab.attacks.gradient import first_order
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import uniform
 from rolab.attacks.worst import Worst, nearest_to_zero
-from rolab.sets import UncertaintySetLike, at, pixel_box
+from rolab.sets import UncertaintySetLike, pixel_box, resolve
 
 Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]
 
@@ -49,7 +49,7 @@ def random_search(
     """
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
-    x, U = x.detach(), at(U, x)
+    x, U = x.detach(), resolve(U, x)
     worst, V = Worst(nearest_to_zero(U, x)), U
     for query in range(queries):
         if not len(worst.left):
@@ -115,7 +115,7 @@ def single_pixel(
     Returns:
         Δ shaped like x, and for each example whether it misleads the model, bool (N,).
     """
-    x, U = x.detach(), at(box, x)
+    x, U = x.detach(), resolve(box, x)
     perturbation = torch.zeros_like(x, memory_format=torch.contiguous_format)  # its rows are written below
     flips, entries = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.shape[1:].numel()
     moves = torch.cat([U.maximizer(torch.ones_like(x)), U.maximizer(-torch.ones_like(x))]).reshape(

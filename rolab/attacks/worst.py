@@ -9,7 +9,7 @@ from rolab.sets import UncertaintySet
 def nearest_to_zero(U: UncertaintySet, x: Tensor) -> Tensor:
     """The point of U nearest to 0, shaped like x; without a projection where U is known to hold 0."""
     zero = torch.zeros_like(x)
-    return zero if U.holds_zero else U.project(zero)
+    return zero if U.contains_zero else U.project(zero)
 
 
 class Worst:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from rolab.arguments import cvxpy
 from rolab.convex.solution import scenario, with_epigraph
 from rolab.convex.standard import OBJECTIVE
-from rolab.norms import cvxpy
 
 if TYPE_CHECKING:
     from rolab.convex.program import RobustLP

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from rolab.arguments import cvxpy
 from rolab.convex.conflicts import infeasible, unbounded
 from rolab.convex.cutting import cutting_set
 from rolab.convex.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
 from rolab.convex.learning import oracle
 from rolab.convex.solution import Solution, solution
 from rolab.convex.standard import Standard, largest
-from rolab.norms import cvxpy
 
 if TYPE_CHECKING:
     from rolab.convex.program import RobustLP

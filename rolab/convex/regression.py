@@ -28,6 +28,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import brentq
 
+from rolab.arguments import cvxpy
 from rolab.convex.designs import (
     Shape,
     WorstDesign,
@@ -41,7 +42,6 @@ from rolab.convex.designs import (
     worst_design,
 )
 from rolab.convex.errors import SolverError
-from rolab.norms import cvxpy
 from rolab.sets import Ball, Columns, Scenarios, UncertaintySet
 
 __all__ = [

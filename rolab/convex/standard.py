@@ -89,7 +89,7 @@ class Standard:
         """The uncertain rows by the set that theirs are images of, and by its dimension."""
         found: dict[Any, list] = defaultdict(list)
         for row in self.uncertain:
-            U, M = row.Z.as_image()
+            U, M = row.Z.as_linear_image()
             P = row.P * M if np.ndim(M) == 0 else row.P @ M
             shift = row.q * M if np.ndim(M) == 0 else M.T @ row.q
             found[U, P.shape[1]].append((U, row, M, sp.csr_array(P.T), shift))

@@ -24,10 +24,11 @@ from typing import Any, TypeGuard
 import numpy as np
 import torch
 
+from rolab.arguments import check_radius, cvxpy
 from rolab.convex.designs import as_array
 from rolab.convex.regression import solve, without_dust
-from rolab.norms import Lp, check_radius, cvxpy
-from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, at
+from rolab.norms import Lp
+from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, resolve
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +158,7 @@ def _is_coupled(U: UncertaintySetLike, X: np.ndarray) -> TypeGuard[GroupBall]:
 
 
 def _per_example(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:
-    return at(U, torch.from_numpy(X))
+    return resolve(U, torch.from_numpy(X))
 
 
 def _examples(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
