@@ -98,8 +98,7 @@ class NormBall(WithRadius, BallAndBox):
 
     def __init__(self, norm: Lp | str | float, radius: Radius) -> None:
         check_radius(radius)
-        object.__setattr__(self, "norm", Lp.of(norm))
-        object.__setattr__(self, "radius", radius)
+        self._keep(norm=Lp.of(norm), radius=radius)
 
     def as_box(self) -> Box | None:
         """The same set as a box, if it is one."""
@@ -117,9 +116,6 @@ class NormBall(WithRadius, BallAndBox):
         if isinstance(other, NormBall) and type(other) is type(self) and other.norm == self.norm:
             return self._with_radius(self.radius + other.radius)
         return None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.norm.name!r}, {short(self.radius)})"
 
 
 class Ball(NormBall):
@@ -259,9 +255,6 @@ class Box(BallAndBox):
         lower = short(self.lower) if is_number(self.lower) else "lᵢ"
         upper = short(self.upper) if is_number(self.upper) else "uᵢ"
         return f"Σ max({lower} {w}ᵢ, {upper} {w}ᵢ)"
-
-    def __repr__(self) -> str:
-        return f"Box({short(self.lower)}, {short(self.upper)})"
 
 
 def pixel_box(x: Tensor) -> Box:

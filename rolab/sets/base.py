@@ -115,8 +115,24 @@ def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     return found
 
 
+def check_inner(inner: Any, length: int, name: str) -> None:
+    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
+    if not isinstance(inner, UncertaintySet):
+        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
+    if inner.dimension not in (None, length):
+        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
+
+
 class SolvedSet(UncertaintySet):
     """A set whose projection has no closed form: a solver finds it, from the constraints."""
+
+    @torch.no_grad()
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self._zero_if_idle(g, like(g, self._furthest(self._as_rows(g, "g"))))
+
+    def _furthest(self, x: Tensor) -> Tensor:
+        """A point of the set with the largest ⟨x, δ⟩ for each row of the matrix x (N, d)."""
+        return solver.maximizer(self, x)
 
     def project(self, d: Tensor) -> Tensor:
         return like(d, solver.project(self, self._as_rows(d, "d")))
@@ -147,6 +163,13 @@ class _Pair(SolvedSet):
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(self.a[rows], self.b[rows])
 
+    def row_set(self, shape: Shape) -> UncertaintySet | None:
+        return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
+
+    def _rejoined(self, a: UncertaintySet | None, b: UncertaintySet | None) -> UncertaintySet | None:
+        """What the sign makes of two other sets, if there are both."""
+        return None if a is None or b is None else a & b if self.SIGN == "&" else a + b
+
     @property
     def contains_zero(self) -> bool:
         return self.a.contains_zero and self.b.contains_zero
@@ -167,9 +190,6 @@ class Intersection(_Pair):
 
     SIGN = "&"
 
-    def maximizer(self, g: Tensor) -> Tensor:
-        return self._zero_if_idle(g, like(g, solver.maximizer(self, self._as_rows(g, "g"))))
-
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         return self.a.contains(d, atol) & self.b.contains(d, atol)
 
@@ -183,10 +203,6 @@ class Intersection(_Pair):
 
     def constraints(self, z: Any) -> list[Any]:
         return self.a.constraints(z) + self.b.constraints(z)
-
-    def row_set(self, shape: Shape) -> UncertaintySet | None:
-        a, b = self.a.row_set(shape), self.b.row_set(shape)
-        return None if a is None or b is None else a & b
 
     def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
         return self.a, self.b
@@ -217,18 +233,13 @@ class Sum(_Pair):
         return self.a.constraints(part) + self.b.constraints(z - part)
 
     def design_regularizer(self) -> UncertaintySet | None:
-        a, b = self.a.design_regularizer(), self.b.design_regularizer()
-        return None if a is None or b is None else a + b
+        return self._rejoined(self.a.design_regularizer(), self.b.design_regularizer())
 
     def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
         for part, other in ((self.a, self.b), (self.b, self.a)):
             if (V := part.design_regularizer()) is not None:
                 return part, V, other
         return None
-
-    def row_set(self, shape: Shape) -> UncertaintySet | None:
-        a, b = self.a.row_set(shape), self.b.row_set(shape)
-        return None if a is None or b is None else a + b
 
     def formula_in(self, w: str) -> str:
         terms = (U.formula_in(w) for U in (self.a, self.b))
@@ -244,20 +255,15 @@ class Image(SolvedSet):
 
     matrix: Tensor
     inner: UncertaintySet
-    COMPOUND = True
+    COMPOUND, FITTED = True, ("matrix", 0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "matrix", float64_copy(self.matrix, "matrix", 2))
-        if self.inner.dimension not in (None, self.matrix.shape[1]):
-            came = f"{self.inner.dimension} of {self.inner!r}"
-            raise ValueError(f"{self._owner}: expected a set of {self.matrix.shape[1]} entries, got {came}")
+        self._keep(matrix=float64_copy(self.matrix, "matrix", 2))
+        check_inner(self.inner, self.matrix.shape[1], self._owner)
 
-    @torch.no_grad()
-    def maximizer(self, g: Tensor) -> Tensor:
-        x = self._as_rows(g, "g")
+    def _furthest(self, x: Tensor) -> Tensor:
         M = self.matrix.to(x.device, x.dtype)
-        best = M @ self.inner.maximizer((M.T @ x.T).T).T  # in this order, for M may be sparse
-        return self._zero_if_idle(g, like(g, best.T))
+        return (M @ self.inner.maximizer((M.T @ x.T).T).T).T  # in this order, for M may be sparse
 
     def support_expression(self, w: Any) -> Any:
         """The support function of the inner set at Mᵀw."""
@@ -285,16 +291,8 @@ class Image(SolvedSet):
         return self.inner.formula_in(f"(Mᵀ{w})")
 
     @property
-    def _owner(self) -> str:
-        return f"matrix {tuple(self.matrix.shape)}"
-
-    @property
     def contains_zero(self) -> bool:
         return self.inner.contains_zero
-
-    @property
-    def dimension(self) -> int:
-        return self.matrix.shape[0]
 
     def __repr__(self) -> str:
         return f"{short(self.matrix)} @ {self.inner._operand()}"
@@ -310,7 +308,7 @@ class Scaled(UncertaintySet):
 
     def __post_init__(self) -> None:
         check_factor(self.factor, repr(self.inner))
-        object.__setattr__(self, "factor", float(self.factor))
+        self._keep(factor=float(self.factor))
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:

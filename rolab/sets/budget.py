@@ -93,6 +93,3 @@ class Budget(WithRadius, BallAndBox):
     def formula_in(self, w: str) -> str:
         gamma, radius = short(self.gamma), short(self.radius)
         return f"min over t ≥ 0 of {radius}·({gamma} t + Σ max(|{w}ᵢ| − t, 0))"
-
-    def __repr__(self) -> str:
-        return f"Budget({short(self.gamma)}, {short(self.radius)})"

@@ -107,10 +107,7 @@ class GroupBall(WithRadius, Grouped):
         check_shape(shape, None)
         if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
             raise ValueError(f"axis: expected an axis of the shape {shape}, got {axis!r}")
-        object.__setattr__(self, "norm", Lp.of(norm))
-        object.__setattr__(self, "radius", radius)
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "axis", axis % len(shape))
+        self._keep(norm=Lp.of(norm), radius=radius, shape=shape, axis=axis % len(shape))
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -185,9 +182,6 @@ class GroupBall(WithRadius, Grouped):
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over groups k of {self.norm.dual.formula(f'{w}[k]')}"
 
-    def __repr__(self) -> str:
-        return f"GroupBall({self.norm.name!r}, {short(self.radius)}, {self.shape}, {self.axis})"
-
 
 class PixelBall(NormBall):
     """All δ of images (N, C, H, W) with Σ over pixels of ‖pixel‖_p ≤ radius, a number or a tensor (N,).
@@ -222,10 +216,11 @@ class PixelBall(NormBall):
         return PixelBallInBox(self, box)
 
     def support_expression(self, w: Any) -> Any:
-        raise NoExpressionError(_no_shape(self, self, ""))
+        why = "has no cvxpy expression, for the shape of the images is not known"
+        instead = f"GroupBall({self.norm.name!r}, {short(self.radius)}, (C, H, W), 0)"
+        raise NoExpressionError(f"{self!r} {why}; take {instead}")
 
-    def constraints(self, z: Any) -> list[Any]:
-        raise NoExpressionError(_no_shape(self, self, ""))
+    constraints = support_expression
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over pixels k of {self.norm.dual.formula(f'{w}[k]')}"
@@ -278,12 +273,6 @@ class PixelBallInBox(BallAndBox, Intersection):
         cap = headroom(sign, *as_bounds(self.b.lower, self.b.upper, g)).minimum(radius)
         return sign.reshape(x.shape), radius[:, :, None], cap.reshape(x.shape)
 
-    def support_expression(self, w: Any) -> Any:
-        raise NoExpressionError(_no_shape(self, self.a, " & box"))
-
-    def constraints(self, z: Any) -> list[Any]:
-        raise NoExpressionError(_no_shape(self, self.a, " & box"))
-
     def _parts(self) -> tuple[PixelBall, Box]:
         return self.a, self.b
 
@@ -300,9 +289,3 @@ def check_images(g: Any, name: str) -> None:
     if g.ndim != 4:
         expected = "a batch of images (N, C, H, W); for vectors take GroupBall, with a shape"
         raise ValueError(f"{name}: expected {expected}, got shape {tuple(g.shape)}")
-
-
-def _no_shape(U: UncertaintySet, ball: PixelBall, box: str) -> str:
-    """Why there is no expression, and what to take."""
-    instead = f"GroupBall({ball.norm.name!r}, {short(ball.radius)}, (C, H, W), 0){box}"
-    return f"{U!r} has no cvxpy expression, for the shape of the images is not known; take {instead}"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, one_per_row, short
 from rolab.sets.balls import Ball, Box, WithRadius
-from rolab.sets.base import Shape, UncertaintySet
+from rolab.sets.base import Shape, UncertaintySet, check_inner
 from rolab.sets.group_balls import Grouped, check_shape
 
 
@@ -28,12 +28,7 @@ class _Product(Grouped):
 
     def __post_init__(self) -> None:
         check_shape(self.shape, 2)
-        length = self.shape[self.axis]
-        if not isinstance(self.inner, UncertaintySet):
-            raise ValueError(f"inner: expected an UncertaintySet, got {self.inner!r}")
-        if self.inner.dimension not in (None, length):
-            came = f"{self.inner.dimension} of {self.inner!r}"
-            raise ValueError(f"inner: expected a set of {length} entries, got {came}")
+        check_inner(self.inner, self.shape[self.axis], "inner")
 
     def maximizer(self, g: Tensor) -> Tensor:
         parts = self._groups(g, "g")
@@ -71,9 +66,6 @@ class _Product(Grouped):
     @property
     def contains_zero(self) -> bool:
         return self.inner.contains_zero
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.inner!r}, {self.shape})"
 
 
 class Rows(_Product):
@@ -161,6 +153,3 @@ class SpectralBall(WithRadius, Grouped):
     def formula_in(self, w: str) -> str:
         m, n = self.shape
         return f"{short(self.radius)}·Σ of the singular values of {w} as a {m}×{n} matrix"
-
-    def __repr__(self) -> str:
-        return f"SpectralBall({short(self.radius)}, {self.shape})"

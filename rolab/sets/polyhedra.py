@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from rolab.arguments import check_factor, cvxpy, float64_copy, like, normalized, one_if_zero, rounding, short
+from rolab.arguments import check_factor, cvxpy, float64_copy, normalized, one_if_zero, rounding
 from rolab.errors import EmptySetError
 from rolab.sets import solver
 from rolab.sets.base import SolvedSet
@@ -33,19 +33,19 @@ class Polyhedron(SolvedSet):
     d: Tensor
     lower: Tensor = field(init=False)  # the corners of the smallest box around the set
     upper: Tensor = field(init=False)
+    FITTED = "D", 1
 
     def __post_init__(self) -> None:
         D, d = float64_copy(self.D, "D", 2).to_dense(), float64_copy(self.d, "d", 1)
         if len(D) != len(d):
             raise ValueError(f"d: expected {len(D)} entries, one a row of D {tuple(D.shape)}, got {len(d)}")
-        object.__setattr__(self, "D", D)
-        object.__setattr__(self, "d", d)
+        self._keep(D=D, d=d)
         size = one_if_zero(D.norm(dim=1))
         self._check_not_empty(D / size[:, None], d / size)
         self._check_bounded(D / size[:, None])
         axes = torch.eye(D.shape[1], dtype=torch.float64)
-        object.__setattr__(self, "lower", solver.lp_vertices(D, d, -axes).diagonal())
-        object.__setattr__(self, "upper", solver.lp_vertices(D, d, axes).diagonal())
+        lower, upper = (solver.lp_vertices(D, d, side * axes).diagonal() for side in (-1, 1))
+        self._keep(lower=lower, upper=upper)
 
     def _check_not_empty(self, D: Tensor, d: Tensor) -> None:
         """Farkas' lemma: there is no z exactly if some λ ≥ 0 has Dᵀλ = 0 and dᵀλ < 0."""
@@ -72,12 +72,8 @@ class Polyhedron(SolvedSet):
                 f"D, d: expected a bounded set, but Dz ≤ d has no bound in the direction ({direction})"
             )
 
-    @torch.no_grad()
-    def maximizer(self, g: Tensor) -> Tensor:
-        x = self._as_rows(g, "g")
-        if not len(x):
-            return g.clone()
-        return self._zero_if_idle(g, like(g, solver.lp_vertices(self.D, self.d, normalized(x)[0])))
+    def _furthest(self, x: Tensor) -> Tensor:
+        return solver.lp_vertices(self.D, self.d, normalized(x)[0]) if len(x) else x
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         x = self._as_rows(d, "d", finite=False)
@@ -111,19 +107,8 @@ class Polyhedron(SolvedSet):
         return f"min over λ ≥ 0, Dᵀλ = {w} of dᵀλ"
 
     @property
-    def _owner(self) -> str:
-        return f"D {tuple(self.D.shape)}"
-
-    @property
     def contains_zero(self) -> bool:
         return bool((self.d >= 0).all())
-
-    @property
-    def dimension(self) -> int:
-        return self.D.shape[1]
-
-    def __repr__(self) -> str:
-        return f"Polyhedron({short(self.D)}, {short(self.d)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,16 +121,15 @@ class Scenarios(SolvedSet):
     """
 
     points: Tensor
+    FITTED = "points", 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", float64_copy(self.points, "points", 2).to_dense())
+        self._keep(points=float64_copy(self.points, "points", 2).to_dense())
 
-    @torch.no_grad()
-    def maximizer(self, g: Tensor) -> Tensor:
-        """The point with the largest ⟨g, p⟩, the first of them at ties."""
-        x = self._as_rows(g, "g")
+    def _furthest(self, x: Tensor) -> Tensor:
+        """The point with the largest ⟨x, p⟩, the first of them at ties."""
         points = self.points.to(x)
-        return self._zero_if_idle(g, like(g, points[(x @ points.T).argmax(1)]))
+        return points[(x @ points.T).argmax(1)]
 
     def support_expression(self, w: Any) -> Any:
         w, _ = self._cast_rows(w, "w")
@@ -169,16 +153,5 @@ class Scenarios(SolvedSet):
         return self.points
 
     @property
-    def _owner(self) -> str:
-        return f"points {tuple(self.points.shape)}"
-
-    @property
     def contains_zero(self) -> bool:
         return bool((self.points == 0).all(1).any())
-
-    @property
-    def dimension(self) -> int:
-        return self.points.shape[1]
-
-    def __repr__(self) -> str:
-        return f"Scenarios({short(self.points)})"

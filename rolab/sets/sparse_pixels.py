@@ -69,6 +69,3 @@ class SparsePixels(UncertaintySet):
 
     def formula_in(self, w: str) -> str:
         return f"the {self.k} largest over pixels k of [{self.box.formula_in(f'{w}[k]')}]"
-
-    def __repr__(self) -> str:
-        return f"SparsePixels({self.k}, {self.box!r})"
