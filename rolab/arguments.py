@@ -45,12 +45,13 @@ def like(g: Tensor, x: Tensor) -> Tensor:
     return x.reshape(g.shape).to(g)
 
 
-def cast_rows(w: Any) -> tuple[Any, Tensor]:
-    """The cvxpy expression of w, and a stand-in (m, n) for its rows, to shape radii and bounds by."""
+def cast_rows(w: Any) -> tuple[Any, Tensor, int]:
+    """The cvxpy expression of w as a matrix (m, n), a stand-in of its shape, and how many axes w had."""
     w = cvxpy().Expression.cast_to_const(w)
     if w.ndim not in (1, 2):
         raise ValueError(f"w: expected a vector (n,) or a matrix (m, n), one w a row, got shape {w.shape}")
-    return w, torch.empty(w.shape if w.ndim == 2 else (1, *w.shape), dtype=torch.float64)
+    matrix = w if w.ndim == 2 else cvxpy().reshape(w, (1, w.size), order="C")
+    return matrix, torch.empty(matrix.shape, dtype=torch.float64), w.ndim
 
 
 def float64_copy(value: Any, name: str, ndim: int) -> Tensor:

@@ -18,7 +18,6 @@ from rolab.arguments import (
     as_bounds,
     as_column,
     as_rows,
-    cast_rows,
     check_factor,
     check_radius,
     cvxpy,
@@ -44,10 +43,9 @@ class WithRadius(UncertaintySet):
     def _with_radius(self, radius: Radius) -> Self:
         return replace(cast(Any, self), radius=radius)
 
-    def _radii(self, w: Any, rows: Tensor) -> Any:
-        """The radii beside what `cast_rows` gives: (m,), or of one row a number."""
-        radii = one_per_row(self.radius, rows).numpy()
-        return radii if w.ndim == 2 else radii[0]
+    def _radii(self, rows: Tensor) -> Any:
+        """The radius of each row, an array (m,)."""
+        return one_per_row(self.radius, rows).numpy()
 
     def scaled(self, factor: Radius) -> Self:
         check_radius(factor, "factor")
@@ -142,14 +140,12 @@ class Ball(NormBall):
         x = as_rows(d, "d", finite=False)
         return self.norm.value(x) <= (as_column(self.radius, x) * (1 + rounding(d)) + atol)[:, 0]
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The dual norm, radius · ‖w‖_q."""
-        w, rows = cast_rows(w)
-        return cvxpy().multiply(self._radii(w, rows), self.norm.dual.expression(w))
+        return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, rows = cast_rows(z)
-        return [self.norm.expression(z) <= self._radii(z, rows)]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return [self.norm.expression(z) <= self._radii(rows)]
 
     def as_box(self) -> Box | None:
         return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
@@ -213,21 +209,18 @@ class Box(BallAndBox):
         lower, upper = as_bounds(self.lower, self.upper, d)
         return ((x >= slack * lower - atol) & (x <= slack * upper + atol)).all(1)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The sum of max(lower_i w_i, upper_i w_i)."""
-        cp, (w, lower, upper) = cvxpy(), self._beside(w)
-        return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=w.ndim - 1)
+        cp, (lower, upper) = cvxpy(), self._sides(rows)
+        return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=1)
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, lower, upper = self._beside(z)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        lower, upper = self._sides(rows)
         return [z >= lower, z <= upper]
 
-    def _beside(self, w: Any) -> tuple[Any, Any, Any]:
-        """The expression w and the bounds as arrays of its shape."""
-        w, rows = cast_rows(w)
-        bounds = as_bounds(self.lower, self.upper, rows)
-        lower, upper = (bound.expand_as(rows).reshape(w.shape).numpy() for bound in bounds)
-        return w, lower, upper
+    def _sides(self, rows: Tensor) -> list[Any]:
+        """The bounds of each row, arrays (m, n)."""
+        return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
 
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))

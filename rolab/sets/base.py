@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from rolab.arguments import as_rows, cast_rows, check_factor, check_radius, cvxpy, float64_copy, like, short
+from rolab.arguments import as_rows, check_factor, check_radius, cvxpy, float64_copy, like, short
 from rolab.sets import solver
 from rolab.sets.oracles import Oracles
 
@@ -193,15 +193,14 @@ class Intersection(_Pair):
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         return self.a.contains(d, atol) & self.b.contains(d, atol)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The least σ_a(u) + σ_b(w − u) over u: each u gives a bound, to be minimised."""
-        w, _ = cast_rows(w)
         if not self.contains_zero:
             solver.check_not_empty(self, w.shape)
         u = cvxpy().Variable(w.shape)
         return self.a.support_expression(u) + self.b.support_expression(w - u)
 
-    def constraints(self, z: Any) -> list[Any]:
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         return self.a.constraints(z) + self.b.constraints(z)
 
     def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
@@ -224,11 +223,10 @@ class Sum(_Pair):
     def maximizer(self, g: Tensor) -> Tensor:
         return self._zero_if_idle(g, self.a.maximizer(g) + self.b.maximizer(g))
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         return self.a.support_expression(w) + self.b.support_expression(w)
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = cast_rows(z)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         part = cvxpy().Variable(z.shape)
         return self.a.constraints(part) + self.b.constraints(z - part)
 
@@ -265,14 +263,12 @@ class Image(SolvedSet):
         M = self.matrix.to(x.device, x.dtype)
         return (M @ self.inner.maximizer((M.T @ x.T).T).T).T  # in this order, for M may be sparse
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The support function of the inner set at Mᵀw."""
-        w, _ = self._cast_rows(w, "w")
         return self.inner.support_expression(w @ solver.array(self.matrix))
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = self._cast_rows(z, "z")
-        part = cvxpy().Variable((*z.shape[:-1], self.matrix.shape[1]))
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        part = cvxpy().Variable((z.shape[0], self.matrix.shape[1]))
         return [z == part @ solver.array(self.matrix).T, *self.inner.constraints(part)]
 
     def scaled(self, factor: float) -> Image:
@@ -318,11 +314,10 @@ class Scaled(UncertaintySet):
     def project(self, d: Tensor) -> Tensor:
         return self.factor * self.inner.project(d / self.factor if self.factor else d)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         return self.factor * self.inner.support_expression(w)
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = cast_rows(z)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         part = cvxpy().Variable(z.shape)
         return [z == self.factor * part, *self.inner.constraints(part)]
 

@@ -91,13 +91,11 @@ class Ellipsoid(WithRadius):
         """L with Σ = LLᵀ."""
         return self.axes * self.spread
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The norm radius · ‖Lᵀw‖₂ = radius · √(wᵀΣw)."""
-        w, _ = self._cast_rows(w, "w")
         return Ball("l2", self.radius).support_expression(w @ self._root.numpy())
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = self._cast_rows(z, "z")
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         u = cvxpy().Variable(z.shape)
         return [z == u @ self._root.T.numpy(), *Ball("l2", self.radius).constraints(u)]
 

@@ -63,13 +63,11 @@ class Grouped(UncertaintySet):
         rest = self.shape[: self.axis] + self.shape[self.axis + 1 :]
         return like(g, parts.reshape(len(g), *rest, self.shape[self.axis]).movedim(-1, self.axis + 1))
 
-    def _group_expression(self, w: Any, name: str) -> tuple[Any, int]:
-        """The groups of all rows of w in cvxpy, (m · groups, length), and how many rows it has."""
-        w, rows = self._cast_rows(w, name)
+    def _group_expression(self, w: Any) -> Any:
+        """The groups of all rows of w (m, n) in cvxpy, (m · groups, length)."""
         order = np.moveaxis(np.arange(self.dimension).reshape(self.shape), self.axis, -1).ravel()
-        sorted_entries = w[order] if w.ndim == 1 else w[:, order]
-        size = (len(rows) * self._count, self.shape[self.axis])
-        return cvxpy().reshape(sorted_entries, size, order="C"), len(rows)
+        size = (w.shape[0] * self._count, self.shape[self.axis])
+        return cvxpy().reshape(w[:, order], size, order="C")
 
 
 def check_shape(shape: Any, axes: int | None) -> None:
@@ -148,20 +146,18 @@ class GroupBall(WithRadius, Grouped):
         total = _values(self.norm, parts).sum(1)
         return total <= as_column(self.radius, parts)[:, 0] * (1 + rounding(d)) + atol
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The largest dual norm of a group, times the radius."""
-        cp, (w, rows) = cvxpy(), self._cast_rows(w, "w")
-        largest = cp.max(self._norms(self.norm.dual, w, "w"), axis=1)
-        return cp.multiply(self._radii(w, rows), largest if w.ndim == 2 else largest[0])
+        cp = cvxpy()
+        return cp.multiply(self._radii(rows), cp.max(self._norms(self.norm.dual, w), axis=1))
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, rows = self._cast_rows(z, "z")
-        return [cvxpy().sum(self._norms(self.norm, z, "z"), axis=1) <= one_per_row(self.radius, rows).numpy()]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return [cvxpy().sum(self._norms(self.norm, z), axis=1) <= self._radii(rows)]
 
-    def _norms(self, norm: Lp, w: Any, name: str) -> Any:
+    def _norms(self, norm: Lp, w: Any) -> Any:
         """The norms of the groups, a row of them for each row of w."""
-        groups, count = self._group_expression(w, name)
-        return cvxpy().reshape(norm.expression(groups), (count, groups.shape[0] // count), order="C")
+        values = norm.expression(self._group_expression(w))
+        return cvxpy().reshape(values, (w.shape[0], self._count), order="C")
 
     def design_regularizer(self) -> UncertaintySet | None:
         """For columns in ℓ2, an ℓ1 ball, as one column takes all: max_j c |x_j| ‖u‖₂."""
@@ -215,12 +211,13 @@ class PixelBall(NormBall):
     def in_box(self, box: Box) -> PixelBallInBox:
         return PixelBallInBox(self, box)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         why = "has no cvxpy expression, for the shape of the images is not known"
         instead = f"GroupBall({self.norm.name!r}, {short(self.radius)}, (C, H, W), 0)"
         raise NoExpressionError(f"{self!r} {why}; take {instead}")
 
-    constraints = support_expression
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return self._supports(z, rows)
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over pixels k of {self.norm.dual.formula(f'{w}[k]')}"

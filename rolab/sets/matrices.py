@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, one_per_row, short
+from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, short
 from rolab.sets.balls import Ball, Box, WithRadius
 from rolab.sets.base import Shape, UncertaintySet, check_inner
 from rolab.sets.group_balls import Grouped, check_shape
@@ -42,16 +42,13 @@ class _Product(Grouped):
         parts = self._groups(d, "d", finite=False)
         return self._each(len(parts)).contains(parts.flatten(0, 1), atol).reshape(parts.shape[:2]).all(1)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The sum over the groups of the inner set's support function."""
-        cp, (groups, count) = cvxpy(), self._group_expression(w, "w")
-        values = self._each(count).support_expression(groups)
-        sums = cp.sum(cp.reshape(values, (count, self._count), order="C"), axis=1)
-        return sums if len(w.shape) == 2 else sums[0]
+        values = self._each(len(rows)).support_expression(self._group_expression(w))
+        return cvxpy().sum(cvxpy().reshape(values, (len(rows), self._count), order="C"), axis=1)
 
-    def constraints(self, z: Any) -> list[Any]:
-        groups, count = self._group_expression(z, "z")
-        return self._each(count).constraints(groups)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return self._each(len(rows)).constraints(self._group_expression(z))
 
     def _each(self, count: int) -> UncertaintySet:
         """The sets of the groups of so many matrices: those of one, repeated."""
@@ -130,21 +127,18 @@ class SpectralBall(WithRadius, Grouped):
         clipped = (U * s.minimum(radius)[:, None, :]) @ Vt
         return like(d, torch.where((s <= radius).all(1)[:, None, None], matrices, clipped))
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The nuclear norm, the sum of the singular values, times the radius."""
-        cp, (w, rows) = cvxpy(), self._cast_rows(w, "w")
-        norms = [cp.normNuc(matrix) for matrix in self._matrices(w)]
-        return cp.multiply(self._radii(w, rows), cp.hstack(norms) if w.ndim == 2 else norms[0])
+        cp = cvxpy()
+        return cp.multiply(self._radii(rows), cp.hstack([cp.normNuc(W) for W in self._matrices(w)]))
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, rows = self._cast_rows(z, "z")
-        radii = one_per_row(self.radius, rows).numpy()
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        radii = self._radii(rows)
         return [cvxpy().sigma_max(Z) <= most for Z, most in zip(self._matrices(z), radii, strict=True)]
 
     def _matrices(self, w: Any) -> list[Any]:
-        """The matrix that w, or each of its rows, holds."""
-        rows = [w] if w.ndim == 1 else [w[i] for i in range(w.shape[0])]
-        return [cvxpy().reshape(row, self.shape, order="C") for row in rows]
+        """The matrix that each row of w holds."""
+        return [cvxpy().reshape(w[i], self.shape, order="C") for i in range(w.shape[0])]
 
     def design_regularizer(self) -> UncertaintySet | None:
         """An ℓ2 ball: the nuclear norm of u xᵀ, which has one singular value, is ‖u‖₂ ‖x‖₂."""

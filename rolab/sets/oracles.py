@@ -17,9 +17,7 @@ from rolab.norms import Lp
 class Oracles(ABC):
     """Answers about a set U, all but the first two with a default; `UncertaintySet` adds what makes sets."""
 
-    convex: ClassVar[bool] = (
-        True  # whether all means of its points are in it: may an attack take steps within?
-    )
+    convex: ClassVar[bool] = True  # whether all means of its points are in it; else no attack walks in it
     budgeted: ClassVar[bool] = False  # whether a number Γ limits how many entries are at their worst at once
     COMPOUND: ClassVar[bool] = False  # whether its text needs brackets among signs
     FITTED: ClassVar[tuple[str, int] | None] = None  # a matrix of the set, and the axis as long as a δ is
@@ -55,10 +53,20 @@ class Oracles(ABC):
 
     def support_expression(self, w: Any) -> Any:
         """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
-        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+        W, rows, ndim = self._cast_rows(w, "w")
+        return self._supports(W, rows) if ndim == 2 else self._supports(W, rows)[0]
 
     def constraints(self, z: Any) -> list[Any]:
         """The cvxpy constraints that z (n,), or each row of z (m, n), is in U."""
+        Z, rows, _ = self._cast_rows(z, "z")
+        return self._row_constraints(Z, rows)
+
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        """σ of each row of the expression w (m, n), (m,); `rows` is a stand-in of its shape."""
+        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        """That each row of the expression z (m, n) is in U."""
         raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
 
     @property
@@ -103,11 +111,11 @@ class Oracles(ABC):
         self._check_width(x.shape[1], name)
         return x
 
-    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor]:
+    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor, int]:
         """What `cast_rows` makes of w, or a `ValueError` unless it has the set's dimension."""
-        w, rows = cast_rows(w)
-        self._check_width(w.shape[-1], name)
-        return w, rows
+        w, rows, ndim = cast_rows(w)
+        self._check_width(w.shape[1], name)
+        return w, rows, ndim
 
     def _check_width(self, came: int, name: str) -> None:
         if self.dimension not in (None, came):

@@ -81,23 +81,20 @@ class Polyhedron(SolvedSet):
         slack = atol * D.norm(dim=1) + rounding(d) * (x.abs() @ D.abs().T + most.abs())
         return x.isfinite().all(1) & (x @ D.T <= most + slack).all(1)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The least dᵀλ over λ ≥ 0 with Dᵀλ = w; the equality is a penalty, and an exact one.
 
         With c the middle of the set's box, h its half widths and e = w − Dᵀλ, it is the least of
         cᵀw + (d − Dc)ᵀλ + 2 Σ h_i |e_i|: since |⟨e, z − c⟩| ≤ Σ h_i |e_i| for all z in the set, to leave a
         rest e saves at most half of what it costs.
         """
-        cp, (w, _) = cvxpy(), self._cast_rows(w, "w")
-        D, middle = self.D.numpy(), (self.lower + self.upper).numpy() / 2
+        cp, D, middle = cvxpy(), self.D.numpy(), (self.lower + self.upper).numpy() / 2
         half = (self.upper - self.lower).clamp(min=0).numpy() / 2
-        dual = cp.Variable((*w.shape[:-1], len(D)), nonneg=True)
+        dual = cp.Variable((len(rows), len(D)), nonneg=True)
         return w @ middle + dual @ (self.d.numpy() - D @ middle) + 2 * (cp.abs(w - dual @ D) @ half)
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = self._cast_rows(z, "z")
-        most = np.broadcast_to(self.d.numpy(), (*z.shape[:-1], len(self.d)))
-        return [z @ self.D.T.numpy() <= most]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return [z @ self.D.T.numpy() <= np.broadcast_to(self.d.numpy(), (len(rows), len(self.d)))]
 
     def scaled(self, factor: float) -> Polyhedron:
         check_factor(factor, repr(self))
@@ -131,15 +128,13 @@ class Scenarios(SolvedSet):
         points = self.points.to(x)
         return points[(x @ points.T).argmax(1)]
 
-    def support_expression(self, w: Any) -> Any:
-        w, _ = self._cast_rows(w, "w")
-        return cvxpy().max(w @ self.points.T.numpy(), axis=w.ndim - 1)
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        return cvxpy().max(w @ self.points.T.numpy(), axis=1)
 
-    def constraints(self, z: Any) -> list[Any]:
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         """With shares that are ≥ 0 and sum to 1, z is the average of the points."""
-        z, _ = self._cast_rows(z, "z")
-        share = cvxpy().Variable((*z.shape[:-1], len(self.points)), nonneg=True)
-        return [z == share @ self.points.numpy(), cvxpy().sum(share, axis=z.ndim - 1) == 1]
+        share = cvxpy().Variable((len(rows), len(self.points)), nonneg=True)
+        return [z == share @ self.points.numpy(), cvxpy().sum(share, axis=1) == 1]
 
     def scaled(self, factor: float) -> Scenarios:
         check_factor(factor, repr(self))
