@@ -1,4 +1,4 @@
-"""Certificates: no gap where the maximiser is exact, sound where it is not, and no solver."""
+"""Duality gaps: none where the maximiser is exact, sound where it is not, and no solver."""
 
 import math
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from set_samples import digits, inner, numbers
 
 from rolab.errors import NonFiniteError
 from rolab.norms import Lp
@@ -33,23 +34,9 @@ quick = settings(max_examples=30, deadline=None, derandomize=True)
 every_norm = pytest.mark.parametrize("p", PS)
 
 
-def numbers(seed, *shape, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def images(seed, *shape, dtype=torch.float64):
-    """Pixels of which some 80 % are 0 and some are 1, as those of digits."""
-    x = torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-    return (6 * x - 4.8).clamp(0, 1)
-
-
-def inner(a, b):
-    return (a.double() * b.double()).flatten(1).sum(1)
-
-
 def draws(dtype=torch.float64):
     """Images of which half are mostly 0, and gradients of one size and of many sizes."""
-    x, g = images(0, DRAWS, 3, 6, 6), numbers(1, DRAWS, 3, 6, 6)
+    x, g = digits(0, DRAWS, 3, 6, 6), numbers(1, DRAWS, 3, 6, 6)
     x[::2] = torch.rand(DRAWS // 2, 3, 6, 6, generator=torch.Generator().manual_seed(2), dtype=x.dtype)
     g[::3] *= 10 ** numbers(3, *g[::3].shape)
     return x.to(dtype), g.to(dtype)
@@ -91,7 +78,7 @@ def test_in_single_precision_the_gap_is_its_rounding(p):
 @every_norm
 def test_the_gap_of_a_worse_step_is_what_it_loses(p):
     """The bound is σ(g), whatever step is tried beside it: so a gap is seen, and is the loss."""
-    x, g = images(4, 60, 3, 6, 6), numbers(5, 60, 3, 6, 6)
+    x, g = digits(4, 60, 3, 6, 6), numbers(5, 60, 3, 6, 6)
     radius = 1.5 if p < math.inf else 0.3
     ball, box = Ball(p, radius), pixel_box(x)
     best = (ball & box).maximizer(g)
@@ -106,7 +93,7 @@ def test_the_gap_of_a_worse_step_is_what_it_loses(p):
 @pytest.mark.parametrize("off", [0.0, 0.5, 0.99, 1.01, 2.0, 1e6])
 def test_every_price_gives_a_bound_and_a_wrong_one_a_worse(p, off):
     """Weak duality: sound for any price, so the certificate does not rest on the maximiser."""
-    x, g = images(6, 6, 3, 3, 3), numbers(7, 6, 3, 3, 3)
+    x, g = digits(6, 6, 3, 3, 3), numbers(7, 6, 3, 3, 3)
     a, cap = (v.flatten(2) for v in (g.abs(), torch.where(g > 0, 1 - x, x)))
     radius = torch.ones(6, 1, dtype=a.dtype)
     _, price = group_oracles.priced_maximizer(Lp(p), a, radius[:, :, None], cap)
@@ -128,7 +115,7 @@ def test_every_price_gives_a_bound_and_a_wrong_one_a_worse(p, off):
 @given(seed=st.integers(0, 10**6), tried=st.integers(0, 10**6), share=st.floats(0, 1))
 def test_the_bound_holds_for_every_step_and_every_point(p, seed, tried, share):
     """Whatever step the price is read from, no point of the set has more than the bound."""
-    x, g = images(seed, 3, 12), numbers(seed, 3, 12)
+    x, g = digits(seed, 3, 12), numbers(seed, 3, 12)
     radius = 0.8
     U = Ball(p, radius) & pixel_box(x)
     step = share * U.maximizer(numbers(tried, 3, 12))
@@ -154,13 +141,13 @@ def test_ties_zeros_and_flat_boxes_leave_no_gap(g, upper, radius, p):
 
 @every_norm
 def test_where_the_gradient_or_the_radius_is_0_the_gap_is_0(p):
-    x = images(8, 2, 3, 4, 4)
+    x = digits(8, 2, 3, 4, 4)
     zero = torch.zeros_like(x)
     for name, U in sets(p, x).items():
         assert torch.equal(U.duality_gap_bound(zero), torch.zeros(2, dtype=x.dtype)), name
-        assert torch.equal(U.scaled(0).duality_gap_bound(numbers(9, 2, 3, 4, 4)), torch.zeros(2, dtype=x.dtype)), (
-            name
-        )
+        assert torch.equal(
+            U.scaled(0).duality_gap_bound(numbers(9, 2, 3, 4, 4)), torch.zeros(2, dtype=x.dtype)
+        ), name
 
 
 @every_norm
@@ -196,7 +183,7 @@ def test_where_no_certificate_is_known_the_set_says_so(U):
 
 
 def test_bad_directions_are_refused():
-    x = images(10, 2, 3, 4, 4)
+    x = digits(10, 2, 3, 4, 4)
     for U in sets(2, x).values():
         with pytest.raises(NonFiniteError, match="g: expected finite entries"):
             U.duality_gap_bound(torch.full_like(x, math.nan))
