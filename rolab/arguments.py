@@ -170,7 +170,7 @@ def normalized(x: Tensor) -> tuple[Tensor, Tensor]:
     return x / one_if_zero(largest), largest
 
 
-def short(value: Bound) -> str:
+def short(value: Any) -> str:
     """A number, or the shape of a tensor, as text."""
     if isinstance(value, Tensor) and value.ndim:
         return f"<{'x'.join(map(str, value.shape))}>"

@@ -103,11 +103,7 @@ class Lp:
 
         Autograd's gradient of it is a δ with ‖δ‖_q ≤ 1 and ⟨v, δ⟩ = ‖v‖_p, 1/p + 1/q = 1; 0 where v is 0.
         """
-        return self._value(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
-
-    def lengths(self, v: Tensor) -> Tensor:
-        """‖v_k‖_p of each column v_k (C,) of matrices (N, C, K): (N, 1, K)."""
-        return self._value(v)
+        return self.lengths(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
 
     def expression(self, w: Any) -> Any:
         """‖w‖_p in cvxpy: of a vector (n,), a scalar; of a matrix (m, n), one per row, (m,)."""
@@ -144,7 +140,7 @@ class Lp:
             outside = r * self._direction(x)
         else:
             outside = x.sign() * self._capped_prox(x.abs(), r, cap=r.expand_as(x))
-        return like(d, torch.where(self._value(x) <= r, x, outside))
+        return like(d, torch.where(self.lengths(x) <= r, x, outside))
 
     @torch.no_grad()
     def maximizer_in_box(self, g: Tensor, radius: Radius, lower: Bound, upper: Bound) -> Tensor:
@@ -176,12 +172,15 @@ class Lp:
             return like(d, clipped.clamp(-r, r))
         cap = headroom(sign, low, high).minimum(r)
         outside = sign * (self._capped_scaling if self.p == 2 else self._capped_prox)(x.abs(), r, cap)
-        return like(d, torch.where(self._value(clipped) <= r, clipped, outside))
+        return like(d, torch.where(self.lengths(clipped) <= r, clipped, outside))
 
     # The mathematics, on matrices x (N, d) with radii r (N, 1); magnitudes a = |x| and caps <= r are (N, d).
 
-    def _value(self, x: Tensor) -> Tensor:
-        """‖x‖ = m ‖x/m‖ with m = max |x|, a constant to autograd: no power overflows."""
+    def lengths(self, x: Tensor) -> Tensor:
+        """‖x‖_p along axis 1, which is kept: of rows (N, d), (N, 1); of columns (N, C, K), (N, 1, K).
+
+        It is m ‖x/m‖ with m = max |x|, a constant to autograd: no power overflows.
+        """
         if self.p == math.inf:
             return x.abs().amax(1, keepdim=True)
         unit, largest = normalized(x)
@@ -210,7 +209,7 @@ class Lp:
         p, q, limits = self.p, self.dual.p, torch.finfo(a.dtype)
         c = cap / one_if_zero(r)
         u, _ = normalized(a * (cap > 0))
-        kappa = 1 / self.dual._value(u).clamp(min=1)
+        kappa = 1 / self.dual.lengths(u).clamp(min=1)
         for _ in range(4 * _bits(a)):  # some 6 in practice; nothing moves any more after that
             y = (kappa * u).pow(q - 1)
             powers = y.minimum(c).pow(p)
@@ -233,7 +232,7 @@ class Lp:
 
         unit, limits = one_if_zero(r), torch.finfo(a.dtype)
         c, a = cap / unit, (a / unit).clamp(max=1e-8 * limits.max)
-        low, high = torch.zeros_like(r), self.dual._value(a)
+        low, high = torch.zeros_like(r), self.dual.lengths(a)
         for _ in range(_bits(a) + 16):
             middle = (low + high) / 2
             inside = spent(self._resolvent(a, middle).minimum(c)) <= 1

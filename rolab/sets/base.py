@@ -195,9 +195,10 @@ class Intersection(_Pair):
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The least σ_a(u) + σ_b(w − u) over u: each u gives a bound, to be minimised."""
-        if not self.contains_zero:
-            solver.check_not_empty(self, w.shape)
-        u = cvxpy().Variable(w.shape)
+        cp = cvxpy()
+        if not self.contains_zero:  # else there may be no point in it, and that is an error
+            solver.solve(cp.Problem(cp.Minimize(0), self.constraints(cp.Variable(w.shape))), self)
+        u = cp.Variable(w.shape)
         return self.a.support_expression(u) + self.b.support_expression(w - u)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any, ClassVar
 
 import torch
@@ -166,7 +167,7 @@ class Oracles(ABC):
 def _text(part: Any) -> str:
     if isinstance(part, Lp):
         return repr(part.name)
-    return short(part) if isinstance(part, Tensor | int | float) else repr(part)
+    return short(part) if isinstance(part, Tensor | Real) else repr(part)
 
 
 def _key(part: Any) -> Any:
