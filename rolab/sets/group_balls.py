@@ -238,37 +238,30 @@ class PixelBallInBox(BallAndBox, Intersection):
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
-        return self._priced(g)[0]
+        sign, *magnitudes = self._magnitudes(g, "g")
+        y, _ = group_oracles.priced_maximizer(self.a.norm, *magnitudes)
+        return like(g, sign * y)
 
     @torch.no_grad()
     def duality_gap_bound(self, g: Tensor) -> Tensor:
-        step, price = self._priced(g)
-        _, radius, cap = self._headroom(g, "g")
-        bound = group_bound(self.a.norm, pixels(g, "g").abs(), radius[:, :, 0], cap, price[:, :, 0])
-        return gap(bound, g, step)
-
-    def _priced(self, g: Tensor) -> tuple[Tensor, Tensor]:
-        """The maximiser and the price of its radius."""
-        sign, radius, cap = self._headroom(g, "g")
-        y, price = group_oracles.priced_maximizer(self.a.norm, pixels(g, "g").abs(), radius, cap)
-        return like(g, sign * y), price
+        sign, a, radius, cap = self._magnitudes(g, "g")
+        y, price = group_oracles.priced_maximizer(self.a.norm, a, radius, cap)
+        return gap(group_bound(self.a.norm, a, radius[:, :, 0], cap, price[:, :, 0]), g, like(g, sign * y))
 
     @torch.no_grad()
     def project(self, d: Tensor) -> Tensor:
         norm = self.a.norm
         if not (norm.additive or norm.euclidean or norm.separable):
             return (self.a.on(d, "d") & self.b).project(d)
-        sign, radius, cap = self._headroom(d, "d")
-        y = group_oracles.priced_projection(norm, pixels(d, "d").abs(), radius, cap)
-        return like(d, sign * y)
+        sign, *magnitudes = self._magnitudes(d, "d")
+        return like(d, sign * group_oracles.priced_projection(norm, *magnitudes))
 
-    def _headroom(self, g: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """The signs of the pixels of g, the radii (N, 1, 1), and how far the set lets each entry go."""
+    def _magnitudes(self, g: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of the pixels of g the signs, |g|, the radii (N, 1, 1), and how far the set lets each entry go."""
         x = pixels(g, name)
-        sign, rows = x.sign().flatten(1), x.flatten(1)
-        radius = one_per_row(self.a.radius, rows)[:, None]
-        cap = headroom(sign, *as_bounds(self.b.lower, self.b.upper, g)).minimum(radius)
-        return sign.reshape(x.shape), radius[:, :, None], cap.reshape(x.shape)
+        sign, radius = x.sign(), one_per_row(self.a.radius, x)[:, None, None]
+        room = headroom(sign.flatten(1), *as_bounds(self.b.lower, self.b.upper, g)).reshape(x.shape)
+        return sign, x.abs(), radius, room.minimum(radius)
 
     def _parts(self) -> tuple[PixelBall, Box]:
         return self.a, self.b
