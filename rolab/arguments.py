@@ -14,9 +14,7 @@ from torch import Tensor
 from rolab.errors import NonFiniteError
 
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
-Bound = (
-    float | Tensor
-)  # a number; a tensor (d,) or shaped like one example: shared; (N, ...): one per example
+Bound = float | Tensor  # a number; a tensor (d,), or shaped like an example, for all; (N, ...): one for each
 
 
 def cvxpy() -> Any:
