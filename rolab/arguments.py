@@ -14,9 +14,7 @@ from torch import Tensor
 from rolab.errors import NonFiniteError
 
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
-Bound = (
-    float | Tensor
-)  # a number; a tensor (d,) or shaped like one example: shared; (N, ...): one per example
+Bound = float | Tensor  # a number; a tensor (d,), or shaped like an example, for all; (N, ...): one for each
 
 
 def cvxpy() -> Any:
@@ -45,12 +43,13 @@ def like(g: Tensor, x: Tensor) -> Tensor:
     return x.reshape(g.shape).to(g)
 
 
-def cast_rows(w: Any) -> tuple[Any, Tensor]:
-    """The cvxpy expression of w, and a stand-in (m, n) for its rows, to shape radii and bounds by."""
+def cast_rows(w: Any) -> tuple[Any, Tensor, int]:
+    """The cvxpy expression of w as a matrix (m, n), a stand-in of its shape, and how many axes w had."""
     w = cvxpy().Expression.cast_to_const(w)
     if w.ndim not in (1, 2):
         raise ValueError(f"w: expected a vector (n,) or a matrix (m, n), one w a row, got shape {w.shape}")
-    return w, torch.empty(w.shape if w.ndim == 2 else (1, *w.shape), dtype=torch.float64)
+    matrix = w if w.ndim == 2 else cvxpy().reshape(w, (1, w.size), order="C")
+    return matrix, torch.empty(matrix.shape, dtype=torch.float64), w.ndim
 
 
 def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
@@ -169,7 +168,7 @@ def normalized(x: Tensor) -> tuple[Tensor, Tensor]:
     return x / one_if_zero(largest), largest
 
 
-def short(value: Bound) -> str:
+def short(value: Any) -> str:
     """A number, or the shape of a tensor, as text."""
     if isinstance(value, Tensor) and value.ndim:
         return f"<{'x'.join(map(str, value.shape))}>"

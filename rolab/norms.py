@@ -12,25 +12,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
-from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Radius = float | Tensor  # a number, or a tensor (N,): one per example
-Bound = (
-    float | Tensor
-)  # a number; a tensor (d,) or shaped like one example: shared; (N, ...): one per example
-
+from rolab.arguments import (
+    Bound,
+    Radius,
+    as_bounds,
+    as_column,
+    as_rows,
+    cvxpy,
+    like,
+    normalized,
+    one_if_zero,
+)
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-class NonFiniteError(ValueError):
-    """A tensor has a NaN or an infinite entry."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -93,16 +93,17 @@ class Lp:
         """Whether balls are products, a set for each entry: p = ∞."""
         return self.p == math.inf
 
+    @property
+    def additive(self) -> bool:
+        """Whether the norm of a vector is the sum of the norms of its parts: p = 1."""
+        return self.p == 1
+
     def value(self, v: Tensor) -> Tensor:
         """‖v‖_p of each example, (N,); NaN or infinite where v is.
 
         Autograd's gradient of it is a δ with ‖δ‖_q ≤ 1 and ⟨v, δ⟩ = ‖v‖_p, 1/p + 1/q = 1; 0 where v is 0.
         """
-        return self._value(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
-
-    def lengths(self, v: Tensor) -> Tensor:
-        """‖v_k‖_p of each column v_k (C,) of matrices (N, C, K): (N, 1, K)."""
-        return self._value(v)
+        return self.lengths(as_rows(v, "v", finite=False))[:, 0].to(v.dtype)
 
     def expression(self, w: Any) -> Any:
         """‖w‖_p in cvxpy: of a vector (n,), a scalar; of a matrix (m, n), one per row, (m,)."""
@@ -121,7 +122,7 @@ class Lp:
         (2), the sign of g; for p = 1 it moves one coordinate, a largest |g_j|: one only, also at ties.
         """
         x = as_rows(g, "g")
-        return _like(g, as_column(radius, x) * self._direction(x))
+        return like(g, as_column(radius, x) * self._direction(x))
 
     @torch.no_grad()
     def project(self, d: Tensor, radius: Radius) -> Tensor:
@@ -132,14 +133,14 @@ class Lp:
         x = as_rows(d, "d")
         r = as_column(radius, x)
         if self.p == math.inf:
-            return _like(d, x.clamp(-r, r))
+            return like(d, x.clamp(-r, r))
         if self.p == 1:
             outside = x.sign() * _onto_simplex(x.abs(), r)
         elif self.p == 2:
             outside = r * self._direction(x)
         else:
-            outside = x.sign() * self._shrink(x.abs(), r, cap=r.expand_as(x))
-        return _like(d, torch.where(self._value(x) <= r, x, outside))
+            outside = x.sign() * self._capped_prox(x.abs(), r, cap=r.expand_as(x))
+        return like(d, torch.where(self.lengths(x) <= r, x, outside))
 
     @torch.no_grad()
     def maximizer_in_box(self, g: Tensor, radius: Radius, lower: Bound, upper: Bound) -> Tensor:
@@ -152,9 +153,10 @@ class Lp:
         x = as_rows(g, "g")
         r, (low, high), sign = as_column(radius, x), as_bounds(lower, upper, g), x.sign()
         if self.p == math.inf:
-            return _like(g, (r * sign).clamp(low, high))
-        cap = room(sign, low, high).minimum(r)
-        return _like(g, sign * (_fill if self.p == 1 else self._stretch)(x.abs(), r, cap))
+            return like(g, (r * sign).clamp(low, high))
+        cap = headroom(sign, low, high).minimum(r)
+        reach = _fractional_knapsack if self.p == 1 else self._capped_scaling
+        return like(g, sign * reach(x.abs(), r, cap))
 
     @torch.no_grad()
     def project_in_box(self, d: Tensor, radius: Radius, lower: Bound, upper: Bound) -> Tensor:
@@ -167,18 +169,21 @@ class Lp:
         r, (low, high), sign = as_column(radius, x), as_bounds(lower, upper, d), x.sign()
         clipped = x.clamp(low, high)
         if self.p == math.inf:
-            return _like(d, clipped.clamp(-r, r))
-        cap = room(sign, low, high).minimum(r)
-        outside = sign * (self._stretch if self.p == 2 else self._shrink)(x.abs(), r, cap)
-        return _like(d, torch.where(self._value(clipped) <= r, clipped, outside))
+            return like(d, clipped.clamp(-r, r))
+        cap = headroom(sign, low, high).minimum(r)
+        outside = sign * (self._capped_scaling if self.p == 2 else self._capped_prox)(x.abs(), r, cap)
+        return like(d, torch.where(self.lengths(clipped) <= r, clipped, outside))
 
     # The mathematics, on matrices x (N, d) with radii r (N, 1); magnitudes a = |x| and caps <= r are (N, d).
 
-    def _value(self, x: Tensor) -> Tensor:
-        """‖x‖ = m ‖x/m‖ with m = max |x|, a constant to autograd: no power overflows."""
+    def lengths(self, x: Tensor) -> Tensor:
+        """‖x‖_p along axis 1, which is kept: of rows (N, d), (N, 1); of columns (N, C, K), (N, 1, K).
+
+        It is m ‖x/m‖ with m = max |x|, a constant to autograd: no power overflows.
+        """
         if self.p == math.inf:
             return x.abs().amax(1, keepdim=True)
-        unit, largest = _normalized(x)
+        unit, largest = normalized(x)
         norm = largest * torch.linalg.vector_norm(unit, self.p, dim=1, keepdim=True)
         return torch.where(largest.isfinite(), norm, largest)
 
@@ -189,12 +194,12 @@ class Lp:
         if self.p == 1:
             top = x.abs().argmax(1, keepdim=True)
             return torch.zeros_like(x).scatter_(1, top, x.gather(1, top).sign())
-        unit, _ = _normalized(x)
+        unit, _ = normalized(x)
         power = unit if self.p == 2 else unit.sign() * unit.abs().pow(self.dual.p - 1)
         total = (unit * power).sum(1, keepdim=True)  # Σ |u|^q: at least 1, since max |u| = 1, unless x is 0
         return power / total.clamp(min=1).pow(1 / self.p)
 
-    def _stretch(self, a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
+    def _capped_scaling(self, a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
         """The largest r·min(y, c) in the ball: y = (κu)^(q-1), c = cap/r, u = a up to scale; for 1 < p < inf.
 
         F(κ) = Σ min(y, c)^p is to be 1. In κ^q it is concave and piecewise linear, so Newton's method, begun
@@ -202,9 +207,9 @@ class Lp:
         the gap 1 - F or the slope. If every coordinate is capped and F < 1, the corner is the answer.
         """
         p, q, limits = self.p, self.dual.p, torch.finfo(a.dtype)
-        c = cap / (r + (r == 0))
-        u, _ = _normalized(a * (cap > 0))
-        kappa = 1 / self.dual._value(u).clamp(min=1)
+        c = cap / one_if_zero(r)
+        u, _ = normalized(a * (cap > 0))
+        kappa = 1 / self.dual.lengths(u).clamp(min=1)
         for _ in range(4 * _bits(a)):  # some 6 in practice; nothing moves any more after that
             y = (kappa * u).pow(q - 1)
             powers = y.minimum(c).pow(p)
@@ -215,7 +220,7 @@ class Lp:
                 break
         return (r * (kappa * u).pow(q - 1)).minimum(cap)
 
-    def _shrink(self, a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
+    def _capped_prox(self, a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
         """The r·min(y, c) on the sphere: y + μ y^(p-1) = a/r (KKT), c = cap/r; for 1 ≤ p < inf.
 
         The norm falls as μ grows: bisection between 0 and ‖a/r‖_q, which is too large even without caps, as
@@ -225,9 +230,9 @@ class Lp:
         def spent(y: Tensor) -> Tensor:
             return y.pow(self.p).sum(1, keepdim=True)
 
-        unit, limits = r + (r == 0), torch.finfo(a.dtype)
+        unit, limits = one_if_zero(r), torch.finfo(a.dtype)
         c, a = cap / unit, (a / unit).clamp(max=1e-8 * limits.max)
-        low, high = torch.zeros_like(r), self.dual._value(a)
+        low, high = torch.zeros_like(r), self.dual.lengths(a)
         for _ in range(_bits(a) + 16):
             middle = (low + high) / 2
             inside = spent(self._resolvent(a, middle).minimum(c)) <= 1
@@ -250,19 +255,13 @@ class Lp:
         for _ in range(6 + int(2 * math.log10(s))):
             power = beta * z.pow(s - 1)
             slope = alpha + s * power
-            z = z - ((alpha + power) * z - a) / (slope + (slope == 0))
+            z = z - ((alpha + power) * z - a) / one_if_zero(slope)
         return torch.where(mu > 0, z if self.p >= 2 else z.pow(s), a)  # at μ = 0, 0 · ∞ may stand in z
 
 
-def room(sign: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+def headroom(sign: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     """How far a box lets each coordinate go in the direction of sign: upper, -lower or 0."""
     return torch.maximum(sign * lower, sign * upper)
-
-
-def _normalized(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The matrix x/m and m = max |x| (N, 1). The largest entry becomes exactly ±1, however small; 0 stays."""
-    largest = x.detach().abs().amax(1, keepdim=True)
-    return x / (largest + (largest == 0)), largest
 
 
 def _onto_simplex(a: Tensor, r: Tensor) -> Tensor:
@@ -277,7 +276,7 @@ def _onto_simplex(a: Tensor, r: Tensor) -> Tensor:
     return (below + ((r - sums) / count).amin(1, keepdim=True)).clamp(min=0)
 
 
-def _fill(a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
+def _fractional_knapsack(a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
     """The caps filled by descending a until r is spent: the fractional knapsack."""
     order = a.argsort(dim=1, descending=True, stable=True)
     space = cap.gather(1, order)
@@ -288,81 +287,3 @@ def _fill(a: Tensor, r: Tensor, cap: Tensor) -> Tensor:
 def _bits(x: Tensor) -> int:
     """The bits of the mantissa: 23 or 52."""
     return round(-math.log2(torch.finfo(x.dtype).eps))
-
-
-def _like(g: Tensor, x: Tensor) -> Tensor:
-    return x.reshape(g.shape).to(g.dtype)
-
-
-def cvxpy() -> Any:
-    """The package, loaded when first needed; its star imports hide its names from type checkers."""
-    return import_module("cvxpy")
-
-
-# From what users pass to the matrices above, or a ValueError that names the argument.
-
-
-def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
-    """A batch (N, ...) as a matrix (N, d) in float32 or float64."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        came = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"{name}: expected a tensor (N, ...) of floats, got {came}")
-    if x.ndim < 2 or x.shape[1:].numel() == 0:
-        raise ValueError(f"{name}: expected a batch (N, ...), one example a row, got shape {tuple(x.shape)}")
-    # The sum shows it, in 7 µs where isfinite takes 250 µs; but finite entries can overflow it: look again.
-    if finite and not math.isfinite(x.sum().item()) and not x.isfinite().all():
-        raise NonFiniteError(f"{name}: expected finite entries, got NaN or infinity")
-    return x.flatten(1).to(_computed_in(x))
-
-
-def as_column(radius: Radius, x: Tensor, name: str = "radius") -> Tensor:
-    """A radius as a column (1, 1) or (N, 1) beside the matrix x (N, d)."""
-    check_radius(radius, name)
-    if not isinstance(radius, Tensor):
-        return x.new_full((1, 1), float(radius))
-    if radius.ndim and len(radius) != len(x):
-        expected = f"a number or a tensor ({len(x)},), one per example"
-        raise ValueError(f"{name}: expected {expected}, got shape {tuple(radius.shape)}")
-    return radius.to(x).reshape(-1, 1)
-
-
-def check_radius(radius: Any, name: str = "radius") -> None:
-    """Raise a `ValueError` unless radius is a finite number ≥ 0, or a tensor (N,) of them."""
-    came = repr(radius)
-    if isinstance(radius, Tensor):
-        if radius.ndim < 2 and (radius.numel() == 0 or (radius.min() >= 0 and radius.max() < math.inf)):
-            return
-        came = f"a tensor of shape {tuple(radius.shape)}"
-        came += f" with entries from {radius.min():g} to {radius.max():g}" if radius.ndim < 2 else ""
-    elif isinstance(radius, Real) and 0 <= float(radius) < math.inf:
-        return
-    raise ValueError(f"{name}: expected a finite number >= 0, or a tensor (N,) of them, got {came}")
-
-
-def check_factor(factor: Any, owner: str) -> None:
-    """Raise a `ValueError` unless the factor is one number ≥ 0: sets of many entries know no others."""
-    check_radius(factor, "factor")
-    if isinstance(factor, Tensor) and factor.ndim:
-        came = f"a tensor of shape {tuple(factor.shape)}"
-        raise ValueError(f"factor: expected a number for {owner}, got {came}; balls take one per example")
-
-
-def as_bounds(lower: Bound, upper: Bound, g: Tensor) -> tuple[Tensor, Tensor]:
-    """The bounds of a box as matrices (1, 1), (1, d) or (N, d) beside the batch g (N, ...)."""
-    return _as_bound(lower, g, "lower"), _as_bound(upper, g, "upper")
-
-
-def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
-    dtype, width = _computed_in(g), g.shape[1:].numel()
-    if not isinstance(bound, Tensor) or bound.ndim == 0:
-        return torch.full((1, 1), float(bound), dtype=dtype, device=g.device)
-    if bound.ndim > 1 and len(bound) == len(g) and bound.shape[1:].numel() == width:
-        return bound.to(g.device, dtype).flatten(1)
-    if bound.shape in (g.shape[1:], (width,)):
-        return bound.to(g.device, dtype).reshape(1, width)
-    expected = f"a number, a tensor ({width},) for all examples or {tuple(g.shape)}, one per example"
-    raise ValueError(f"{name}: expected {expected}, got shape {tuple(bound.shape)}")
-
-
-def _computed_in(x: Tensor) -> torch.dtype:
-    return torch.promote_types(x.dtype, torch.float32)

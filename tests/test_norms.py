@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.norms import Lp, NonFiniteError
+from rolab.errors import NonFiniteError
+from rolab.norms import Lp
 
 PS = [1.0, 1.5, 2.0, 3.0, math.inf]
 DTYPES = [torch.float32, torch.float64]

@@ -21,13 +21,14 @@ Axis 0 is the batch and all other axes together are one vector: (N, C, H, W) and
 are in [0, 1], and radii are in the same unit.
 """
 
-from rolab.sets.algebra import Image, Intersection, Scaled, Sum
 from rolab.sets.balls import Ball, BallInBox, Box, pixel_box
-from rolab.sets.base import EmptySetError, NoExpressionError, UncertaintySet, UncertaintySetLike, at
-from rolab.sets.matrices import Columns, GroupBall, Rows, SpectralBall
-from rolab.sets.pixels import PixelBall, PixelBallInBox, Pixels
+from rolab.sets.base import Image, Intersection, Scaled, Sum, UncertaintySet, UncertaintySetLike, resolve
+from rolab.sets.budget import Budget
+from rolab.sets.ellipsoid import Ellipsoid
+from rolab.sets.group_balls import GroupBall, PixelBall, PixelBallInBox
+from rolab.sets.matrices import Columns, Rows, SpectralBall
 from rolab.sets.polyhedra import Polyhedron, Scenarios
-from rolab.sets.shapes import Budget, Ellipsoid
+from rolab.sets.sparse_pixels import SparsePixels
 
 __all__ = [
     "Ball",
@@ -36,22 +37,20 @@ __all__ = [
     "Budget",
     "Columns",
     "Ellipsoid",
-    "EmptySetError",
     "GroupBall",
     "Image",
     "Intersection",
-    "NoExpressionError",
     "PixelBall",
     "PixelBallInBox",
-    "Pixels",
     "Polyhedron",
     "Rows",
     "Scaled",
     "Scenarios",
+    "SparsePixels",
     "SpectralBall",
     "Sum",
     "UncertaintySet",
     "UncertaintySetLike",
-    "at",
     "pixel_box",
+    "resolve",
 ]

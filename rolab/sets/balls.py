@@ -1,19 +1,19 @@
-"""Balls, boxes and what they share: the sets with closed forms that need no matrix."""
+"""Balls, boxes, and balls in boxes: sets with closed forms that need no matrix."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from numbers import Real
-from typing import Any
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 
-from rolab.norms import (
+from rolab.arguments import (
     Bound,
-    Lp,
     Radius,
     as_bounds,
     as_column,
@@ -21,14 +21,102 @@ from rolab.norms import (
     check_factor,
     check_radius,
     cvxpy,
-    room,
+    is_number,
+    like,
+    listed,
+    one_per_row,
+    per_example,
+    rounding,
+    short,
 )
-from rolab.sets.base import UncertaintySet, decision, is_number, listed, per_example, rounding, short
-from rolab.sets.certificates import bound_in_box, gap
+from rolab.norms import Lp, headroom
+from rolab.sets.base import Intersection, Shape, UncertaintySet
+from rolab.sets.duality_gap import bound_in_box, gap
+
+
+class WithRadius(UncertaintySet):
+    """A unit set times its radius, a number or a tensor (N,), one per example."""
+
+    radius: Radius
+    contains_zero = True
+
+    def _with_radius(self, radius: Radius) -> Self:
+        return replace(cast(Any, self), radius=radius)
+
+    def _radii(self, rows: Tensor) -> Any:
+        """The radius of each row, an array (m,)."""
+        return one_per_row(self.radius, rows).numpy()
+
+    def scaled(self, factor: Radius) -> Self:
+        check_radius(factor, "factor")
+        return self._with_radius(self.radius * factor)
+
+    def __getitem__(self, rows: Any) -> Self:
+        return self if is_number(self.radius) else self._with_radius(per_example(self.radius, rows))
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return (self._with_radius(1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
+
+
+class BallAndBox(UncertaintySet):
+    """A ball, a box, or both: what `&` gives of two of them is of this kind again where one norm is left."""
+
+    def _parts(self) -> tuple[NormBall | None, Box | None] | None:
+        """The ball and the box whose intersection this is, if there are."""
+        raise NotImplementedError
+
+    def _meet(self, other: UncertaintySet) -> UncertaintySet | None:
+        """Exact for balls of one norm, boxes, a ball & a box; the ℓ∞ ball is a box, too."""
+        parts = [U._parts() for U in (self, other) if isinstance(U, BallAndBox)]
+        known = [part for part in parts if part is not None]
+        if len(known) < 2:
+            return None
+        balls, boxes = ([part for part in each if part is not None] for each in zip(*known, strict=True))
+        if len(balls) == 2:
+            a, b = balls
+            cube = next((ball for ball in balls if ball.as_box() is not None), None)
+            if type(a) is type(b) and a.norm == b.norm:
+                balls = [a._with_radius(_smaller(a.radius, b.radius))]
+            elif cube is not None:
+                balls, boxes = [b if cube is a else a], [*boxes, cube.as_box()]
+            else:
+                return None
+        box = reduce(partial(_combined, torch.maximum, torch.minimum), boxes) if boxes else None
+        if not balls:
+            return box
+        return balls[0] if box is None else balls[0].in_box(box)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class Ball(UncertaintySet):
+class NormBall(WithRadius, BallAndBox):
+    """What the balls of a norm share."""
+
+    norm: Lp
+    radius: Radius
+
+    def __init__(self, norm: Lp | str | float, radius: Radius) -> None:
+        check_radius(radius)
+        self._keep(norm=Lp.of(norm), radius=radius)
+
+    def as_box(self) -> Box | None:
+        """The same set as a box, if it is one."""
+        return None
+
+    def in_box(self, box: Box) -> UncertaintySet:
+        """The intersection with a box, exact."""
+        raise NotImplementedError
+
+    def _parts(self) -> tuple[NormBall, None]:
+        return self, None
+
+    def _plus(self, other: UncertaintySet) -> UncertaintySet | None:
+        """Exact for balls of one norm."""
+        if isinstance(other, NormBall) and type(other) is type(self) and other.norm == self.norm:
+            return self._with_radius(self.radius + other.radius)
+        return None
+
+
+class Ball(NormBall):
     """All δ with ‖δ‖_p ≤ radius, a number or a tensor (N,), one per example.
 
     The norm is "l1", "l2", "linf", a number p or an `Lp`.
@@ -37,21 +125,13 @@ class Ball(UncertaintySet):
     '0.5·‖w‖₁'
     """
 
-    norm: Lp
-    radius: Radius
-
-    def __init__(self, norm: Lp | str | float, radius: Radius) -> None:
-        check_radius(radius)
-        object.__setattr__(self, "norm", Lp.of(norm))
-        object.__setattr__(self, "radius", radius)
-
     def maximizer(self, g: Tensor) -> Tensor:
         return self.norm.maximizer(g, self.radius)
 
     def project(self, d: Tensor) -> Tensor:
         return self.norm.project(d, self.radius)
 
-    def certificate(self, g: Tensor) -> Tensor:
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
         """Beside radius · ‖g‖_q, by Hölder's inequality."""
         x = as_rows(g, "g")
         return gap(as_column(self.radius, x)[:, 0] * self.norm.dual.value(x), g, self.maximizer(g))
@@ -60,41 +140,40 @@ class Ball(UncertaintySet):
         x = as_rows(d, "d", finite=False)
         return self.norm.value(x) <= (as_column(self.radius, x) * (1 + rounding(d)) + atol)[:, 0]
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The dual norm, radius · ‖w‖_q."""
-        w, like = decision(w)
-        radius = as_column(self.radius, like).expand(len(like), 1)[:, 0].numpy()
-        dual = self.norm.dual.expression(w)
-        return cvxpy().multiply(radius, dual) if w.ndim == 2 else radius[0] * dual
+        return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
 
-    def within(self, z: Any) -> list[Any]:
-        z, like = decision(z)
-        radius = as_column(self.radius, like).expand(len(like), 1)[:, 0].numpy()
-        return [self.norm.expression(z) <= (radius if z.ndim == 2 else radius[0])]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return [self.norm.expression(z) <= self._radii(rows)]
 
-    def scaled(self, factor: Radius) -> Ball:
-        check_radius(factor, "factor")
-        return Ball(self.norm, self.radius * factor)
+    def as_box(self) -> Box | None:
+        return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
 
-    def __getitem__(self, rows: Any) -> Ball:
-        return self if is_number(self.radius) else Ball(self.norm, per_example(self.radius, rows))
-
-    def as_image(self) -> tuple[UncertaintySet, Any]:
-        return (Ball(self.norm, 1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
+    def in_box(self, box: Box) -> BallInBox:
+        return BallInBox(self, box)
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·{self.norm.dual.formula(w)}"
 
-    @property
-    def holds_zero(self) -> bool:
-        return True
+    def design_regularizer(self) -> Ball | None:
+        """Itself, if it is a Frobenius ball: ‖u xᵀ‖_F = ‖u‖₂ ‖x‖₂."""
+        return self if self.norm.euclidean else None
 
-    def __repr__(self) -> str:
-        return f"Ball({self.norm.name!r}, {short(self.radius)})"
+    def row_set(self, shape: Shape) -> Ball | None:
+        return self if self.norm.separable else None
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        """For p ≤ 2 the Frobenius ball: ‖z‖₂ ≤ ‖z‖_p."""
+        return (Ball("l2", self.radius),) if self.norm.p <= 2 else ()
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp]:
+        return self.radius, self.norm.dual
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Box(UncertaintySet):
+class Box(BallAndBox):
     """All δ with lower ≤ δ ≤ upper, entry by entry; lower ≤ 0 ≤ upper, so that no perturbation is in it.
 
     A bound is a number; a tensor (d,), or shaped like one example, that all examples share; or a tensor
@@ -103,6 +182,7 @@ class Box(UncertaintySet):
 
     lower: Bound
     upper: Bound
+    contains_zero = True
 
     def __post_init__(self) -> None:
         _check_bound(self.lower, "lower", -1)
@@ -112,14 +192,14 @@ class Box(UncertaintySet):
     def maximizer(self, g: Tensor) -> Tensor:
         """The corner: upper where g > 0, lower where g < 0, and 0 where g is 0."""
         sign = as_rows(g, "g").sign()
-        return (sign * room(sign, *as_bounds(self.lower, self.upper, g))).reshape(g.shape).to(g.dtype)
+        return like(g, sign * headroom(sign, *as_bounds(self.lower, self.upper, g)))
 
     @torch.no_grad()
     def project(self, d: Tensor) -> Tensor:
         x = as_rows(d, "d")
-        return x.clamp(*as_bounds(self.lower, self.upper, d)).reshape(d.shape).to(d.dtype)
+        return like(d, x.clamp(*as_bounds(self.lower, self.upper, d)))
 
-    def certificate(self, g: Tensor) -> Tensor:
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
         """Beside the sum of max(lower_i g_i, upper_i g_i)."""
         x, (lower, upper) = as_rows(g, "g"), as_bounds(self.lower, self.upper, g)
         return gap(torch.maximum(lower * x, upper * x).sum(1), g, self.maximizer(g))
@@ -129,45 +209,45 @@ class Box(UncertaintySet):
         lower, upper = as_bounds(self.lower, self.upper, d)
         return ((x >= slack * lower - atol) & (x <= slack * upper + atol)).all(1)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The sum of max(lower_i w_i, upper_i w_i)."""
-        cp, (w, lower, upper) = cvxpy(), self._beside(w)
-        return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=w.ndim - 1)
+        cp, (lower, upper) = cvxpy(), self._sides(rows)
+        return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=1)
 
-    def within(self, z: Any) -> list[Any]:
-        z, lower, upper = self._beside(z)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        lower, upper = self._sides(rows)
         return [z >= lower, z <= upper]
 
-    def _beside(self, w: Any) -> tuple[Any, Any, Any]:
-        """The expression w and the bounds as arrays of its shape."""
-        w, like = decision(w)
-        bounds = as_bounds(self.lower, self.upper, like)
-        lower, upper = (bound.expand_as(like).reshape(w.shape).numpy() for bound in bounds)
-        return w, lower, upper
+    def _sides(self, rows: Tensor) -> list[Any]:
+        """The bounds of each row, arrays (m, n)."""
+        return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
 
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))
         return Box(self.lower * factor, self.upper * factor)
 
     def __getitem__(self, rows: Any) -> Box:
-        def chosen(bound: Bound) -> Bound:
-            if not isinstance(bound, Tensor) or bound.ndim < 2:
-                return bound
-            return bound[listed(rows)].flatten(1)
+        return self._with_bounds(lambda bound: bound[listed(rows)].flatten(1) if bound.ndim > 1 else bound)
 
-        return Box(chosen(self.lower), chosen(self.upper))
+    def row_set(self, shape: Shape) -> Box:
+        return self._with_bounds(lambda bound: bound.reshape(shape) if bound.ndim else bound)
+
+    def _with_bounds(self, change: Callable[[Tensor], Tensor]) -> Box:
+        """The same box with its tensors changed."""
+        bounds = self.lower, self.upper
+        return Box(*(change(bound) if isinstance(bound, Tensor) else bound for bound in bounds))
+
+    def _parts(self) -> tuple[None, Box]:
+        return None, self
+
+    def _plus(self, other: UncertaintySet) -> Box | None:
+        """Exact for boxes."""
+        return _combined(torch.add, torch.add, self, other) if isinstance(other, Box) else None
 
     def formula_in(self, w: str) -> str:
         lower = short(self.lower) if is_number(self.lower) else "lᵢ"
         upper = short(self.upper) if is_number(self.upper) else "uᵢ"
         return f"Σ max({lower} {w}ᵢ, {upper} {w}ᵢ)"
-
-    @property
-    def holds_zero(self) -> bool:
-        return True
-
-    def __repr__(self) -> str:
-        return f"Box({short(self.lower)}, {short(self.upper)})"
 
 
 def pixel_box(x: Tensor) -> Box:
@@ -180,8 +260,7 @@ def pixel_box(x: Tensor) -> Box:
         raise ValueError(f"x: expected pixels in [0, 1], got entries from {least:g} to {most:g}") from None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class BallInBox(UncertaintySet):
+class BallInBox(BallAndBox, Intersection):
     """A ball & a box, exact: the algorithms are the norm's, `Lp.maximizer_in_box` and `Lp.project_in_box`.
 
     To clip the ball's own step to the box is exact for l-infinity only. On inputs that are mostly 0 it
@@ -192,73 +271,43 @@ class BallInBox(UncertaintySet):
     tensor([[0.5000, 0.5000]])
     """
 
-    ball: Ball
-    box: Box
+    a: Ball
+    b: Box
 
     def maximizer(self, g: Tensor) -> Tensor:
-        return self.ball.norm.maximizer_in_box(g, self.ball.radius, self.box.lower, self.box.upper)
+        return self.a.norm.maximizer_in_box(g, self.a.radius, self.b.lower, self.b.upper)
 
     def project(self, d: Tensor) -> Tensor:
-        return self.ball.norm.project_in_box(d, self.ball.radius, self.box.lower, self.box.upper)
+        return self.a.norm.project_in_box(d, self.a.radius, self.b.lower, self.b.upper)
 
-    def certificate(self, g: Tensor) -> Tensor:
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
         """Beside radius · ‖u‖_q + Σ max(lower_i v_i, upper_i v_i) with u + v = g."""
-        step, box = self.maximizer(g), self.box
-        bound = bound_in_box(self.ball.norm, g, self.ball.radius, box.lower, box.upper, step)
-        return gap(bound, g, step)
+        step, ball, box = self.maximizer(g), self.a, self.b
+        return gap(bound_in_box(ball.norm, g, ball.radius, box.lower, box.upper, step), g, step)
 
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        return self.ball.contains(d, atol) & self.box.contains(d, atol)
-
-    def support_expression(self, w: Any) -> Any:
-        """The least σ_ball(u) + σ_box(w - u) over u: each u gives a bound, to be minimised."""
-        w, _ = decision(w)
-        u = cvxpy().Variable(w.shape)
-        return self.ball.support_expression(u) + self.box.support_expression(w - u)
-
-    def within(self, z: Any) -> list[Any]:
-        return self.ball.within(z) + self.box.within(z)
-
-    def scaled(self, factor: float) -> BallInBox:
-        return BallInBox(self.ball.scaled(factor), self.box.scaled(factor))
-
-    def __getitem__(self, rows: Any) -> BallInBox:
-        return BallInBox(self.ball[rows], self.box[rows])
-
-    def formula_in(self, w: str) -> str:
-        return split_formula(self.ball, self.box, w)
-
-    @property
-    def holds_zero(self) -> bool:
-        return True
-
-    def __repr__(self) -> str:
-        return f"{self.ball!r} & {self.box!r}"
+    def _parts(self) -> tuple[Ball, Box]:
+        return self.a, self.b
 
 
-def split_formula(a: UncertaintySet, b: UncertaintySet, w: str) -> str:
-    """The support function of an intersection as text."""
-    u, v = "pq" if "u" in w or "v" in w else "uv"
-    return f"min over {u} + {v} = {w} of [{a.formula_in(u)}] + [{b.formula_in(v)}]"
+Pick = Callable[[Tensor, Tensor], Tensor]
 
 
-def common_box(a: Box, b: Box) -> Box:
-    """The intersection of two boxes."""
-    lower = _beside(torch.maximum, a.lower, b.lower, "lower")
-    return Box(lower, _beside(torch.minimum, a.upper, b.upper, "upper"))
+def _combined(lowest: Pick, highest: Pick, a: Box, b: Box) -> Box:
+    """The box whose bounds are picked from those of two boxes, such as the larger of the lower ones."""
+    return Box(_picked(lowest, a.lower, b.lower, "lower"), _picked(highest, a.upper, b.upper, "upper"))
 
 
-def summed_box(a: Box, b: Box) -> Box:
-    """The Minkowski sum of two boxes."""
-    return Box(_beside(torch.add, a.lower, b.lower, "lower"), _beside(torch.add, a.upper, b.upper, "upper"))
+def _smaller(a: Radius, b: Radius) -> Radius:
+    if is_number(a) and is_number(b):
+        return min(a, b)
+    return torch.minimum(*(torch.as_tensor(radius, dtype=torch.float64) for radius in (a, b)))
 
 
-def _beside(pick: Callable[[Tensor, Tensor], Tensor], a: Bound, b: Bound, name: str) -> Bound:
-    """The bound picked from those of two boxes, such as the larger; one may be shared by a batch."""
-    pair = [
-        bound if isinstance(bound, Tensor) else torch.tensor(bound, dtype=torch.float64) for bound in (a, b)
-    ]
-    small, large = sorted(pair, key=lambda bound: bound.ndim)
+def _picked(pick: Pick, a: Bound, b: Bound, name: str) -> Bound:
+    """The bound picked from two; one may be shared by a batch."""
+    small, large = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (a, b))
+    if small.ndim > large.ndim:
+        small, large = large, small
     if small.ndim and small.shape not in (
         large.shape,
         large.shape[1:],
@@ -284,8 +333,6 @@ def _check_bound(bound: Any, name: str, side: int) -> None:
 
 
 def _extremes(bound: Any) -> tuple[float, float]:
-    return (
-        (bound.min().item(), bound.max().item())
-        if isinstance(bound, Tensor)
-        else (float(bound), float(bound))
-    )
+    if isinstance(bound, Tensor):
+        return bound.min().item(), bound.max().item()
+    return float(bound), float(bound)

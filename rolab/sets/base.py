@@ -1,28 +1,22 @@
-"""What every uncertainty set answers, and what the sets share."""
+"""Uncertainty sets and their algebra: what makes sets of sets, `&`, `+`, `matrix @` and `scaled`."""
 
 from __future__ import annotations
 
-import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.norms import Bound, as_rows, cvxpy
+from rolab.arguments import as_rows, check_factor, check_radius, cvxpy, float64_copy, like, short
+from rolab.sets import solver
+from rolab.sets.oracles import Oracles
+
+Shape = tuple[int, ...]
 
 
-class NoExpressionError(ValueError):
-    """A set of which only the maximiser and the projection are known has no expression in cvxpy."""
-
-
-class EmptySetError(ValueError):
-    """There is no point in the set."""
-
-
-class UncertaintySet(ABC):
+class UncertaintySet(Oracles):
     """A convex, compact, non-empty set U of perturbations, seen only through its oracles.
 
     Two are enough to pose a set of one's own: `maximizer` and `project`. They take float tensors (N, ...) of
@@ -33,120 +27,85 @@ class UncertaintySet(ABC):
 
     __array_ufunc__ = None  # so that a numpy matrix on the left of @ leaves the product to the set
 
-    @abstractmethod
-    def maximizer(self, g: Tensor) -> Tensor:
-        """The δ in U with the largest ⟨g, δ⟩, shaped like g; where g is 0 it is 0, if U holds that."""
-
-    @abstractmethod
-    def project(self, d: Tensor) -> Tensor:
-        """The δ in U nearest to d in the Euclidean norm, shaped like d."""
-
-    def support(self, g: Tensor) -> Tensor:
-        """The support function σ(g) = ⟨g, Δ*(g)⟩, the largest value of ⟨g, δ⟩ over U: (N,)."""
-        best = as_rows(self.maximizer(g), "maximizer")
-        return (as_rows(g, "g") * best).sum(1).to(g.dtype)
-
-    def certificate(self, g: Tensor) -> Tensor:
-        """A bound on the gap σ(g) − ⟨g, Δ*(g)⟩ of the maximiser, (N,), by duality and without a solver.
-
-        It is 0 up to rounding where the maximiser is exact. Raises a `ValueError` where none is known.
-        """
-        raise ValueError(
-            f"{self!r}: no certificate is known; balls, pixel balls and budgets have one, in a box too"
-        )
-
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        """Whether d is in U, up to atol and the rounding of d's type: bool (N,). NaN and infinity are not."""
-        x = as_rows(d, "d", finite=False)
-        finite = x.isfinite().all(1)
-        x = x.masked_fill(~finite[:, None], 0.0)
-        distance = (x - as_rows(self.project(x.reshape(d.shape)), "project")).norm(dim=1)
-        return finite & (distance <= atol + rounding(d) * x.norm(dim=1))
-
-    def support_expression(self, w: Any) -> Any:
-        """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
-        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
-
-    def within(self, z: Any) -> list[Any]:
-        """The cvxpy constraints that z (n,), or each row of z (m, n), is in U."""
-        raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
-
     def scaled(self, factor: float) -> UncertaintySet:
         """The set of all factor · δ with δ in U; factor ≥ 0."""
-        from rolab.sets.algebra import Scaled
-
         return Scaled(factor, self)
 
     def __getitem__(self, rows: Any) -> UncertaintySet:
         """The sets of some examples of a batch; a set that all examples share is its own."""
         return self
 
-    def as_image(self) -> tuple[UncertaintySet, Any]:
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         """A unit set and a matrix, or a number, with U = matrix @ unit: many sets share their unit.
 
         A matrix is of numpy or scipy. So a thousand balls need but one expression of their unit ball.
         """
         return self, 1.0
 
-    @property
-    def formula(self) -> str:
-        """The support function of a direction w as text, with the set's numbers."""
-        return self.formula_in("w")
+    # What linear models ask of a set of matrices (m, n): of vectors of m · n numbers, row by row.
 
-    def formula_in(self, w: str) -> str:
-        """The same with another name for the direction."""
-        return f"max over δ in {self!r} of ⟨{w}, δ⟩"
-
-    @property
-    def convex(self) -> bool:
-        """Whether all means of its points are in it; only then may an attack take steps within it."""
-        return True
-
-    @property
-    def holds_zero(self) -> bool:
-        """Whether 0 is known to be in U without a computation."""
-        return False
-
-    @property
-    def dimension(self) -> int | None:
-        """The number of entries of one δ, where the set fixes it."""
+    def design_regularizer(self) -> UncertaintySet | None:
+        """The set V with σ_U(u xᵀ) = ‖u‖₂ σ_V(x) for all u (m,) and x (n,), or None if none is known."""
         return None
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        """Of a sum, one part that has a `design_regularizer`, that V, and the other part; else None."""
+        return None
+
+    def row_set(self, shape: Shape) -> UncertaintySet | None:
+        """The set of each row of the matrices, one a batch entry, if U is the product of these; else None."""
+        return None
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        """Simpler sets that hold U, or none."""
+        return ()
+
+    def coupled_examples(self, shape: Shape) -> UncertaintySet | None:
+        """Where U is one budget for all examples, the rows of X (N, d): what one of them alone may do.
+
+        None where it is a set for each example. Raises a `ValueError` if it is neither.
+        """
+        return None
+
+    # The algebra. A class finds exact forms by `_meet` and `_plus`, which know the classes of their own file.
 
     def __and__(self, other: UncertaintySet) -> UncertaintySet:
         """The intersection of two sets: exact for balls and budgets in a box, and boxes; else by cvxpy."""
-        from rolab.sets.algebra import intersection
-
-        return intersection(self, other) if isinstance(other, UncertaintySet) else NotImplemented
+        if not isinstance(other, UncertaintySet):
+            return NotImplemented
+        exact = self._meet(other)
+        exact = other._meet(self) if exact is None else exact
+        return Intersection(self, other) if exact is None else exact
 
     def __add__(self, other: UncertaintySet) -> UncertaintySet:
         """The Minkowski sum, all δ + δ' with δ in one set and δ' in the other."""
-        from rolab.sets.algebra import minkowski
-
-        return minkowski(self, other) if isinstance(other, UncertaintySet) else NotImplemented
+        if not isinstance(other, UncertaintySet):
+            return NotImplemented
+        exact = self._plus(other)
+        exact = other._plus(self) if exact is None else exact
+        return Sum(self, other) if exact is None else exact
 
     def __rmatmul__(self, matrix: Any) -> UncertaintySet:
         """The linear image, all matrix · δ with δ in U; the matrix is a tensor, of numpy or of scipy."""
-        from rolab.sets.algebra import Image
-
         return Image(matrix, self)
 
-    def __eq__(self, other: object) -> bool:
-        """Whether the other set is of the same class, with the same numbers."""
-        return isinstance(other, UncertaintySet) and _key(self) == _key(other)
+    def _meet(self, other: UncertaintySet) -> UncertaintySet | None:
+        """The intersection with another set, if this class knows an exact form of it."""
+        return None
 
-    def __hash__(self) -> int:
-        """A number that equal sets share."""
-        return hash(_key(self))
+    def _plus(self, other: UncertaintySet) -> UncertaintySet | None:
+        """The sum with another set, if this class knows an exact form of it."""
+        return None
 
 
 UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
 
 
-def at(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
+def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     """The set at the inputs x: U itself, or U(x) if U is a function of the inputs.
 
     >>> from rolab.sets import Ball, pixel_box
-    >>> at(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
+    >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
     Ball('linf', 0.1) & Box(<5x1x2x2>, <5x1x2x2>)
     """
     found: Any = U(x) if callable(U) and not isinstance(U, UncertaintySet) else U
@@ -156,107 +115,233 @@ def at(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     return found
 
 
-# What the sets share.
+def check_inner(inner: Any, length: int, name: str) -> None:
+    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
+    if not isinstance(inner, UncertaintySet):
+        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
+    if inner.dimension not in (None, length):
+        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
 
 
-def kept(value: Any, name: str, ndim: int) -> Tensor:
-    """A tensor, or an array of numpy or scipy, as a float64 tensor of the set's own, sparse if it was."""
-    if hasattr(value, "tocoo"):
-        coo = value.tocoo()
-        places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-        value = torch.sparse_coo_tensor(places, coo.data, coo.shape, check_invariants=True).coalesce()
-    try:
-        tensor = torch.as_tensor(value).detach().to("cpu", torch.float64, copy=True)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
-    if tensor.ndim != ndim or 0 in tensor.shape:
-        expected = "a matrix (m, n)" if ndim == 2 else "a vector (n,)"
-        raise ValueError(f"{name}: expected {expected}, got shape {tuple(tensor.shape)}")
-    if not (tensor.values() if tensor.is_sparse else tensor).isfinite().all():
-        raise ValueError(f"{name}: expected finite entries, got NaN or infinity")
-    return tensor
+class SolvedSet(UncertaintySet):
+    """A set whose projection has no closed form: a solver finds it, from the constraints."""
+
+    @torch.no_grad()
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self._zero_if_idle(g, like(g, self._furthest(self._as_rows(g, "g"))))
+
+    def _furthest(self, x: Tensor) -> Tensor:
+        """A point of the set with the largest ⟨x, δ⟩ for each row of the matrix x (N, d)."""
+        return solver.maximizer(self, x)
+
+    def project(self, d: Tensor) -> Tensor:
+        return like(d, solver.project(self, self._as_rows(d, "d")))
+
+    def _distance(self, d: Tensor) -> Tensor:
+        return solver.distance(self, as_rows(d, "d"))
 
 
-def fitting(g: Tensor, name: str, width: int, owner: str, finite: bool = True) -> Tensor:
-    """The batch g (N, ...) as a matrix (N, width), or a `ValueError` that says which part of the set asks."""
-    x = as_rows(g, name, finite)
-    check_width(x.shape[1], width, name, owner)
-    return x
+@dataclass(frozen=True, eq=False, repr=False)
+class _Pair(SolvedSet):
+    """What a sign makes of two sets of one dimension."""
+
+    a: UncertaintySet
+    b: UncertaintySet
+    SIGN: ClassVar[str]
+    COMPOUND = True
+
+    def __post_init__(self) -> None:
+        known = [U.dimension for U in (self.a, self.b) if U.dimension is not None]
+        if len(set(known)) > 1:
+            came = f"{known[0]} of {self.a!r} and {known[1]} of {self.b!r}"
+            raise ValueError(f"{self.SIGN}: expected sets of one dimension, got {came}")
+
+    def scaled(self, factor: float) -> Self:
+        check_radius(factor, "factor")
+        return type(self)(self.a.scaled(factor), self.b.scaled(factor))
+
+    def __getitem__(self, rows: Any) -> Self:
+        return type(self)(self.a[rows], self.b[rows])
+
+    def row_set(self, shape: Shape) -> UncertaintySet | None:
+        return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
+
+    def _rejoined(self, a: UncertaintySet | None, b: UncertaintySet | None) -> UncertaintySet | None:
+        """What the sign makes of two other sets, if there are both."""
+        return None if a is None or b is None else a & b if self.SIGN == "&" else a + b
+
+    @property
+    def contains_zero(self) -> bool:
+        return self.a.contains_zero and self.b.contains_zero
+
+    @property
+    def dimension(self) -> int | None:
+        return self.b.dimension if self.a.dimension is None else self.a.dimension
+
+    def __repr__(self) -> str:
+        return f"{self.a._operand()} {self.SIGN} {self.b._operand()}"
 
 
-def check_width(came: int, width: int, name: str, owner: str) -> None:
-    """Raise a `ValueError` unless the examples of the argument `name` have as many entries as the set."""
-    if came != width:
-        raise ValueError(f"{name}: expected {width} entries an example, to fit {owner}, got {came}")
+class Intersection(_Pair):
+    """All δ that are in both sets. What `a & b` gives where no closed form is known: a solver answers.
+
+    An intersection that turns out to be empty is a `ValueError` where it is first used.
+    """
+
+    SIGN = "&"
+
+    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
+        return self.a.contains(d, atol) & self.b.contains(d, atol)
+
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        """The least σ_a(u) + σ_b(w − u) over u: each u gives a bound, to be minimised."""
+        cp = cvxpy()
+        if not self.contains_zero:  # else there may be no point in it, and that is an error
+            solver.solve(cp.Problem(cp.Minimize(0), self.constraints(cp.Variable(w.shape))), self)
+        u = cp.Variable(w.shape)
+        return self.a.support_expression(u) + self.b.support_expression(w - u)
+
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return self.a.constraints(z) + self.b.constraints(z)
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        return self.a, self.b
+
+    def formula_in(self, w: str) -> str:
+        u, v = "pq" if "u" in w or "v" in w else "uv"
+        return f"min over {u} + {v} = {w} of [{self.a.formula_in(u)}] + [{self.b.formula_in(v)}]"
 
 
-def normalized(x: Tensor) -> Tensor:
-    """The rows of x, each with a largest entry of ±1; a row of zeros stays."""
-    largest = x.abs().amax(1, keepdim=True)
-    return x / torch.where(largest > 0, largest, 1.0)
+class Sum(_Pair):
+    """All δ + δ' with δ in one set and δ' in the other: support functions and maximisers add.
+
+    The projection needs a solver.
+    """
+
+    SIGN = "+"
+
+    @torch.no_grad()
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self._zero_if_idle(g, self.a.maximizer(g) + self.b.maximizer(g))
+
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        return self.a.support_expression(w) + self.b.support_expression(w)
+
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        part = cvxpy().Variable(z.shape)
+        return self.a.constraints(part) + self.b.constraints(z - part)
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        return self._rejoined(self.a.design_regularizer(), self.b.design_regularizer())
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        for part, other in ((self.a, self.b), (self.b, self.a)):
+            if (V := part.design_regularizer()) is not None:
+                return part, V, other
+        return None
+
+    def formula_in(self, w: str) -> str:
+        terms = (U.formula_in(w) for U in (self.a, self.b))
+        return " + ".join(f"[{term}]" if " over " in term else term for term in terms)
 
 
-def like(g: Tensor, x: Tensor) -> Tensor:
-    """The matrix x (N, d) in the shape and the type of g."""
-    return x.reshape(g.shape).to(g)
+@dataclass(frozen=True, eq=False, repr=False)
+class Image(SolvedSet):
+    """All matrix · δ with δ in the inner set; the matrix is (m, n). Δ*(g) is M times Δ*(Mᵀg).
+
+    The projection needs a solver.
+    """
+
+    matrix: Tensor
+    inner: UncertaintySet
+    COMPOUND, FITTED = True, ("matrix", 0)
+
+    def __post_init__(self) -> None:
+        self._keep(matrix=float64_copy(self.matrix, "matrix", 2))
+        check_inner(self.inner, self.matrix.shape[1], self._owner)
+
+    def _furthest(self, x: Tensor) -> Tensor:
+        M = self.matrix.to(x.device, x.dtype)
+        return (M @ self.inner.maximizer((M.T @ x.T).T).T).T  # in this order, for M may be sparse
+
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        """The support function of the inner set at Mᵀw."""
+        return self.inner.support_expression(w @ solver.array(self.matrix))
+
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        part = cvxpy().Variable((z.shape[0], self.matrix.shape[1]))
+        return [z == part @ solver.array(self.matrix).T, *self.inner.constraints(part)]
+
+    def scaled(self, factor: float) -> Image:
+        check_factor(factor, repr(self))
+        return Image(self.matrix * factor, self.inner)
+
+    def __getitem__(self, rows: Any) -> Image:
+        return Image(self.matrix, self.inner[rows])
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        unit, matrix = self.inner.as_linear_image()
+        M = solver.array(self.matrix)
+        return unit, M * matrix if isinstance(matrix, float) else M @ matrix
+
+    def formula_in(self, w: str) -> str:
+        return self.inner.formula_in(f"(Mᵀ{w})")
+
+    @property
+    def contains_zero(self) -> bool:
+        return self.inner.contains_zero
+
+    def __repr__(self) -> str:
+        return f"{short(self.matrix)} @ {self.inner._operand()}"
 
 
-def zero_if_held(U: UncertaintySet, g: Tensor, best: Tensor) -> Tensor:
-    """The maximisers, but 0 where the direction is 0 and U holds that."""
-    idle = as_rows(g, "g").eq(0).all(1)
-    if not (idle & as_rows(best, "maximizer").ne(0).any(1)).any():
-        return best
-    try:
-        idle = idle & U.contains(torch.zeros_like(g))
-    except NoExpressionError:  # without a projection nobody knows, and each point of U is as good
-        return best
-    return best.masked_fill(idle.reshape(-1, *[1] * (g.ndim - 1)), 0.0)
+@dataclass(frozen=True, eq=False, repr=False)
+class Scaled(UncertaintySet):
+    """All factor · δ with δ in the inner set; factor ≥ 0. What `scaled` gives for sets of one's own."""
 
+    factor: float
+    inner: UncertaintySet
+    COMPOUND = True
 
-def decision(w: Any) -> tuple[Any, Tensor]:
-    """The cvxpy expression of w, and a stand-in (m, n) for its rows, to shape radii and bounds by."""
-    w = cvxpy().Expression.cast_to_const(w)
-    if w.ndim not in (1, 2):
-        raise ValueError(f"w: expected a vector (n,) or a matrix (m, n), one w a row, got shape {w.shape}")
-    return w, torch.empty(w.shape if w.ndim == 2 else (1, *w.shape), dtype=torch.float64)
+    def __post_init__(self) -> None:
+        check_factor(self.factor, repr(self.inner))
+        self._keep(factor=float(self.factor))
 
+    @torch.no_grad()
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self.factor * self.inner.maximizer(g)
 
-def is_number(radius: Any) -> bool:
-    """Whether all examples share the radius."""
-    return not isinstance(radius, Tensor) or radius.ndim == 0
+    @torch.no_grad()
+    def project(self, d: Tensor) -> Tensor:
+        return self.factor * self.inner.project(d / self.factor if self.factor else d)
 
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        return self.factor * self.inner.support_expression(w)
 
-def per_example(value: Any, rows: Any) -> Any:
-    """A number as it is, a tensor (N,) at the chosen examples."""
-    return value if is_number(value) else value[listed(rows)]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        part = cvxpy().Variable(z.shape)
+        return [z == self.factor * part, *self.inner.constraints(part)]
 
+    def scaled(self, factor: float) -> Scaled:
+        return Scaled(factor * self.factor, self.inner)
 
-def listed(rows: Any) -> Any:
-    """An index that keeps the batch axis."""
-    return [rows] if isinstance(rows, int) else rows
+    def __getitem__(self, rows: Any) -> Scaled:
+        return Scaled(self.factor, self.inner[rows])
 
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        unit, matrix = self.inner.as_linear_image()
+        return unit, self.factor * matrix
 
-def rounding(d: Tensor) -> float:
-    """The relative error that a few operations in the type of d leave."""
-    return 8 * torch.finfo(d.dtype).eps
+    def formula_in(self, w: str) -> str:
+        return f"{self.factor:g}·[{self.inner.formula_in(w)}]"
 
+    @property
+    def contains_zero(self) -> bool:
+        return self.inner.contains_zero or self.factor == 0
 
-def short(value: Bound) -> str:
-    """A number, or the shape of a tensor, as text."""
-    return (
-        f"<{'x'.join(map(str, value.shape))}>"
-        if isinstance(value, Tensor) and value.ndim
-        else f"{float(value):g}"
-    )
+    @property
+    def dimension(self) -> int | None:
+        return self.inner.dimension
 
-
-def _key(part: Any) -> Any:
-    """What equal sets share: the class and what it was built from."""
-    if isinstance(part, Tensor):
-        dense = part.detach().to_dense().to("cpu", torch.float64).numpy()
-        return dense.shape, dense.tobytes()
-    if dataclasses.is_dataclass(part):
-        return type(part), *(
-            _key(getattr(part, field.name)) for field in dataclasses.fields(part) if field.init
-        )
-    return id(part) if isinstance(part, UncertaintySet) else part
+    def __repr__(self) -> str:
+        return f"{self.factor:g} · {self.inner._operand()}"

@@ -12,7 +12,6 @@ from rolab.arguments import (
     Radius,
     as_column,
     as_rows,
-    cast_rows,
     check_radius,
     cvxpy,
     is_number,
@@ -58,8 +57,8 @@ class Budget(WithRadius, BallAndBox):
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         return self._in_box(as_rows(d, "d", finite=False)).contains(d, atol)
 
-    def constraints(self, z: Any) -> list[Any]:
-        return self._in_box(cast_rows(z)[1]).constraints(z)
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return self._in_box(rows).constraints(z)
 
     def _in_box(self, x: Tensor) -> BallInBox:
         """The ℓ1 ball and the box, for the examples x (N, d)."""
@@ -72,16 +71,12 @@ class Budget(WithRadius, BallAndBox):
             return None
         return Ball(Lp(1), self.gamma * self.radius), Box(-self.radius, self.radius)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The least radius · (Γt + Σ max(|w_i| − t, 0)) over t ≥ 0, the dual of Bertsimas and Sim."""
-        cp, (w, rows) = cvxpy(), cast_rows(w)
-        gamma, radius = one_per_row(self.gamma, rows, "gamma").numpy(), self._radii(w, rows)
-        if w.ndim == 1:
-            t = cp.Variable(nonneg=True)
-            return radius * (gamma[0] * t + cp.sum(cp.pos(cp.abs(w) - t)))
-        t = cp.Variable((w.shape[0], 1), nonneg=True)
-        over = cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1])))
-        return cp.multiply(radius, cp.multiply(gamma, cp.vec(t, order="C")) + cp.sum(over, axis=1))
+        cp, gamma = cvxpy(), one_per_row(self.gamma, rows, "gamma").numpy()
+        t = cp.Variable((len(rows), 1), nonneg=True)
+        over = cp.sum(cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1]))), axis=1)
+        return cp.multiply(self._radii(rows), cp.multiply(gamma, cp.vec(t, order="C")) + over)
 
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(per_example(self.gamma, rows), per_example(self.radius, rows))
@@ -93,6 +88,3 @@ class Budget(WithRadius, BallAndBox):
     def formula_in(self, w: str) -> str:
         gamma, radius = short(self.gamma), short(self.radius)
         return f"min over t ≥ 0 of {radius}·({gamma} t + Σ max(|{w}ᵢ| − t, 0))"
-
-    def __repr__(self) -> str:
-        return f"Budget({short(self.gamma)}, {short(self.radius)})"

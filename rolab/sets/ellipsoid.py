@@ -38,6 +38,7 @@ class Ellipsoid(WithRadius):
     radius: Radius
     axes: Tensor = field(init=False)  # the orthonormal columns v of Σv = λv
     spread: Tensor = field(init=False)  # the roots of their λ, with 0 for those that are 0 up to rounding
+    FITTED = "sigma", 0
 
     def __post_init__(self) -> None:
         check_radius(self.radius)
@@ -52,10 +53,8 @@ class Ellipsoid(WithRadius):
         if values[0] < -1e-6 * largest:
             came = f"the eigenvalue {values[0].item():g}"
             raise ValueError(f"sigma: expected a matrix without negative eigenvalues, got {came}")
-        object.__setattr__(self, "sigma", sigma)
-        object.__setattr__(self, "axes", axes)
         flat = values <= len(values) * torch.finfo(values.dtype).eps * largest
-        object.__setattr__(self, "spread", values.masked_fill(flat, 0.0).sqrt())
+        self._keep(sigma=sigma, axes=axes, spread=values.masked_fill(flat, 0.0).sqrt())
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -92,13 +91,11 @@ class Ellipsoid(WithRadius):
         """L with Σ = LLᵀ."""
         return self.axes * self.spread
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The norm radius · ‖Lᵀw‖₂ = radius · √(wᵀΣw)."""
-        w, _ = self._cast_rows(w, "w")
         return Ball("l2", self.radius).support_expression(w @ self._root.numpy())
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, _ = self._cast_rows(z, "z")
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         u = cvxpy().Variable(z.shape)
         return [z == u @ self._root.T.numpy(), *Ball("l2", self.radius).constraints(u)]
 
@@ -113,14 +110,3 @@ class Ellipsoid(WithRadius):
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·√({w}ᵀΣ{w})"
-
-    @property
-    def _owner(self) -> str:
-        return f"sigma {tuple(self.sigma.shape)}"
-
-    @property
-    def dimension(self) -> int:
-        return len(self.sigma)
-
-    def __repr__(self) -> str:
-        return f"Ellipsoid({short(self.sigma)}, {short(self.radius)})"

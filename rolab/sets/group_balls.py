@@ -63,13 +63,11 @@ class Grouped(UncertaintySet):
         rest = self.shape[: self.axis] + self.shape[self.axis + 1 :]
         return like(g, parts.reshape(len(g), *rest, self.shape[self.axis]).movedim(-1, self.axis + 1))
 
-    def _group_expression(self, w: Any, name: str) -> tuple[Any, int]:
-        """The groups of all rows of w in cvxpy, (m · groups, length), and how many rows it has."""
-        w, rows = self._cast_rows(w, name)
+    def _group_expression(self, w: Any) -> Any:
+        """The groups of all rows of w (m, n) in cvxpy, (m · groups, length)."""
         order = np.moveaxis(np.arange(self.dimension).reshape(self.shape), self.axis, -1).ravel()
-        sorted_entries = w[order] if w.ndim == 1 else w[:, order]
-        size = (len(rows) * self._count, self.shape[self.axis])
-        return cvxpy().reshape(sorted_entries, size, order="C"), len(rows)
+        size = (w.shape[0] * self._count, self.shape[self.axis])
+        return cvxpy().reshape(w[:, order], size, order="C")
 
 
 def check_shape(shape: Any, axes: int | None) -> None:
@@ -107,10 +105,7 @@ class GroupBall(WithRadius, Grouped):
         check_shape(shape, None)
         if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
             raise ValueError(f"axis: expected an axis of the shape {shape}, got {axis!r}")
-        object.__setattr__(self, "norm", Lp.of(norm))
-        object.__setattr__(self, "radius", radius)
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "axis", axis % len(shape))
+        self._keep(norm=Lp.of(norm), radius=radius, shape=shape, axis=axis % len(shape))
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -151,20 +146,18 @@ class GroupBall(WithRadius, Grouped):
         total = _values(self.norm, parts).sum(1)
         return total <= as_column(self.radius, parts)[:, 0] * (1 + rounding(d)) + atol
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         """The largest dual norm of a group, times the radius."""
-        cp, (w, rows) = cvxpy(), self._cast_rows(w, "w")
-        largest = cp.max(self._norms(self.norm.dual, w, "w"), axis=1)
-        return cp.multiply(self._radii(w, rows), largest if w.ndim == 2 else largest[0])
+        cp = cvxpy()
+        return cp.multiply(self._radii(rows), cp.max(self._norms(self.norm.dual, w), axis=1))
 
-    def constraints(self, z: Any) -> list[Any]:
-        z, rows = self._cast_rows(z, "z")
-        return [cvxpy().sum(self._norms(self.norm, z, "z"), axis=1) <= one_per_row(self.radius, rows).numpy()]
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return [cvxpy().sum(self._norms(self.norm, z), axis=1) <= self._radii(rows)]
 
-    def _norms(self, norm: Lp, w: Any, name: str) -> Any:
+    def _norms(self, norm: Lp, w: Any) -> Any:
         """The norms of the groups, a row of them for each row of w."""
-        groups, count = self._group_expression(w, name)
-        return cvxpy().reshape(norm.expression(groups), (count, groups.shape[0] // count), order="C")
+        values = norm.expression(self._group_expression(w))
+        return cvxpy().reshape(values, (w.shape[0], self._count), order="C")
 
     def design_regularizer(self) -> UncertaintySet | None:
         """For columns in ℓ2, an ℓ1 ball, as one column takes all: max_j c |x_j| ‖u‖₂."""
@@ -184,9 +177,6 @@ class GroupBall(WithRadius, Grouped):
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over groups k of {self.norm.dual.formula(f'{w}[k]')}"
-
-    def __repr__(self) -> str:
-        return f"GroupBall({self.norm.name!r}, {short(self.radius)}, {self.shape}, {self.axis})"
 
 
 class PixelBall(NormBall):
@@ -221,11 +211,13 @@ class PixelBall(NormBall):
     def in_box(self, box: Box) -> PixelBallInBox:
         return PixelBallInBox(self, box)
 
-    def support_expression(self, w: Any) -> Any:
-        raise NoExpressionError(_no_shape(self, self, ""))
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        why = "has no cvxpy expression, for the shape of the images is not known"
+        instead = f"GroupBall({self.norm.name!r}, {short(self.radius)}, (C, H, W), 0)"
+        raise NoExpressionError(f"{self!r} {why}; take {instead}")
 
-    def constraints(self, z: Any) -> list[Any]:
-        raise NoExpressionError(_no_shape(self, self, ""))
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        return self._supports(z, rows)
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over pixels k of {self.norm.dual.formula(f'{w}[k]')}"
@@ -246,43 +238,30 @@ class PixelBallInBox(BallAndBox, Intersection):
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
-        return self._priced(g)[0]
+        sign, *magnitudes = self._magnitudes(g, "g")
+        y, _ = group_oracles.priced_maximizer(self.a.norm, *magnitudes)
+        return like(g, sign * y)
 
     @torch.no_grad()
     def duality_gap_bound(self, g: Tensor) -> Tensor:
-        step, price = self._priced(g)
-        _, radius, cap = self._headroom(g, "g")
-        bound = group_bound(self.a.norm, pixels(g, "g").abs(), radius[:, :, 0], cap, price[:, :, 0])
-        return gap(bound, g, step)
-
-    def _priced(self, g: Tensor) -> tuple[Tensor, Tensor]:
-        """The maximiser and the price of its radius."""
-        sign, radius, cap = self._headroom(g, "g")
-        y, price = group_oracles.priced_maximizer(self.a.norm, pixels(g, "g").abs(), radius, cap)
-        return like(g, sign * y), price
+        sign, a, radius, cap = self._magnitudes(g, "g")
+        y, price = group_oracles.priced_maximizer(self.a.norm, a, radius, cap)
+        return gap(group_bound(self.a.norm, a, radius[:, :, 0], cap, price[:, :, 0]), g, like(g, sign * y))
 
     @torch.no_grad()
     def project(self, d: Tensor) -> Tensor:
         norm = self.a.norm
         if not (norm.additive or norm.euclidean or norm.separable):
             return (self.a.on(d, "d") & self.b).project(d)
-        sign, radius, cap = self._headroom(d, "d")
-        y = group_oracles.priced_projection(norm, pixels(d, "d").abs(), radius, cap)
-        return like(d, sign * y)
+        sign, *magnitudes = self._magnitudes(d, "d")
+        return like(d, sign * group_oracles.priced_projection(norm, *magnitudes))
 
-    def _headroom(self, g: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """The signs of the pixels of g, the radii (N, 1, 1), and how far the set lets each entry go."""
+    def _magnitudes(self, g: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of the pixels of g the signs, |g|, the radii (N, 1, 1), and how far the set lets each entry go."""
         x = pixels(g, name)
-        sign, rows = x.sign().flatten(1), x.flatten(1)
-        radius = one_per_row(self.a.radius, rows)[:, None]
-        cap = headroom(sign, *as_bounds(self.b.lower, self.b.upper, g)).minimum(radius)
-        return sign.reshape(x.shape), radius[:, :, None], cap.reshape(x.shape)
-
-    def support_expression(self, w: Any) -> Any:
-        raise NoExpressionError(_no_shape(self, self.a, " & box"))
-
-    def constraints(self, z: Any) -> list[Any]:
-        raise NoExpressionError(_no_shape(self, self.a, " & box"))
+        sign, radius = x.sign(), one_per_row(self.a.radius, x)[:, None, None]
+        room = headroom(sign.flatten(1), *as_bounds(self.b.lower, self.b.upper, g)).reshape(x.shape)
+        return sign, x.abs(), radius, room.minimum(radius)
 
     def _parts(self) -> tuple[PixelBall, Box]:
         return self.a, self.b
@@ -300,9 +279,3 @@ def check_images(g: Any, name: str) -> None:
     if g.ndim != 4:
         expected = "a batch of images (N, C, H, W); for vectors take GroupBall, with a shape"
         raise ValueError(f"{name}: expected {expected}, got shape {tuple(g.shape)}")
-
-
-def _no_shape(U: UncertaintySet, ball: PixelBall, box: str) -> str:
-    """Why there is no expression, and what to take."""
-    instead = f"GroupBall({ball.norm.name!r}, {short(ball.radius)}, (C, H, W), 0){box}"
-    return f"{U!r} has no cvxpy expression, for the shape of the images is not known; take {instead}"

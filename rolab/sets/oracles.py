@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from rolab.arguments import Radius, as_rows, cast_rows, rounding
+from rolab.arguments import Radius, as_rows, cast_rows, rounding, short
 from rolab.errors import NoExpressionError
 from rolab.norms import Lp
 
@@ -17,7 +18,10 @@ from rolab.norms import Lp
 class Oracles(ABC):
     """Answers about a set U, all but the first two with a default; `UncertaintySet` adds what makes sets."""
 
+    convex: ClassVar[bool] = True  # whether all means of its points are in it; else no attack walks in it
+    budgeted: ClassVar[bool] = False  # whether a number Γ limits how many entries are at their worst at once
     COMPOUND: ClassVar[bool] = False  # whether its text needs brackets among signs
+    FITTED: ClassVar[tuple[str, int] | None] = None  # a matrix of the set, and the axis as long as a δ is
 
     @abstractmethod
     def maximizer(self, g: Tensor) -> Tensor:
@@ -50,10 +54,20 @@ class Oracles(ABC):
 
     def support_expression(self, w: Any) -> Any:
         """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
-        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+        W, rows, ndim = self._cast_rows(w, "w")
+        return self._supports(W, rows) if ndim == 2 else self._supports(W, rows)[0]
 
     def constraints(self, z: Any) -> list[Any]:
         """The cvxpy constraints that z (n,), or each row of z (m, n), is in U."""
+        Z, rows, _ = self._cast_rows(z, "z")
+        return self._row_constraints(Z, rows)
+
+    def _supports(self, w: Any, rows: Tensor) -> Any:
+        """σ of each row of the expression w (m, n), (m,); `rows` is a stand-in of its shape."""
+        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+
+    def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
+        """That each row of the expression z (m, n) is in U."""
         raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
 
     @property
@@ -66,11 +80,6 @@ class Oracles(ABC):
         return f"max over δ in {self!r} of ⟨{w}, δ⟩"
 
     @property
-    def convex(self) -> bool:
-        """Whether all means of its points are in it; only then may an attack take steps within it."""
-        return True
-
-    @property
     def contains_zero(self) -> bool:
         """Whether 0 is known to be in U without a computation."""
         return False
@@ -78,12 +87,7 @@ class Oracles(ABC):
     @property
     def dimension(self) -> int | None:
         """The number of entries of one δ, where the set fixes it."""
-        return None
-
-    @property
-    def budgeted(self) -> bool:
-        """Whether a number Γ limits how many entries are at their worst at once."""
-        return False
+        return getattr(self, self.FITTED[0]).shape[self.FITTED[1]] if self.FITTED else None
 
     @property
     def vertices(self) -> Tensor | None:
@@ -100,7 +104,7 @@ class Oracles(ABC):
     @property
     def _owner(self) -> str:
         """The part of the set that fixes its dimension, as errors name it."""
-        return repr(self)
+        return f"{self.FITTED[0]} {tuple(getattr(self, self.FITTED[0]).shape)}" if self.FITTED else repr(self)
 
     def _as_rows(self, g: Any, name: str, finite: bool = True) -> Tensor:
         """The batch g (N, ...) as a matrix, or a `ValueError` unless it has the set's dimension."""
@@ -108,11 +112,11 @@ class Oracles(ABC):
         self._check_width(x.shape[1], name)
         return x
 
-    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor]:
+    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor, int]:
         """What `cast_rows` makes of w, or a `ValueError` unless it has the set's dimension."""
-        w, rows = cast_rows(w)
-        self._check_width(w.shape[-1], name)
-        return w, rows
+        w, rows, ndim = cast_rows(w)
+        self._check_width(w.shape[1], name)
+        return w, rows, ndim
 
     def _check_width(self, came: int, name: str) -> None:
         if self.dimension not in (None, came):
@@ -134,6 +138,19 @@ class Oracles(ABC):
             return best
         return best.masked_fill(idle.reshape(-1, *[1] * (g.ndim - 1)), 0.0)
 
+    def _keep(self, **fields: Any) -> None:
+        """Write fields of the frozen set, while it is made."""
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """The class and what it was built from, tensors by their shapes."""
+        this: Any = self
+        if not dataclasses.is_dataclass(this):  # a set of a user's own
+            return super().__repr__()
+        parts = (getattr(this, field.name) for field in dataclasses.fields(this) if field.init)
+        return f"{type(self).__name__}({', '.join(map(_text, parts))})"
+
     def _operand(self) -> str:
         """The set as it reads among signs."""
         return f"({self!r})" if self.COMPOUND else repr(self)
@@ -145,6 +162,12 @@ class Oracles(ABC):
     def __hash__(self) -> int:
         """A number that equal sets share."""
         return hash(_key(self))
+
+
+def _text(part: Any) -> str:
+    if isinstance(part, Lp):
+        return repr(part.name)
+    return short(part) if isinstance(part, Tensor | Real) else repr(part)
 
 
 def _key(part: Any) -> Any:

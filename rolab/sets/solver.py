@@ -61,12 +61,6 @@ def _best(U: Constrained, x: Tensor, objective: Any) -> Tensor:
     return torch.from_numpy(z.value)
 
 
-def check_not_empty(U: Constrained, shape: tuple[int, ...]) -> None:
-    """Raise an `EmptySetError` unless some z of this shape is in U."""
-    cp = cvxpy()
-    solve(cp.Problem(cp.Minimize(0), U.constraints(cp.Variable(shape))), U)
-
-
 def solve(problem: Any, U: Constrained) -> None:
     """Solve a problem over U: at a vertex by HiGHS if it is linear, else by Clarabel."""
     cp = cvxpy()

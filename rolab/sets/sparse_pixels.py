@@ -58,7 +58,7 @@ class SparsePixels(UncertaintySet):
         changed = (d.abs() > atol).any(1) | d.isnan().any(1)
         return (changed.flatten(1).sum(1) <= self.k) & self.box.contains(d, atol)
 
-    def support_expression(self, w: Any) -> Any:
+    def _supports(self, w: Any, rows: Tensor) -> Any:
         raise NoExpressionError(f"{self!r} has no cvxpy expression, for the shape of the images is not known")
 
     def scaled(self, factor: float) -> SparsePixels:
@@ -69,6 +69,3 @@ class SparsePixels(UncertaintySet):
 
     def formula_in(self, w: str) -> str:
         return f"the {self.k} largest over pixels k of [{self.box.formula_in(f'{w}[k]')}]"
-
-    def __repr__(self) -> str:
-        return f"SparsePixels({self.k}, {self.box!r})"

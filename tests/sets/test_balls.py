@@ -1,4 +1,4 @@
-"""The mathematics of the uncertainty sets; the steps in a box are certified, with and without a solver."""
+"""The mathematics of balls and boxes; the steps in a box are certified, with and without a solver."""
 
 import itertools
 import math
@@ -9,47 +9,29 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from set_samples import (
+    DTYPES,
+    PS,
+    box_situations,
+    every_norm,
+    every_type,
+    images,
+    inner,
+    numbers,
+)
 
-from rolab.norms import Lp, NonFiniteError
-from rolab.sets import Ball, Box, Polyhedron, Scenarios, UncertaintySet, at, pixel_box
+from rolab.errors import NonFiniteError
+from rolab.norms import Lp
+from rolab.sets import (
+    Ball,
+    Box,
+    UncertaintySet,
+    pixel_box,
+)
 
-PS = [1.0, 1.5, 2.0, 3.0, math.inf]
-DTYPES = [torch.float32, torch.float64]
 TOLERANCE = {torch.float32: 4e-6, torch.float64: 1e-12}  # relative
 
 quick = settings(max_examples=30, deadline=None, derandomize=True)
-every_norm = pytest.mark.parametrize("p", PS)
-every_type = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def numbers(seed, *shape, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def images(seed, *shape, dtype=torch.float64):
-    """Pixels in [0, 1] of which most are 0 and some are 1, as those of digits."""
-    x = torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-    return (4 * x - 2.6).clamp(0, 1)
-
-
-def inner(a, b):
-    return (a.double() * b.double()).flatten(1).sum(1)
-
-
-@st.composite
-def situations(draw):
-    """A direction (n, d), a radius, a box for each example: eighths, for ties and zeros; or any numbers."""
-    n, d = draw(st.integers(1, 4)), draw(st.integers(1, 8))
-    radius = draw(st.sampled_from([0.0, 0.25, 0.75, 2.0, 20.0]))
-    if draw(st.booleans()):
-        eighths = st.lists(st.integers(-8, 8), min_size=n * d, max_size=n * d)
-        room = st.lists(st.integers(0, 6), min_size=n * d, max_size=n * d)
-        g, lower, upper = (np.array(draw(s), float).reshape(n, d) / 8 for s in (eighths, room, room))
-    else:
-        generator = np.random.default_rng(draw(st.integers(0, 10**6)))
-        g = generator.standard_normal((n, d)) * 10 ** generator.uniform(-2, 2, (n, d))
-        lower, upper = generator.uniform(0, 1, (2, n, d)) * generator.integers(0, 2, (2, n, d))
-    return torch.from_numpy(g), radius, torch.from_numpy(-lower), torch.from_numpy(upper)
 
 
 def bound_without_solver(p, g, radius, lower, upper, step):
@@ -82,7 +64,7 @@ def bound_without_solver(p, g, radius, lower, upper, step):
 @every_norm
 @every_type
 @quick
-@given(situation=situations())
+@given(situation=box_situations())
 def test_the_maximizer_in_a_box_is_certified_without_a_solver(p, dtype, situation):
     (g, radius, lower, upper), tolerance = situation, TOLERANCE[dtype]
     g, lower, upper = g.to(dtype), lower.to(dtype), upper.to(dtype)
@@ -106,7 +88,7 @@ def test_the_maximizer_in_a_box_agrees_with_cvxpy(p):
 
 
 @quick
-@given(situation=situations())
+@given(situation=box_situations())
 def test_linf_in_a_box_beats_every_vertex_and_is_the_clipped_step(situation):
     g, radius, lower, upper = situation
     U = Ball("linf", radius) & Box(lower, upper)
@@ -156,7 +138,7 @@ def test_the_step_in_a_box_does_not_depend_on_the_size_of_the_gradient(p, scale)
 @every_norm
 @every_type
 @quick
-@given(situation=situations(), far=st.sampled_from([0.5, 1.0, 30.0]))
+@given(situation=box_situations(), far=st.sampled_from([0.5, 1.0, 30.0]))
 def test_projections_satisfy_the_variational_inequality(p, dtype, situation, far):
     """x is the projection of d exactly if ⟨d - x, y⟩ ≤ ⟨d - x, x⟩ for all y in the set."""
     (d, radius, lower, upper), tolerance = situation, TOLERANCE[dtype]
@@ -175,7 +157,7 @@ def test_projections_satisfy_the_variational_inequality(p, dtype, situation, far
 
 @every_norm
 @quick
-@given(situation=situations(), seed=st.integers(0, 10**6))
+@given(situation=box_situations(), seed=st.integers(0, 10**6))
 def test_projections_are_not_expansive(p, situation, seed):
     a, radius, lower, upper = situation
     b = a + numbers(seed, *a.shape)
@@ -385,12 +367,6 @@ def test_boxes_that_do_not_fit_are_refused():
             Box(0, small) & Box(0, large)
 
 
-def test_what_is_no_set_is_refused():
-    for meet in (lambda U: U & 3, lambda U: U + 3):
-        with pytest.raises(TypeError, match="unsupported operand"):
-            meet(Ball("l1", 1))
-
-
 def test_pixels_stay_in_range():
     x, g = images(21, 6, 1, 7, 7, dtype=torch.float32), numbers(22, 6, 1, 7, 7, dtype=torch.float32)
     for U in (Ball("linf", 0.3), Ball("l2", 3.0), Ball("l1", 5.0)):
@@ -472,17 +448,6 @@ def test_boxes_of_another_width_are_refused(name):
         SETS[name].maximizer(torch.ones(5, 3, 2, 2))
 
 
-def test_a_set_may_be_a_function_of_the_inputs():
-    U, x = Ball("linf", 0.1), images(23, 3, 4)
-    assert at(U, x) is U
-    assert torch.equal(at(lambda x: U & pixel_box(x), x).maximizer(x + 1), (1 - x).clamp(max=0.1))
-    for bad, came in ((0.1, "0.1"), (None, "None"), (lambda x: 0.3, "a function that returns 0.3")):
-        with pytest.raises(
-            ValueError, match=f"^U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}"
-        ):
-            at(bad, x)
-
-
 def test_sets_read_well_and_are_final():
     assert repr(Ball("linf", 0.1) & Box(-0.25, 1)) == "Ball('linf', 0.1) & Box(-0.25, 1)"
     assert (
@@ -493,17 +458,3 @@ def test_sets_read_well_and_are_final():
         Ball("l1", 1.0).radius = 2.0
     with pytest.raises(TypeError, match="abstract"):
         UncertaintySet()
-
-
-@pytest.mark.parametrize(
-    "U",
-    [Box(-1.0, 1.0), Ball("linf", 1.0) & Box(-1.0, 1.0), Scenarios([[1.0, 0.0], [0.0, 1.0]]),
-     Polyhedron([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [1.0] * 4),
-     torch.eye(2) @ Ball("l2", 1.0)],
-    ids=repr,
-)  # fmt: skip
-def test_a_factor_for_each_example_is_refused_where_it_would_scale_entries(U):
-    with pytest.raises(ValueError, match=r"factor: expected a number for .*got a tensor of shape \(2,\)"):
-        U.scaled(torch.tensor([0.1, 0.5]))
-    g = torch.ones(2, 2)
-    torch.testing.assert_close(U.scaled(torch.tensor(0.5)).maximizer(g), 0.5 * U.maximizer(g))
