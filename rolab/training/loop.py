@@ -154,16 +154,18 @@ def _seeded(generator: torch.Generator, device: torch.device):
 def _reporting(progress: bool | Report):
     if callable(progress):
         yield progress
-        return
-    from tqdm.auto import tqdm
+    elif not progress:
+        yield lambda done, steps, line: None
+    else:
+        from tqdm.auto import tqdm
 
-    with tqdm(unit="step", disable=not progress) as bar:
+        with tqdm(unit="step") as bar:
 
-        def report(done: int, steps: int, line: str) -> None:
-            if bar.total is None:
-                bar.reset(steps)
-                bar.initial = done  # what an earlier sitting did does not count for the speed
-            bar.n = done
-            bar.set_description(line)
+            def report(done: int, steps: int, line: str) -> None:
+                if bar.total is None:
+                    bar.reset(steps)
+                    bar.initial = done  # what an earlier sitting did does not count for the speed
+                bar.n = done
+                bar.set_description(line)
 
-        yield report
+            yield report
