@@ -22,7 +22,7 @@ def test_help_tells_the_defaults():
 def test_help_lists_the_commands():
     said = rolab("--help")
     assert said.returncode == 0
-    for command in ("reproduce", "stress", "zoo", "lab"):
+    for command in ("reproduce", "evaluate", "single-pixel", "data", "zoo", "lab"):
         assert command in said.stdout
 
 
@@ -45,9 +45,10 @@ def test_help_lists_the_commands():
             "rolab: precision is 'half', expected one of float32, bfloat16",
         ),
         (["zoo", "mnist/nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
-        (["stress", "--digits", "0"], "rolab: digits: expected 1 to 10000, got 0"),
-        (["stress", "--nets", "nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
-        (["stress", "--device", "abacus"], "rolab: device is 'abacus', which this machine does not have"),
+        (["evaluate", "--examples", "0"], "rolab: examples: expected 1 to 10000, got 0"),
+        (["evaluate", "--nets", "nobody"], "rolab: name is 'mnist/nobody', expected one of mnist/baseline"),
+        (["evaluate", "--device", "abacus"], "rolab: device is 'abacus', which this machine does not have"),
+        (["single-pixel", "--examples", "10001"], "rolab: examples: expected 1 to 10000, got 10001"),
         (["lab", "nowhere"], "rolab: folder nowhere does not exist"),
     ],
 )
@@ -63,7 +64,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     said = rolab("reproduce", "mnist", "--out", tmp_path)
     assert said.returncode == 2
-    assert said.stderr.startswith(f"rolab: out {tmp_path} is not empty and holds no experiment")
+    assert said.stderr.startswith(f"rolab: {tmp_path} holds something else and no experiment")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -124,9 +124,10 @@ def radius_scaling(table: Mapping[str, Any], experiment: Experiment | None = Non
 
 
 def accuracy_by_epoch(table: Mapping[str, Any], experiment: Experiment | None = None) -> Curves:
-    """Test accuracy after every epoch; the paper's final accuracies stand at the end."""
-    curves, shown = table["epochs"], experiment or experiment_of(table)
-    count = len(curves[shown.baseline]["mean"])
+    """Test accuracy after every epoch, of the nets with as many as the baseline; at the end the paper's."""
+    shown = experiment or experiment_of(table)
+    count = len(table["epochs"][shown.baseline]["mean"])
+    curves = {net: curve for net, curve in table["epochs"].items() if len(curve["mean"]) == count}
     said = f"After {count} epochs {_compared(shown, curves, -1, 2)}"
     paper = _paper(shown, count, "test_accuracy")
     return _curves(table, shown, said, list(range(1, count + 1)), curves, "epoch", paper=paper)
@@ -139,7 +140,7 @@ def _paper(experiment: Experiment, x: float, column: str) -> dict[str, tuple[flo
 
 def _compared(experiment: Experiment, curves: Mapping[str, Any], at: int, digits: int = 0) -> str:
     """The message of most figures: the accuracies, at one place, of the baseline and the best robust net."""
-    accuracies = {net: curves[net]["mean"][at] for net in experiment.main_nets}
+    accuracies = {net: curves[net]["mean"][at] for net in experiment.main_nets if net in curves}
     first, *robust = accuracies
     best = max(robust, key=accuracies.__getitem__)
     ours, theirs = (f"{accuracies[net]:.{digits}f}" for net in (first, best))
@@ -157,7 +158,7 @@ def _curves(
     **more: Any,
 ) -> Curves:
     """The curves of the main nets."""
-    seeds, nets = len(table["seeds"]), experiment.main_nets
+    seeds, nets = len(table["seeds"]), [net for net in experiment.main_nets if net in curves]
     alone = [experiment.nets[net].title for net in nets if seeds > 1 and None in curves[net]["sd"]]
     return Curves(
         title,

@@ -87,7 +87,7 @@ def test_who_is_lost_is_not_attacked_again(monkeypatch):
         asked.append(len(data))
         return correct_under_attack(model, data, U, attack)
 
-    monkeypatch.setattr("rolab.experiments.attack_grid.withstands", counting)
+    monkeypatch.setattr("rolab.experiments.attack_grid.correct_under_attack", counting)
     right = pgd_grid(Small(0), data, list(map(linf_in_pixel_box, RADII)), STEPS, 2, seeded())
     clean = predict(Small(0), data.images) == data.labels
     padded = clean.expand(5, 4, 4, -1).clone()
