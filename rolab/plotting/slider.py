@@ -204,7 +204,9 @@ class Sliding(Figure):
     def plotly(self) -> dict[str, Any]:
         """The figure with its slider."""
         every = range(len(self.places))
-        return Slider(list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown).plotly()
+        return Slider(
+            list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown
+        ).plotly()
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each place."""

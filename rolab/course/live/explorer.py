@@ -39,7 +39,7 @@ class Explorer(ABC):
 
     @abstractmethod
     def controls(self, **state: Any) -> dict[str, Control | Button]:
-        """Name → control. The state may have only some of the values: those of controls before it, or none."""
+        """Name → control. The state may have only the values of controls before it, or none."""
 
     @abstractmethod
     def draw(self, **state: Any) -> Figure:

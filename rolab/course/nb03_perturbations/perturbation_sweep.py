@@ -19,9 +19,7 @@ from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import evaluating
 from rolab.net_styles import style
-from rolab.plotting.panels import Line, Picture
-from rolab.plotting.pixels import pixels
-from rolab.plotting.style import INK, PALE, RED, Style
+from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong

@@ -8,9 +8,7 @@ from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.net_styles import style
-from rolab.plotting.figure import Legend
-from rolab.plotting.panels import Axis, Cursor, Panel
-from rolab.plotting.slider import Sliding
+from rolab.plotting import Axis, Cursor, Legend, Panel, Sliding
 
 LEFT = (0, 0.355, 0.71)  # where the three pictures begin
 
