@@ -98,30 +98,10 @@ class Curves(Figure):
         Args:
             symbol: what the slider calls the axis
         """
-        return _Reading(
+        return Slider(
             [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))],
             [f"{x:g}" for x in self.x],
             f"{symbol} = ",
             len(self.x) // 3,
-            curves=self,
+            picture=self,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Reading(Slider):
-    """A slider whose picture and whose table are those of the curves without a line."""
-
-    curves: Curves = field(kw_only=True)
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The message of the curves, which is the title of the picture."""
-        return self.curves.title
-
-    def matplotlib(self) -> Any:
-        """The curves without a line."""
-        return self.curves.matplotlib()
-
-    def table(self) -> list[dict[str, Any]]:
-        """The numbers of the curves."""
-        return self.curves.table()

@@ -45,7 +45,7 @@ def entry_width(name: str) -> float:
 
 
 def legend_rows(names: Sequence[str], room: float = WIDTH - 76) -> int:
-    """How many rows a legend of these names has: plotly makes all as broad as the broadest if one is too few."""
+    """How many rows plotly's legend of these names has; if one is too few, all get the broadest's width."""
     broad = list(map(entry_width, names))
     return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
 
@@ -222,7 +222,8 @@ class Table:
         def line(tag: str, cells: Any) -> str:
             return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
 
-        return f"<table>{line('th', self.rows[0])}{''.join(line('td', row.values()) for row in self.rows)}</table>"
+        lines = line("th", self.rows[0]), *(line("td", row.values()) for row in self.rows)
+        return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
         lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]

@@ -1,6 +1,6 @@
 """Marks: what stands in a panel, each drawn by plotly as JSON and by matplotlib as pixels.
 
-Two figures with marks of the same kinds in the same order differ only in values: a slider sends the difference.
+Two figures with marks of the same kinds in the same order differ only in values: these a slider sends.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class Area(Trace):
 
 @dataclass(frozen=True, eq=False)
 class Bars(Trace):
-    """Bars from 0 up to y, so broad in units of x, so far to the right of x, with an edge if it has a colour."""
+    """Bars from 0 up to y, so broad in units of x, so far right of x, with an edge if it has a colour."""
 
     offset: float = 0.0
     broad: float = 0.36

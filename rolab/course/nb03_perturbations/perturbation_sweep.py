@@ -1,8 +1,8 @@
 """One image, one net, one uncertainty set that grows: what the net answers on the way.
 
-Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the sweep,
-and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image again
-and again in sets of different sizes.
+Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the
+sweep, and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image
+again and again in sets of different sizes.
 """
 
 from __future__ import annotations

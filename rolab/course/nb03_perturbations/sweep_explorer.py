@@ -81,7 +81,7 @@ class PerturbationExplorer(Explorer):
         }
         self._sweeps = Cache(self.KEPT)
 
-    def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control | Button]:
+    def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control]:
         """The net, the image, the set, the attack, ε."""
         nets = {name: style(name).label for name in self.nets}
         norms = {name: style(name).label for name in self.sets}
@@ -147,7 +147,7 @@ class PerturbationExplorer(Explorer):
         return min(max(round(epsilon / radii[1]), 0), len(radii) - 1)
 
     def next_misread(self, **state: Any) -> int | None:
-        """The next image after `index` that the net gets wrong, around the end to the start; None if none is."""
+        """The next image after `index` that the net gets wrong, round the end to the start; or None."""
         state = self.state(**state)
         U, batch, model = self.sets[state["norm"]].scaled(state["epsilon"]), 100, self.nets[state["net"]]
         attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
