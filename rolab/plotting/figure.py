@@ -68,6 +68,10 @@ class Figure(ABC):
     def table(self) -> list[dict[str, Any]]:
         """The numbers or captions of the figure, a row each."""
 
+    def rows_shown(self) -> list[dict[str, Any]]:
+        """Those of them that are about the state shown."""
+        return self.table()
+
     @property
     def alt(self) -> str:
         """A text that stands in for the picture."""

@@ -119,7 +119,7 @@ class Slider(Figure):
         return (
             self.picture.table()
             if self.picture
-            else [row for figure in self.figures for row in figure.table()]
+            else [row for figure in self.figures for row in figure.rows_shown()]
         )
 
     def plotly(self) -> dict[str, Any]:
@@ -208,6 +208,9 @@ class Sliding(Figure):
         return Slider(
             list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown
         ).plotly()
+
+    def rows_shown(self) -> list[dict[str, Any]]:
+        return [self.row(self.shown)]
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each place."""

@@ -95,7 +95,7 @@ class Slide(Control):
 
     def traits(self) -> dict[str, Any]:
         steps = [b - a for a, b in zip(self.places, self.places[1:], strict=False)]
-        if not steps or max(steps) - min(steps) > 1e-9 * abs(max(steps)):
+        if not steps or max(steps) - min(steps) > 1e-6 * abs(max(steps)):
             return {"options": tuple((f"{place:g}", place) for place in self.places)}
         return {"min": self.places[0], "max": self.places[-1], "step": round(steps[0], 10)}
 

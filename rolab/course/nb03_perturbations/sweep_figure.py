@@ -21,7 +21,7 @@ class SweepFigure(Sliding):
     shown: int
     HEIGHT: ClassVar[int] = 540
     MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 54)
-    legend: ClassVar[Legend] = Legend(0.82, 0.46)
+    legend: ClassVar[Legend] = Legend(0.765, 0.46)
     prefix: ClassVar[str] = "ε = "
 
     @property
@@ -56,7 +56,7 @@ class SweepFigure(Sliding):
             Panel.picture(picture, (left, left + 0.29, 0.58, 1), name)
             for picture, left, name in zip(pictures, LEFT, names, strict=True)
         ]
-        return [*above, curves(w, self.shown, (0, 0.8, 0, 0.46), w.x_title)]
+        return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
 
     def row(self, k: int) -> dict[str, Any]:
         """ε, the answer, the probability of each class."""
