@@ -117,7 +117,12 @@ def test_a_picture_is_stretched_over_the_same_rectangle(extent):
     layout, axes = sheet.plotly()["layout"], sheet.matplotlib().axes[0]
     left, right, bottom, top = extent or (-0.5, 5.5, 3.5, -0.5)
     (image,) = layout["images"]
-    assert (image["x"], image["y"], image["sizex"], image["sizey"]) == (left, top, right - left, abs(top - bottom))
+    assert (image["x"], image["y"], image["sizex"], image["sizey"]) == (
+        left,
+        top,
+        right - left,
+        abs(top - bottom),
+    )
     assert axes.images[0].get_extent() == [left, right, bottom, top] or tuple(
         axes.images[0].get_extent()
     ) == (left, right, bottom, top)

@@ -48,7 +48,8 @@ def applied(page, step):
     for place, value in changed.items():
         *keys, last = live_charts.keys_of(place)
         parent = lookup(page, tuple(keys))
-        parent[last] = value
+        if value is not None or parent is not None:  # plotly leaves out what is nothing
+            parent[last] = value
     return page
 
 
@@ -95,7 +96,11 @@ def test_it_opens_anywhere():
 def test_a_slider_over_other_figures():
     figures = [Moving(shown=k) for k in (2, 0)]
     slider = Slider(figures, ["two", "zero"], "place ", 1)
-    assert slider.figure is figures[1] and slider.title == "place 0" and slider.png_bytes() == figures[1].png_bytes()
+    assert (
+        slider.figure is figures[1]
+        and slider.title == "place 0"
+        and slider.png_bytes() == figures[1].png_bytes()
+    )
     assert slider.table() == [{"k": 2}, {"k": 0}]
     with pytest.raises(ValueError, match="^figures: expected one for each of 1 labels"):
         Slider(figures, ["one"])
