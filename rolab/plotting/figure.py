@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.storage import write
+from rolab.records import write
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def entry_width(name: str) -> float:
 
 
 def legend_rows(names: Sequence[str], room: float = WIDTH - 76) -> int:
-    """How many rows a legend of these names has: plotly makes all as broad as the broadest if one is too few."""
+    """How many rows plotly's legend of these names has; if one is too few, all get the broadest's width."""
     broad = list(map(entry_width, names))
     return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
 
@@ -67,6 +67,10 @@ class Figure(ABC):
     @abstractmethod
     def table(self) -> list[dict[str, Any]]:
         """The numbers or captions of the figure, a row each."""
+
+    def rows_shown(self) -> list[dict[str, Any]]:
+        """Those of them that are about the state shown."""
+        return self.table()
 
     @property
     def alt(self) -> str:
@@ -176,7 +180,7 @@ class Figure(ABC):
         """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
         from plotly.io import to_html
 
-        options = {"full_html": False, "include_plotlyjs": True, "config": CONFIG, "div_id": "figure"}
+        options = {"full_html": False, "include_plotlyjs": True, "config": dict(CONFIG), "div_id": "figure"}
         drawn = to_html(self.plotly(), **options, auto_play=False, validate=False)
         numbers = Table(self.table())._repr_html_()
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
@@ -189,7 +193,7 @@ class Figure(ABC):
         size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
         data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
         if self.slides:
-            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": CONFIG}
+            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": dict(CONFIG)}
         return data, {"image/png": size}
 
 
@@ -222,7 +226,8 @@ class Table:
         def line(tag: str, cells: Any) -> str:
             return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
 
-        return f"<table>{line('th', self.rows[0])}{''.join(line('td', row.values()) for row in self.rows)}</table>"
+        lines = line("th", self.rows[0]), *(line("td", row.values()) for row in self.rows)
+        return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
         lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]

@@ -1,42 +1,62 @@
 """A slider that needs no kernel: several states of one figure, and what differs between them.
 
-`flat` and `padded` serve the live charts too: a state is sent as its difference from another.
+`changes` serves the live charts too: a state is sent as its difference from another.
 """
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from rolab.plotting.figure import Figure
 from rolab.plotting.panels import Panel
 
+Keys = tuple[str | int, ...]
 LISTS = ("images", "annotations")  # of plotly's layout, whose lengths may differ between states
 ROOM = 84  # px that a slider needs
 
 
-def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a page and their paths, such as ("data[0].line.color", "#000000")."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from flat(each, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for i, each in enumerate(value):
-            yield from flat(each, f"{path}[{i}]")
-    else:
-        yield path, value
+def changes(old: Any, new: Any, keys: Keys = (), found: dict[Keys, Any] | None = None) -> dict[Keys, Any]:
+    """Where two pages differ, and what the new one has there; None where it has nothing."""
+    found = {} if found is None else found
+    if old is new:
+        return found
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key, value in new.items():
+            changes(old.get(key), value, (*keys, key), found)
+        found |= {(*keys, key): None for key in old if key not in new}
+    elif isinstance(new, list) and isinstance(old, list) and new and isinstance(new[0], dict):
+        for i, (before, now) in enumerate(zip(old, new, strict=True)):
+            changes(before, now, (*keys, i), found)
+    elif old != new:
+        found[keys] = new
+    return found
 
 
-def padded(page: dict[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
-    """The page with lists as long as these: what is added is not visible."""
-    for name, length in lengths.items():
+def lookup(page: Any, keys: Keys) -> Any:
+    """What a page has there; None if nothing."""
+    for key in keys:
+        if isinstance(page, dict) and key not in page:
+            return None
+        page = page[key]
+    return page
+
+
+@lru_cache(10_000)
+def path(keys: Keys) -> str:
+    """The keys as plotly writes them, such as "images[1].source"."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)[1:]
+
+
+def padded(page: dict[str, Any], longest: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The page with lists as long as these: what is added has all keys, and is not visible."""
+    for name, others in longest.items():
         found = page["layout"][name]
-        found += [{"visible": False} for _ in range(length - len(found))]
+        found += [{**other, "visible": False} for other in others[len(found) :]]
     return page
 
 
@@ -55,6 +75,7 @@ class Slider(Figure):
         prefix: what stands before a label
         shown: the place at which it opens, and that the PNG shows; -1 is the last
         ticks: whether the labels stand below the slider too
+        picture: what the PNG, the title and the table are of, if not of the place shown
     """
 
     figures: Sequence[Figure]
@@ -62,6 +83,7 @@ class Slider(Figure):
     prefix: str = ""
     shown: int = 0
     ticks: bool = True
+    picture: Figure | None = None
     slides: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -72,34 +94,33 @@ class Slider(Figure):
 
     @property
     def figure(self) -> Figure:
-        """The one that is shown first."""
-        return self.figures[self.shown]
+        """The one that is shown first, or the picture that stands for it."""
+        return self.picture or self.figures[self.shown]
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """Of the one that is shown first."""
         return self.figure.title
 
     @property
     def alt(self) -> str:
-        """Of the one that is shown first."""
         return self.figure.alt
 
     def panels(self) -> Sequence[Panel]:
-        """Of the one that is shown first."""
         return self.figure.panels()
 
     def still(self) -> dict[str, Any]:
-        """The one that is shown first."""
         return self.figure.still()
 
     def matplotlib(self) -> Any:
-        """The one that is shown first."""
         return self.figure.matplotlib()
 
     def table(self) -> list[dict[str, Any]]:
         """The rows of all places."""
-        return [row for figure in self.figures for row in figure.table()]
+        return (
+            self.picture.table()
+            if self.picture
+            else [row for figure in self.figures for row in figure.rows_shown()]
+        )
 
     def plotly(self) -> dict[str, Any]:
         """The figure that is shown first, with a slider whose steps change what differs."""
@@ -107,17 +128,13 @@ class Slider(Figure):
         base, shown = pages[self.shown], self.shown % len(pages)
         if any(structure(page) != structure(base) for page in pages):
             raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        lengths = {name: max(len(page["layout"][name]) for page in pages) for name in LISTS}
+        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
         size = min(figure.title_size for figure in self.figures)
         for page in pages:
-            padded(page, lengths)["layout"]["title"]["font"]["size"] = size
-        states = [dict(flat({"data": page["data"], "layout": page["layout"]})) for page in pages]
-        first = states[shown]
-        moves = list(
-            dict.fromkeys(path for s in states for path in {**first, **s} if s.get(path) != first.get(path))
-        )
+            padded(page, longest)["layout"]["title"]["font"]["size"] = size
+        moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
         steps = [
-            {"label": label, **_step(state, moves)} for label, state in zip(self.labels, states, strict=True)
+            {"label": label, **_step(page, moves)} for label, page in zip(self.labels, pages, strict=True)
         ]
         layout, below = base["layout"], base["layout"]["margin"]["b"]
         slider = {"steps": steps, "active": shown, "currentvalue": {"prefix": self.prefix}}
@@ -188,23 +205,24 @@ class Sliding(Figure):
     def plotly(self) -> dict[str, Any]:
         """The figure with its slider."""
         every = range(len(self.places))
-        return Slider(list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown).plotly()
+        return Slider(
+            list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown
+        ).plotly()
+
+    def rows_shown(self) -> list[dict[str, Any]]:
+        return [self.row(self.shown)]
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each place."""
         return [self.row(k) for k in range(len(self.places))]
 
 
-_TRACE = re.compile(r"data\[(\d+)\]\.(.+)")
-
-
-def _step(state: dict[str, Any], moves: Sequence[str]) -> dict[str, Any]:
+def _step(page: dict[str, Any], moves: Sequence[Keys]) -> dict[str, Any]:
     """What one place of the slider does: only a change of the layout, if that is all, is drawn at once."""
-    found = [(path, _TRACE.fullmatch(path)) for path in moves]
-    layout = {path.removeprefix("layout."): state.get(path) for path, trace in found if trace is None}
-    traces = sorted({int(trace[1]) for _, trace in found if trace})
+    layout = {path(keys[1:]): lookup(page, keys) for keys in moves if keys[0] == "layout"}
+    traces = sorted({int(keys[1]) for keys in moves if keys[0] == "data"})
     if not traces:
         return {"method": "relayout", "args": [layout]}
-    keys = dict.fromkeys(trace[2] for _, trace in found if trace)
-    data = {key: [state.get(f"data[{i}].{key}") for i in traces] for key in keys}
+    ends = dict.fromkeys(keys[2:] for keys in moves if keys[0] == "data")
+    data = {path(end): [lookup(page, ("data", i, *end)) for i in traces] for end in ends}
     return {"method": "update", "args": [data, layout, traces]}
