@@ -20,13 +20,9 @@ NotImplementedError, and one that returns `...` or None. A checker never raises:
 wrong answers runs to its end.
 """
 
-from rolab.check.algorithm import flow, hand_step, robust_logistic
-from rolab.check.certificates import certificate
-from rolab.check.orders import lead_error, saved, swaps
-from rolab.check.penalties import ridge_penalty, worst_entries, worst_frobenius
-from rolab.check.perturbations import l1_maximizer, l2_in_box
-from rolab.check.programs import box_support, budget_maximizer, cutting_set, mended
-from rolab.check.reports import (
+# ruff: noqa: F401  (the one place that names all of them)
+
+from rolab.course.checking import (
     NOT_YET,
     SOLVED,
     VIOLATED,
@@ -37,40 +33,10 @@ from rolab.check.reports import (
     parameters,
     require,
 )
-from rolab.check.suspects import linear_proof, masks, suspects, worst_curve
-from rolab.check.tables import images_gained, mcnemar, standard_error
-
-__all__ = [
-    "NOT_YET",
-    "SOLVED",
-    "VIOLATED",
-    "Report",
-    "Violated",
-    "box_support",
-    "budget_maximizer",
-    "certificate",
-    "cutting_set",
-    "exercise",
-    "flow",
-    "guess",
-    "hand_step",
-    "images_gained",
-    "l1_maximizer",
-    "l2_in_box",
-    "lead_error",
-    "linear_proof",
-    "masks",
-    "mcnemar",
-    "mended",
-    "parameters",
-    "require",
-    "robust_logistic",
-    "ridge_penalty",
-    "saved",
-    "standard_error",
-    "suspects",
-    "swaps",
-    "worst_curve",
-    "worst_entries",
-    "worst_frobenius",
-]
+from rolab.course.nb01_linear_programs.exercises import box_support, budget_maximizer, cutting_set, mended
+from rolab.course.nb02_regression.exercises import ridge_penalty, worst_entries, worst_frobenius
+from rolab.course.nb03_perturbations.exercises import certificate, l1_maximizer, l2_in_box
+from rolab.course.nb04_algorithm1.exercises import flow, hand_step, robust_logistic
+from rolab.course.nb07_mnist.exercises import images_gained, mcnemar, standard_error
+from rolab.course.nb08_cifar10.exercises import lead_error, saved, swaps
+from rolab.course.nb09_robustness.exercises import linear_proof, masks, suspects, worst_curve

@@ -1,11 +1,14 @@
-"""What a checker is and what it says; the parameters of a notebook; predictions."""
+"""Checks of a reader's answers: what a checker is and says, the parameters of a notebook, predictions."""
 
 import ast
 import functools
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 SOLVED, VIOLATED, NOT_YET = "✓", "✗", "…"
 
@@ -123,18 +126,14 @@ def parameters(namespace: Mapping[str, Any], **known: type | tuple | range) -> N
         kind = allowed if isinstance(allowed, type) else type(allowed[0])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise TypeError(f"parameter {name} is {value!r}, expected a value of type {kind.__name__}")
-        if isinstance(allowed, range) and value not in allowed:
-            raise ValueError(f"parameter {name} is {value!r}, expected {allowed[0]} to {allowed[-1]}")
-        if isinstance(allowed, tuple) and value not in allowed:
-            raise ValueError(
-                f"parameter {name} is {value!r}, expected one of {', '.join(map(repr, allowed))}"
-            )
+        if not isinstance(allowed, type) and value not in allowed:
+            one_of = f"one of {', '.join(map(repr, allowed))}"
+            expected = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else one_of
+            raise ValueError(f"parameter {name} is {value!r}, expected {expected}")
 
 
 def number(value: Any, case: str) -> float:
     """A finite number out of what the reader gave."""
-    import numbers
-
     if hasattr(value, "item") and math.prod(value.shape) == 1:
         value = value.item()
     require(
@@ -142,3 +141,24 @@ def number(value: Any, case: str) -> float:
         f"{case}: expected a number, got {value!r}",
     )
     return float(value)
+
+
+def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expected: str) -> np.ndarray:
+    """The reader's numbers as an array of this shape, once they are finite.
+
+    Args:
+        value: a list, an array or a tensor
+        shape: the shape that it must have
+        case: what it is the answer to
+        name: what it is called
+        expected: the complaint about another shape, with {} where that is to stand
+    """
+    array = np.array(value.detach() if hasattr(value, "detach") else value, float, order="C")
+    require(array.shape == shape, f"{case}: {expected.format(array.shape)}")
+    require(bool(np.isfinite(array).all()), f"{case}: {name} holds NaN or infinity")
+    return array
+
+
+def brief(vector: Any) -> str:
+    """A short vector as it is, of a long one its length."""
+    return shown(vector) if len(vector) < 5 else f"{len(vector)} random numbers"

@@ -8,10 +8,10 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from rolab.stories import production
 
 from rolab import check
 from rolab.sets import Ball, Box, Budget
-from rolab.stories import production
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

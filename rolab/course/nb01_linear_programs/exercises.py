@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.check.reports import Violated, exercise, number, require, shown
 from rolab.convex import RobustLP
+from rolab.course.checking import Violated, brief, exercise, finite_array, number, require, shown
+from rolab.course.nb01_linear_programs.problems import production
 from rolab.sets import Ball, Budget, Scenarios, UncertaintySet
 
 ROUNDS = 60  # after so many a cutting-set loop is stopped
@@ -40,17 +41,14 @@ def budget_maximizer(f: Callable) -> str:
     for w, gamma in [*few, (many, 7.3)]:
         radius = 0.2
         case = _case(w, radius, gamma)
-        z = np.asarray(f(np.array(w), gamma, radius), float)
-        require(z.shape == (len(w),), f"{case}: z has shape {z.shape}, w has {(len(w),)}")
-        require(bool(np.isfinite(z).all()), f"{case}: z holds NaN or infinity")
+        z = f(np.array(w), gamma, radius)
+        z = finite_array(z, (len(w),), case, "z", f"z has shape {{}}, w has {(len(w),)}")
         largest, total = np.abs(z).max(), np.abs(z).sum()
         require(largest <= radius + 1e-6, f"{case}: an entry of z is {largest:.4g}, the radius is {radius:g}")
         most = gamma * radius
         require(total <= most + 1e-6, f"{case}: Σ|z_i| is {total:.4g}, Γ · radius is {most:.4g}")
-        value, best = (
-            float(np.dot(w, z)),
-            float(Budget(gamma, radius).support(torch.tensor([w], dtype=torch.float64))),
-        )
+        value = float(np.dot(w, z))
+        best = float(Budget(gamma, radius).support(torch.tensor([w], dtype=torch.float64)))
         spent = " (a part of the budget is not spent)" if total < min(most, radius * len(w)) - 1e-6 else ""
         require(value >= best - 1e-6, f"{case}: ⟨w, z⟩ is {value:.4g}, it could be {best:.4g}{spent}")
     return "at most Γ entries at their worst, the largest first, and the rest of Γ on the next"
@@ -91,11 +89,9 @@ class Workshop:
 
 def workshops() -> dict[str, Workshop]:
     """Three programs, the last of which makes a loop that replaces go round in circles."""
-    hours, rows = (
-        [[4.0, 0.0], [0.0, 2.0]],
-        {"demand 1": ([1, 0], "<=", 1000), "demand 2": ([0, 1], "<=", 1500)},
-    )
-    rows |= {"together": ([1, 1], "<=", 1750)}
+    hours = [[4.0, 0.0], [0.0, 2.0]]
+    demand = {"demand 1": ([1, 0], "<=", 1000), "demand 2": ([0, 1], "<=", 1500)}
+    rows = demand | {"together": ([1, 1], "<=", 1750)}
     simplex = {"simplex": ([1, 1, 0], "==", 1)}
     corners = Scenarios(torch.tensor([[0.5, -0.5], [-0.5, 0.5]], dtype=torch.float64))
     return {
@@ -135,9 +131,7 @@ def cutting_set(f: Callable) -> str:
 
 @exercise("the mended loop")
 def mended(f: Callable) -> str:
-    """f(radius, gamma) → the robust plan (x₁, x₂) of `stories.production` with Budget(gamma, radius)."""
-    from rolab.stories import production
-
+    """f(radius, gamma) → the robust plan (x₁, x₂) of `problems.production` with Budget(gamma, radius)."""
     for radius, gamma in ((0.2, 1.5), (0.0, 1.5), (0.1, 2.0), (0.3, 1.0)):
         program = production(Budget(gamma, radius))
         case = f"for radius {radius:g}, Γ = {gamma:g}"
@@ -159,12 +153,8 @@ def mended(f: Callable) -> str:
 
 
 def _plan(x: Any, n: int, case: str) -> Any:
-    x = np.asarray(x, float)
-    require(x.shape == (n,), f"{case}: expected a plan of {n} numbers, got shape {x.shape}")
-    require(bool(np.isfinite(x).all()), f"{case}: your plan holds NaN or infinity")
-    return x
+    return finite_array(x, (n,), case, "your plan", f"expected a plan of {n} numbers, got shape {{}}")
 
 
 def _case(w: Any, radius: float, gamma: float | None = None) -> str:
-    of = shown(w) if len(w) < 5 else f"{len(w)} random numbers"
-    return f"for w = {of}, radius {radius:g}" + ("" if gamma is None else f", Γ = {gamma:g}")
+    return f"for w = {brief(w)}, radius {radius:g}" + ("" if gamma is None else f", Γ = {gamma:g}")

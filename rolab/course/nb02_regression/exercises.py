@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rolab.check.reports import exercise, number, require, shown
 from rolab.convex.designs import worst_design
 from rolab.convex.regression import ridge_equivalent
+from rolab.course.checking import exercise, finite_array, number, require, shown
 from rolab.sets import Ball, UncertaintySet
 
 TINY = 1e-7
@@ -91,10 +91,7 @@ def _is_infinite(value: Any) -> bool:
 
 
 def _matrix(D: Any, A: np.ndarray, case: str) -> np.ndarray:
-    D = np.asarray(D, float)
-    require(D.shape == A.shape, f"{case}: Δ has shape {D.shape}, A has {A.shape}")
-    require(bool(np.isfinite(D).all()), f"{case}: Δ holds NaN or infinity")
-    return D
+    return finite_array(D, A.shape, case, "Δ", f"Δ has shape {{}}, A has {A.shape}")
 
 
 def _reaches(

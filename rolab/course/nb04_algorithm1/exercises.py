@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from rolab.check.reports import exercise, number, require, shown
+import torch
+from torch.nn.functional import softplus
+
+from rolab.course.checking import exercise, number, require, shown
 
 
 @exercise("one step of Algorithm 1")
@@ -54,8 +57,6 @@ def _plane(value: Any, name: str) -> tuple[float, float]:
 @exercise("what flows through Δ")
 def flow(f: Callable) -> str:
     """f(J, w, x, y, ascend, flows) → the gradient in w of J(w, x + Δ̂, y), through Δ̂(w) too if it flows."""
-    import torch
-
     generator = torch.Generator().manual_seed(4)
     w, x = (torch.randn(*size, generator=generator, dtype=torch.float64) for size in ((12,), (5, 2)))
     y = torch.tensor([1.0, -1.0, 1.0, -1.0, -1.0], dtype=torch.float64)
@@ -86,10 +87,8 @@ def flow(f: Callable) -> str:
 
 def _small_net_loss(w: Any, x: Any, y: Any) -> Any:
     """The mean logistic loss of a network with three hidden units; w holds its twelve weights."""
-    import torch
-
     hidden = torch.tanh(x @ w[:6].view(2, 3) + w[6:9])
-    return torch.nn.functional.softplus(-y * (hidden @ w[9:])).mean()
+    return softplus(-y * (hidden @ w[9:])).mean()
 
 
 def _ascend(g: Any) -> Any:
@@ -98,8 +97,6 @@ def _ascend(g: Any) -> Any:
 
 
 def _gradient(J: Callable, w: Any, x: Any, y: Any, ascend: Callable, flows: bool) -> Any:
-    import torch
-
     w, x = w.clone().requires_grad_(), x.clone().requires_grad_()
     (g,) = torch.autograd.grad(J(w, x, y), x, create_graph=flows)
     d = ascend(g) if flows else ascend(g).detach()
@@ -109,9 +106,6 @@ def _gradient(J: Callable, w: Any, x: Any, y: Any, ascend: Callable, flows: bool
 @exercise("the robust loss of logistic regression")
 def robust_logistic(f: Callable) -> str:
     """f(w, x, y, radius) → the mean of max log(1 + exp(-y wᵀ(x + Δ))) over ‖Δ‖∞ ≤ radius, y = ±1."""
-    import torch
-    from torch.nn.functional import softplus
-
     generator = torch.Generator().manual_seed(4)
     cases = [
         ([3.0, -4.0], [[1.0, 0.5]], [1.0], 0.0),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from rolab.check.reports import exercise, number, require
+from rolab.course.checking import exercise, number, require
 
 
 @exercise("the paper's gain, in images")

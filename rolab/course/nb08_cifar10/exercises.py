@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from itertools import combinations
 
-from rolab.check.reports import exercise, number, require, shown
+from rolab.course.checking import exercise, number, require, shown
 
 
 @exercise("pairs in another order")

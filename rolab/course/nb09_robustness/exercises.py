@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from rolab.check.reports import exercise, require
+from rolab.course.checking import exercise, require
 
 RADIUS = 0.3
 DIGITS = 60

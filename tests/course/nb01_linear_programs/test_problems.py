@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rolab.stories import budget_for, drug_factory, portfolio, production, violation_bound
 from scipy.optimize import linprog
 
 from rolab.sets import Ball, Budget
-from rolab.stories import budget_for, drug_factory, portfolio, production, violation_bound
 
 METHODS = ("counterpart", "cutting-set")
 

@@ -8,11 +8,11 @@ import ipywidgets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rolab.predictions import TablePrediction, live
 
 from rolab import results
 from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment, table
 from rolab.figures import WIDTH, Curves
-from rolab.predictions import TablePrediction, live
 
 COLUMNS = ("test_accuracy", "adversarial_accuracy")
 

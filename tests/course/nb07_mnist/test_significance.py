@@ -8,10 +8,6 @@ from statistics import mean
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import t
-
-from rolab import verdicts
-from rolab.experiments import NETS, NORMS, PAPER, TITLES, cifar10_experiment, mnist_experiment, table
 from rolab.verdicts import (
     against_luck,
     as_radii_grow,
@@ -26,6 +22,10 @@ from rolab.verdicts import (
     standard_errors,
     verdict,
 )
+from scipy.stats import t
+
+from rolab import verdicts
+from rolab.experiments import NETS, NORMS, PAPER, TITLES, cifar10_experiment, mnist_experiment, table
 
 ROBUST = NETS[1:]
 ABOUT_A_TABLE = (

@@ -1,0 +1,1 @@
+"""The code behind notebook 01: robust linear programs."""

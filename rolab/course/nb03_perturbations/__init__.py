@@ -1,0 +1,1 @@
+"""The code behind notebook 03: worst-case perturbations."""
