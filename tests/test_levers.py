@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from rolab.course.nb01_linear_programs.problems import production
 from rolab.levers import CutsExplorer, PolygonExplorer
 from rolab.polygons import SHAPES
 from rolab.sets import Ball
-from rolab.stories import production
 
 
 @pytest.fixture

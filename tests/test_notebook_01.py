@@ -10,11 +10,12 @@ import pytest
 import torch
 from shipped import Shipped, text_of
 
-from rolab import check, data, zoo
+from rolab import data, zoo
 from rolab.attacks import first_order
 from rolab.convex import RobustLP
+from rolab.course import check
+from rolab.course.nb01_linear_programs.problems import production
 from rolab.sets import Budget
-from rolab.stories import production
 
 SHIPPED = Shipped("01")
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check, results, zoo
+from rolab import results, zoo
 from rolab.attacks import first_order
 from rolab.bounds import certified
+from rolab.course import check
 from rolab.data import mnist
 from rolab.sets import Ball, pixel_box
 from rolab.standing import Standing, pixel_ball

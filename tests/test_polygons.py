@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.spatial import HalfspaceIntersection, QhullError
 
 from rolab.convex import RobustLP, Uncertain
+from rolab.course.nb01_linear_programs.problems import production
 from rolab.figures import Figure
 from rolab.polygons import SHAPES, Cuts, Envelope, Polygon, Region, RegionFigure, nominal_region
 from rolab.sets import Ball, Box, Budget
-from rolab.stories import production
 
 SQUARE = Polygon(np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), ("s", "e", "n", "w"))
 CALM = {"derandomize": True, "deadline": None}

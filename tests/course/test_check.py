@@ -8,9 +8,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from rolab.stories import production
 
-from rolab import check
+from rolab.course import check
+from rolab.course.nb01_linear_programs.problems import production
 from rolab.sets import Ball, Box, Budget
 
 ROOT = Path(__file__).parents[1]

@@ -11,9 +11,9 @@ from typing import Any
 
 import ipywidgets
 
+from rolab.course.nb07_mnist.significance import NOUNS, rows_of
 from rolab.experiments import NETS, PAPER, TITLES
 from rolab.figures import Table
-from rolab.verdicts import NOUNS, rows_of
 from rolab.widgets.shared import guarded, prepare_colab, status
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from scipy.stats import ttest_1samp
 
-from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES, grid
-from rolab.verdicts import (
+from rolab.course.nb07_mnist.significance import (
     LEVEL,
     NOUNS,
     ROBUST,
@@ -24,6 +23,7 @@ from rolab.verdicts import (
     tested,
     which_seeds,
 )
+from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES, grid
 
 
 def resolution(result: Mapping[str, Any]) -> str:

@@ -8,9 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rolab.stories import budget_for, drug_factory, portfolio, production, violation_bound
 from scipy.optimize import linprog
 
+from rolab.course.nb01_linear_programs.problems import (
+    budget_for,
+    drug_factory,
+    portfolio,
+    production,
+    violation_bound,
+)
 from rolab.sets import Ball, Budget
 
 METHODS = ("counterpart", "cutting-set")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from rolab import check
+from rolab.course import check
 
 
 def unit(v):

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 import torch
 
-from rolab import check
+from rolab.course import check
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "03_worst_case_perturbations.ipynb"
 

@@ -8,9 +8,9 @@ import ipywidgets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rolab.predictions import TablePrediction, live
 
 from rolab import results
+from rolab.course.nb07_mnist.prediction_form import TablePrediction, live
 from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment, table
 from rolab.figures import WIDTH, Curves
 

@@ -8,7 +8,10 @@ from statistics import mean
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rolab.verdicts import (
+from scipy.stats import t
+
+from rolab.course.nb07_mnist import significance
+from rolab.course.nb07_mnist.significance import (
     against_luck,
     as_radii_grow,
     beside_the_paper,
@@ -22,9 +25,6 @@ from rolab.verdicts import (
     standard_errors,
     verdict,
 )
-from scipy.stats import t
-
-from rolab import verdicts
 from rolab.experiments import NETS, NORMS, PAPER, TITLES, cifar10_experiment, mnist_experiment, table
 
 ROBUST = NETS[1:]
@@ -319,9 +319,9 @@ def test_the_claims_about_images():
 
 
 def test_the_claims_side_by_side():
-    both = verdicts.claims(digits(FIVE, disputed=DISPUTED), images()).splitlines()
+    both = significance.claims(digits(FIVE, disputed=DISPUTED), images()).splitlines()
     first, second = (
-        verdicts.claims(result).splitlines() for result in (digits(FIVE, disputed=DISPUTED), images())
+        significance.claims(result).splitlines() for result in (digits(FIVE, disputed=DISPUTED), images())
     )
     assert both[0] == "| the paper | digits | images |"
     for line, one, other in zip(both[2:], first[2:], second[2:], strict=True):
@@ -388,7 +388,7 @@ def test_rows_that_the_paper_does_not_have_change_no_sentence(data):
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=6))
 def test_the_t_test_over_the_seeds(leads):
     """t = mean / (s/√n) with n - 1 degrees of freedom, two-sided."""
-    n, found = len(leads), verdicts.seeds_p(leads)
+    n, found = len(leads), significance.seeds_p(leads)
     if len(set(leads)) == 1:
         assert found is None
     else:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata
 
-from rolab import check
+from rolab.course import check
 
 CHECKERS = [check.swaps, check.lead_error, check.saved]
 
