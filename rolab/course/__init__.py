@@ -1,1 +1,1 @@
-"""The course: what the notebooks need. `check` holds the exercises, each folder `nbNN_…` the code behind a notebook."""
+"""The course: what the notebooks need. `check` has the exercises, a folder `nbNN_…` a notebook's code."""

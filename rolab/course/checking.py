@@ -153,7 +153,7 @@ def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expec
         name: what it is called
         expected: the complaint about another shape, with {} where that is to stand
     """
-    array = np.array(value.detach() if hasattr(value, "detach") else value, float, order="C")
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value, float, order="C")
     require(array.shape == shape, f"{case}: {expected.format(array.shape)}")
     require(bool(np.isfinite(array).all()), f"{case}: {name} holds NaN or infinity")
     return array

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 
 from rolab.course.checking import exercise, number, require
+from rolab.experiments import PAPER
 
 
 @exercise("the paper's gain, in images")
 def images_gained(answer: float) -> str:
     """How many of the 10,000 test images lie between the paper's robust ℓ2 and its robust ℓ∞ net?"""
-    from rolab.experiments import PAPER
-
     before, after = (PAPER["mnist"][net]["test_accuracy"] for net in ("robust-l2", "robust-linf"))
     points = after - before
     images = round(points / 100 * 10_000)

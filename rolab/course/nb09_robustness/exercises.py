@@ -5,7 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from rolab import zoo
 from rolab.course.checking import exercise, require
+from rolab.data import mnist
+from rolab.sets import Ball, pixel_box
+from rolab.stress import flatness
 
 RADIUS = 0.3
 DIGITS = 60
@@ -38,8 +42,6 @@ class Louder(nn.Module):
 
 def suspects() -> dict[str, nn.Module]:
     """Four networks that read digits. Two of them mask their gradients."""
-    from rolab import zoo
-
     return {
         "A": zoo.load("mnist/robust-linf"),
         "B": Rounded(zoo.load("mnist/robust-l2")).eval(),
@@ -54,10 +56,6 @@ MASKERS = ("B", "D")
 @exercise("who masks its gradients?")
 def masks(f: Callable) -> str:
     """f(net, data, radius) → whether the net misleads an attack that follows its gradient (ℓ∞, pixel box)."""
-    from rolab.data import mnist
-    from rolab.sets import Ball, pixel_box
-    from rolab.stress import flatness
-
     data = mnist("test")[:DIGITS]
     for name, net in suspects().items():
         called = f(net, data, RADIUS)
