@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rolab.attacks import first_order, log_loss
-from rolab.course import check, nb09_robustness
+from rolab.course import check
 from rolab.sets import Ball, pixel_box
 
 CHECKERS = [check.masks, check.worst_curve, check.linear_proof]
@@ -60,7 +60,7 @@ def test_the_suspects_answer_as_the_nets_behind_them():
     from rolab.data import mnist
     from rolab.evaluation import predict
 
-    some, suspects = mnist("test").images[:50], nb09_robustness.exercises()
+    some, suspects = mnist("test").images[:50], check.suspects()
     assert list(suspects) == ["A", "B", "C", "D"]
     assert torch.equal(predict(suspects["C"], some), predict(suspects["C"].net, some))
     shades = torch.arange(4) / 3
