@@ -147,16 +147,6 @@ def beside_augmentation(result: Mapping[str, Any]) -> str:
     return f"{grid(heads, rows)}\n\n{_one_each(result)} {' '.join(said)}"
 
 
-def means(result: Mapping[str, Any], column: str = "test_accuracy") -> dict[str, float]:
-    """The accuracy of each of the four nets, a mean over the seeds that all of them have.
-
-    Args:
-        result: the table
-        column: "test_accuracy" or "adversarial_accuracy"
-    """
-    return {net: mean(values) for net, values in in_common(rows_of(result, NETS), column).items()}
-
-
 def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tuple[str, str]]:
     """The pairs of nets that stand in one order in the first, and in the other in the second; ties do not.
 
@@ -177,7 +167,7 @@ def orders(*results: Mapping[str, Any]) -> str:
     """
     tables, said = [], []
     for column, where in (("test_accuracy", "clean images"), ("adversarial_accuracy", "A")):
-        ours = [means(result, column) for result in results]
+        ours = [means(rows_of(result, NETS), column) for result in results]
         rows = []
         for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
