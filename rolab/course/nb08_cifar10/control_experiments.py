@@ -15,10 +15,9 @@ from rolab.course.nb07_mnist.significance import (
     LEVEL,
     NOUNS,
     ROBUST,
-    in_common,
     lead_in,
     leads_of,
-    ordered,
+    ranking,
     rows_of,
     tested,
     which_seeds,
@@ -171,7 +170,7 @@ def orders(*results: Mapping[str, Any]) -> str:
         rows = []
         for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
-            rows.append([NOUNS[result["experiment"]], ordered(found), ordered(paper)])
+            rows.append([NOUNS[result["experiment"]], ranking(found), ranking(paper)])
         tables.append(grid((f"on {where}", "here", "the paper"), rows))
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])

@@ -16,14 +16,14 @@ from rolab.course.nb07_mnist.significance import (
     as_radii_grow,
     beside_the_paper,
     claims,
-    disputes,
-    luck,
+    crossing,
+    disputed_images,
+    in_short,
+    lead_of,
     own_norm,
-    passes,
     rows_of,
     small_steps,
     standard_errors,
-    verdict,
 )
 from rolab.experiments import NETS, NORMS, PAPER, TITLES, cifar10_experiment, mnist_experiment, table
 
@@ -33,7 +33,7 @@ ABOUT_A_TABLE = (
     small_steps,
     as_radii_grow,
     standard_errors,
-    verdict,
+    in_short,
     against_luck,
     claims,
 )
@@ -141,11 +141,11 @@ def test_who_is_best_on_a_part_of_A():
 
 
 def test_where_a_curve_passes_a_level():
-    assert passes([0, 1, 2], [100.0, 60.0, 20.0], 50) == pytest.approx(1.25)
-    assert passes([0, 1, 2], [100.0, 50.0, 20.0], 50) == 1
-    assert passes([0, 1], [100.0, 60.0], 50) is None
-    assert passes([0, 1], [40.0, 30.0], 50) is None
-    assert passes([0, 1], [100.0, 50.0], 50) is None, "to touch is not to pass"
+    assert crossing([0, 1, 2], [100.0, 60.0, 20.0], 50) == pytest.approx(1.25)
+    assert crossing([0, 1, 2], [100.0, 50.0, 20.0], 50) == 1
+    assert crossing([0, 1], [100.0, 60.0], 50) is None
+    assert crossing([0, 1], [40.0, 30.0], 50) is None
+    assert crossing([0, 1], [100.0, 50.0], 50) is None, "to touch is not to pass"
 
 
 # Against luck
@@ -185,14 +185,14 @@ DISPUTED = {
 
 def test_luck_and_verdict():
     result = digits(FIVE, disputed=DISPUTED)
-    one, two, infinity = (luck(row) for row in rows_of(result))
+    one, two, infinity = (lead_of(row) for row in rows_of(result))
     assert "a lead of +0.0 images on average (-2 to +2). It is ahead in 2 of 5 seeds, in 0 of them" in one
     assert "a lead of +22.0 images on average (+20 to +24). It is ahead in 5 of 5 seeds, in 5 of them" in two
     assert (
         f"t-test gives p = {2 * t.sf(22 / math.sqrt(2.5 / 5), 4):.2g}" in two
     )  # mean over its standard error
     assert "a lead of -3.8 images on average (-20 to +1)" in infinity and "in 0 of them" in infinity
-    said = verdict(result)
+    said = in_short(result)
     assert "a significant gain for robust ℓ1 in 0, robust ℓ2 in 5, robust ℓ∞ in 0 of 5 seeds" in said
     assert "a significant loss for robust ℓ∞ in 1 of 5 seeds" in said
     assert said.endswith("The t-test over the seeds finds a gain for robust ℓ2.")
@@ -206,14 +206,14 @@ def test_luck_and_verdict():
 def test_a_loss_in_every_seed_is_no_gain():
     """-22 images on average, give or take 2: the t-test has no doubt, and it is no gain."""
     lost = [(b, a) for a, b in DISPUTED["robust-l2"]]
-    said = verdict(digits(FIVE, disputed={"robust-l2": lost, "robust-linf": DISPUTED["robust-l2"]}))
+    said = in_short(digits(FIVE, disputed={"robust-l2": lost, "robust-linf": DISPUTED["robust-l2"]}))
     assert "a significant loss for robust ℓ2 in 5 of 5 seeds. " in said
     assert said.endswith("finds a gain for robust ℓ∞, a loss for robust ℓ2.")
 
 
 def test_small_losses_in_every_seed_are_a_loss_over_the_seeds():
     """-29, -30 and -31 images: McNemar's test sees luck in each, the t-test does not."""
-    said = verdict(digits(THREE, disputed={"robust-l1": [(329, 300), (330, 300), (331, 300)]}))
+    said = in_short(digits(THREE, disputed={"robust-l1": [(329, 300), (330, 300), (331, 300)]}))
     assert "significant gain for robust ℓ1 in 0," in said and "significant loss" not in said
     assert said.endswith("finds a gain for none of the networks, a loss for robust ℓ1.")
 
@@ -221,8 +221,8 @@ def test_small_losses_in_every_seed_are_a_loss_over_the_seeds():
 def test_luck_with_one_seed():
     single = {net: pairs[:1] for net, pairs in DISPUTED.items()}
     result = digits(disputed=single)
-    assert luck(rows_of(result)[1]) == "**robust ℓ2** has a lead of +20 images, p = 0.0022."
-    said = verdict(result)
+    assert lead_of(rows_of(result)[1]) == "**robust ℓ2** has a lead of +20 images, p = 0.0022."
+    said = in_short(result)
     assert (
         "robust ℓ2 in 1, robust ℓ∞ in 0 of 1 seed, a significant loss for robust ℓ∞ in 1 of 1 seed." in said
     )
@@ -245,7 +245,7 @@ def test_luck_with_different_seeds_and_more_rows():
         "baseline-augmented",
         "robust-linf-augmented",
     ]
-    assert verdict(result) == (
+    assert in_short(result) == (
         "McNemar's test finds a significant gain for robust ℓ1 in 1 of 1 seed, robust ℓ2 in 0 of 1 seed, "
         "robust ℓ∞ in 1 of 3 seeds, a significant loss for robust ℓ2 in 1 of 1 seed. "
         "The t-test over the seeds (only robust ℓ∞ has several) finds no gain."
@@ -254,13 +254,13 @@ def test_luck_with_different_seeds_and_more_rows():
     assert "at most 0.25 of these 5 tests fall" in said and said.count("**robust") == 3
     assert "**robust ℓ1** has a lead of +30 images, p = " in said
     assert "**robust ℓ∞** has a lead of +11.0 images on average (+1 to +30)." in said
-    assert "baseline, more epochs** has a lead of -80 images, p = " in luck(result["rows"][4])
+    assert "baseline, more epochs** has a lead of -80 images, p = " in lead_of(result["rows"][4])
     disputed["robust-linf"] = [(10, 40), (10, 41), (10, 42)]
-    assert verdict(images(disputed=disputed)).endswith("finds a gain for robust ℓ∞.")
+    assert in_short(images(disputed=disputed)).endswith("finds a gain for robust ℓ∞.")
 
 
 def test_the_disputes_are_listed_seed_by_seed():
-    rows = disputes(images(disputed={"robust-l1": [(3, 5)], "robust-linf": [(0, 1), (9, 2), (4, 4)]}))
+    rows = disputed_images(images(disputed={"robust-l1": [(3, 5)], "robust-linf": [(0, 1), (9, 2), (4, 4)]}))
     assert [(row["network"], row["seed"], row["lead, images"]) for row in rows] == [
         ("robust ℓ1", 0, "+2"),
         ("robust ℓ2", 0, "+0"),
@@ -278,7 +278,7 @@ def test_the_disputes_are_listed_seed_by_seed():
 def test_the_claims_about_digits():
     result = digits(FIVE, disputed=DISPUTED)
     said = claims(result)
-    assert verdict(result) in said and "robust ℓ1 +0.0, robust ℓ2 +22.0, robust ℓ∞ -3.8." in said
+    assert in_short(result) in said and "robust ℓ1 +0.0, robust ℓ2 +22.0, robust ℓ∞ -3.8." in said
     assert "| 20 to 60 %" in said and "5 seeds of every network" in said
     assert "at 0 (robust ℓ1), 0 (robust ℓ2), 0 (robust ℓ∞) of the 2 values of ε; against many" in said
     assert "against many steps: open here, see notebook 09 |" in said
@@ -345,7 +345,7 @@ def drawn(data, nets, seeds):
 def whole(result):
     """All that is said of a table, once it has no hole in it."""
     said = [about(result) for about in ABOUT_A_TABLE]
-    said += [luck(row) for row in result["rows"] if row["mcnemar"]]
+    said += [lead_of(row) for row in result["rows"] if row["mcnemar"]]
     text = "\n".join(said)
     assert not re.search(r"\b(nan|inf|None)\b|\{|\}|  +\S.*  |\(\)|[,;] *[.;|]| \.|\.\.", text), text
     return text
@@ -380,7 +380,7 @@ def test_rows_that_the_paper_does_not_have_change_no_sentence(data):
     result = images(*drawn(data, cifar10_experiment("full").nets, 3))
     four = result | {"rows": rows_of(result, NETS)}
     assert len(result["rows"]) > len(four["rows"])
-    for about in (*ABOUT_A_TABLE, disputes):
+    for about in (*ABOUT_A_TABLE, disputed_images):
         assert about(result) == about(four)
 
 
