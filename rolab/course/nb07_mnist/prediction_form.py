@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets
 
-from rolab.course.nb07_mnist.significance import NOUNS, rows_of
+from rolab.course.nb07_mnist.significance import noun_of, rows_of
 from rolab.experiments import NETS, PAPER, TITLES
 from rolab.figures import Table
 from rolab.widgets.shared import guarded, prepare_colab, status
@@ -26,8 +26,7 @@ class TablePrediction:
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = result
-        noun = NOUNS[result["experiment"]]
-        self.columns = {"test_accuracy": f"test {noun}, %", "adversarial_accuracy": "A, %"}
+        self.columns = {"test_accuracy": f"test {noun_of(result)}, %", "adversarial_accuracy": "A, %"}
 
     def table(self, guesses: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
         """A row for each number: the reader's, ours and the paper's.

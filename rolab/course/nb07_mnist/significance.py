@@ -7,7 +7,6 @@ and a net with the baseline of its own seed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
@@ -28,32 +27,18 @@ from rolab.figures import style
 
 LEVEL = 0.05  # of significance
 ROBUST = NETS[1:]
-EXPERIMENTS: dict[str, Callable[[str], Experiment]] = {
-    "mnist": mnist_experiment,
-    "cifar10": cifar10_experiment,
+PLANS: dict[str, Callable[[str], Experiment]] = {"mnist": mnist_experiment, "cifar10": cifar10_experiment}
+WORDS = {  # what the nets of an experiment are judged on, and what is said of attacks with many steps
+    "mnist": ("digits", "open here, see notebook 09"),
+    "cifar10": ("images", "notebook 09 asks it of digits"),
 }
-
 Result = Mapping[str, Any]  # as `experiments.table` makes it
-Row = Mapping[str, Any]  # one net of it
+Row = Mapping[str, Any]  # a net in its "rows"
 
 
-@dataclass(frozen=True)
-class Words:
-    """How an experiment is spoken of: what its nets are judged on, and what becomes of them in many steps."""
-
-    noun: str = "images"
-    many_steps: str = "not tried here"
-
-
-WORDS = {
-    "mnist": Words("digits", "open here, see notebook 09"),
-    "cifar10": Words("images", "notebook 09 asks it of digits"),
-}
-
-
-def words(result: Result) -> Words:
-    """How this experiment is spoken of."""
-    return WORDS.get(result["experiment"], Words())
+def noun_of(result: Result) -> str:
+    """What the nets were judged on."""
+    return WORDS[result["experiment"]][0]
 
 
 def rows_of(result: Result, nets: Iterable[str] = ROBUST) -> list[Row]:
@@ -89,11 +74,10 @@ def ranking(accuracies: Mapping[str, float]) -> str:
     """
     printed = {net: round(accuracy, 2) for net, accuracy in accuracies.items()}
     first, *others = ranked = sorted(printed, key=printed.__getitem__)
-    pairs = zip(ranked, others, strict=False)
-    signs = ["=" if printed[one] == printed[other] else "<" for one, other in pairs]
-    return " ".join(
-        [TITLES[first], *(f"{sign} {TITLES[net]}" for sign, net in zip(signs, others, strict=True))]
-    )
+    said = TITLES[first]
+    for one, other in zip(ranked, others, strict=False):
+        said += f" {'=' if printed[one] == printed[other] else '<'} {TITLES[other]}"
+    return said
 
 
 def crossing(x: Sequence[float], y: Sequence[float], level: float) -> float | None:
@@ -110,7 +94,7 @@ def crossing(x: Sequence[float], y: Sequence[float], level: float) -> float | No
 
 def tested(result: Result) -> tuple[int, str]:
     """How many test images the nets were judged on, and that said where it is not the paper's 10,000."""
-    excerpt = EXPERIMENTS[result["experiment"]](result["preset"]).excerpt
+    excerpt = PLANS[result["experiment"]](result["preset"]).excerpt
     return (1_000, " of 1,000") if excerpt else (10_000, "")
 
 
@@ -162,10 +146,7 @@ def _own_seeds(rows: Iterable[Row]) -> str:
 def beside_the_paper(result: Result) -> str:
     """How our means, and the order of the nets, stand to the paper's; a Markdown list."""
     said = []
-    for column, where in (
-        ("test_accuracy", f"the test {words(result).noun}"),
-        ("adversarial_accuracy", "A"),
-    ):
+    for column, where in (("test_accuracy", f"the test {noun_of(result)}"), ("adversarial_accuracy", "A")):
         # The baseline's 0 on A is no number to compare: A is made so.
         paper = {net: row[column] for net, row in PAPER[result["experiment"]].items() if row[column]}
         rows = rows_of(result, paper)
@@ -215,7 +196,7 @@ def as_radii_grow(result: Result) -> str:
 
 def standard_errors(result: Result) -> str:
     """The paper's gains and the two kinds of luck, counted in images; a Markdown list."""
-    paper, noun, n = PAPER[result["experiment"]], words(result).noun, 10_000
+    paper, noun, n = PAPER[result["experiment"]], noun_of(result), 10_000
     base = paper["baseline"]["test_accuracy"]
     images = (n * base / 100 * (1 - base / 100)) ** 0.5  # one standard error
     gains = {net: f"{round((paper[net]['test_accuracy'] - base) / 100 * n):+d}" for net in ROBUST}
@@ -339,7 +320,7 @@ def claims(*results: Result) -> str:
 
     A column for each result, which has the name of what was judged if there are several.
     """
-    nouns = [words(result).noun for result in results]
+    nouns = [noun_of(result) for result in results]
     found = [_findings(result, noun) for result, noun in zip(results, nouns, strict=True)]
     heads = nouns if len(results) > 1 else ["here"]
     claimed = found[0] if len(set(nouns)) == 1 else _findings(results[0], "images")
@@ -374,7 +355,7 @@ def _findings(result: Result, noun: str) -> dict[str, str]:
         "it is harder to make new adversarial examples for them": (
             f"above the baseline under their own one-step attack at {', '.join(above.values())} of the "
             f"{len(sweep['epsilon']) - 1} values of ε{_own_seeds(rows_of(result, NETS))}; "
-            f"against many steps: {words(result).many_steps}"
+            f"against many steps: {WORDS[result['experiment']][1]}"
         ),
         "each number from one network": _trained(result),
     }

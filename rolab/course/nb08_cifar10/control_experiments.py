@@ -13,10 +13,11 @@ from scipy.stats import ttest_1samp
 
 from rolab.course.nb07_mnist.significance import (
     LEVEL,
-    NOUNS,
     ROBUST,
     lead_in,
     leads_of,
+    means,
+    noun_of,
     ranking,
     rows_of,
     tested,
@@ -170,7 +171,7 @@ def orders(*results: Mapping[str, Any]) -> str:
         rows = []
         for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
-            rows.append([NOUNS[result["experiment"]], ranking(found), ranking(paper)])
+            rows.append([noun_of(result), ranking(found), ranking(paper)])
         tables.append(grid((f"on {where}", "here", "the paper"), rows))
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])
@@ -180,7 +181,7 @@ def orders(*results: Mapping[str, Any]) -> str:
                 f"Pairs swapped on {where}: {len(pairs)} of {all_pairs}{f' ({names})' * bool(names)}."
             )
     fewer = [
-        f"the order on {NOUNS[result['experiment']]} is that{which}"
+        f"the order on {noun_of(result)} is that{which}"
         for result in results
         if (which := which_seeds(result, rows_of(result, NETS)))
     ]
