@@ -144,15 +144,7 @@ def number(value: Any, case: str) -> float:
 
 
 def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expected: str) -> np.ndarray:
-    """The reader's numbers as an array of this shape, once they are finite.
-
-    Args:
-        value: a list, an array or a tensor
-        shape: the shape that it must have
-        case: what it is the answer to
-        name: what it is called
-        expected: the complaint about another shape, with {} where that is to stand
-    """
+    """What the reader gave, once it is finite and has this shape; {} in `expected` is where another goes."""
     array = np.asarray(value.detach() if hasattr(value, "detach") else value, float, order="C")
     require(array.shape == shape, f"{case}: {expected.format(array.shape)}")
     require(bool(np.isfinite(array).all()), f"{case}: {name} holds NaN or infinity")

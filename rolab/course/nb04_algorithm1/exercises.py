@@ -67,20 +67,18 @@ def flow(f: Callable) -> str:
         yours = torch.as_tensor(f(_small_net_loss, *given, _ascend, flows)).detach().to(torch.float64)
         case = f"flows = {flows}"
         require(yours.shape == w.shape, f"{case}: expected shape (12,), got {tuple(yours.shape)}")
-
-        def same(other: Any, yours: Any = yours) -> bool:
-            return bool(torch.allclose(yours, other, atol=1e-6))
-
-        require(not same(plain), f"{case}: that is the gradient at x, the one of standard training")
-        require(
-            not same(truth[not flows]),
-            f"{case}: "
-            + ("nothing flows: Δ̂ has no graph back to w" if flows else "Δ̂ is not held constant: detach it"),
-        )
-        require(not same(-truth[flows]), f"{case}: the sign is wrong, the gradient points uphill")
-        require(not same(truth[flows] + plain), f"{case}: the gradient at x has been added to it")
+        swapped = "nothing flows: Δ̂ has no graph back to w" if flows else "Δ̂ is not held constant: detach it"
+        wrong = {
+            "that is the gradient at x, the one of standard training": plain,
+            swapped: truth[not flows],
+            "the sign is wrong, the gradient points uphill": -truth[flows],
+            "the gradient at x has been added to it": truth[flows] + plain,
+        }
+        for complaint, other in wrong.items():
+            require(not torch.allclose(yours, other, atol=1e-6), f"{case}: {complaint}")
         off = float((yours - truth[flows]).norm() / truth[flows].norm())
-        require(same(truth[flows]), f"{case}: off by {100 * off:.2g} % of its length")
+        right = torch.allclose(yours, truth[flows], atol=1e-6)
+        require(right, f"{case}: off by {100 * off:.2g} % of its length")
     apart = float((truth[True] - truth[False]).norm() / truth[False].norm())
     return f"both are right; on this network they differ by {100 * apart:.0f} % of the length"
 

@@ -50,6 +50,11 @@ def rows_of(result: Result, nets: Iterable[str] = ROBUST) -> list[Row]:
 # Phrases
 
 
+def titles(nets: Iterable[str]) -> str:
+    """What the nets are called, one after the other."""
+    return ", ".join(TITLES[net] for net in nets)
+
+
 def listed(nets: Collection[str], everything: Collection[Any]) -> str:
     """Some of the nets, in words.
 
@@ -58,7 +63,7 @@ def listed(nets: Collection[str], everything: Collection[Any]) -> str:
     """
     if len(nets) == len(everything):
         return f"all {len(nets)} networks"
-    return ", ".join(TITLES[net] for net in nets) or "none of the networks"
+    return titles(nets) or "none of the networks"
 
 
 def by_net(said: Mapping[str, str]) -> str:
@@ -225,6 +230,11 @@ def lead_in(test: Mapping[str, Any]) -> int:
     return test["only_b"] - test["only_a"]
 
 
+def lead_and_p(test: Mapping[str, Any], sign: int = 1) -> list[str]:
+    """The lead of the second net, or of the first (sign -1), and the p of McNemar's test, as printed."""
+    return [f"{sign * lead_in(test):+d}", f"{test['p']:.2g}"]
+
+
 def leads_of(row: Row) -> list[int]:
     """The lead over the baseline of the same seed in images, seed by seed."""
     return [lead_in(test) for test in row["mcnemar"]]
@@ -252,8 +262,7 @@ def disputed_images(result: Result) -> list[dict[str, Any]]:
             "seed": seed,
             "only the baseline right": test["only_a"],
             "only this one right": test["only_b"],
-            "lead, images": f"{lead_in(test):+d}",
-            "p": f"{test['p']:.2g}",
+            **dict(zip(("lead, images", "p"), lead_and_p(test), strict=True)),
         }
         for row in rows_of(result)
         for seed, test in zip(result["seeds"], row["mcnemar"], strict=False)
@@ -285,8 +294,7 @@ def in_short(result: Result) -> str:
         gains, losses = ([net for net in sure if sign * sum(leads[net]) > 0] for sign in (1, -1))
         said += ". The t-test over the seeds"
         if few := len(several) < len(rows):
-            names = ", ".join(TITLES[net] for net in several)
-            said += f" (only {names} {'has' if len(several) == 1 else 'have'} several)"
+            said += f" (only {titles(several)} {'has' if len(several) == 1 else 'have'} several)"
         said += " finds no gain" if few and not gains else f" finds a gain for {listed(gains, rows)}"
         said += f", a loss for {listed(losses, rows)}" * bool(losses)
     return said + "."

@@ -1,32 +1,39 @@
-"""What else could have done it? A robust net beside rivals that the paper does not have, in words.
+"""Control experiments that the paper does not have, in words: what else could have done it?
 
 Other baselines on A, a baseline that trains as long, flips and shifts; and the same table on other data.
-Every function is true of any table that `experiments.table` makes; where a table lacks the rival, it says so.
+Every function is true of any table that `experiments.table` makes; where a table lacks the nets, it says so.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from statistics import mean
-from typing import Any
 
 from scipy.stats import ttest_1samp
 
 from rolab.course.nb07_mnist.significance import (
     LEVEL,
     ROBUST,
+    Result,
+    Row,
+    lead_and_p,
     lead_in,
     leads_of,
     means,
     noun_of,
     ranking,
     rows_of,
+    significant,
     tested,
+    titles,
     which_seeds,
 )
-from rolab.experiments import AUGMENTED, LONGER, NETS, PAPER, TITLES, grid
+from rolab.experiments import LONGER, NETS, PAPER, TITLES, grid
+
+# net → the same with flips and shifts
+AUGMENTED = {"baseline": "baseline-augmented", "robust-linf": "robust-linf-augmented"}
 
 
-def resolution(result: Mapping[str, Any]) -> str:
+def resolution(result: Result) -> str:
     """What leads the seeds allow: Student's 95 % interval of the mean lead, beside the paper's gain."""
     paper, said = PAPER[result["experiment"]], []
     n, of = tested(result)
@@ -43,7 +50,7 @@ def resolution(result: Mapping[str, Any]) -> str:
     return " ".join(said) or "One seed says nothing of how much a lead varies from one training to the next."
 
 
-def others_on_A(result: Mapping[str, Any]) -> str:
+def others_on_A(result: Result) -> str:
     """What baselines that A was not aimed at read of it, and what the robust nets read beyond that.
 
     A robust net is compared with them on the same A, that of its own seed.
@@ -69,7 +76,7 @@ def others_on_A(result: Mapping[str, Any]) -> str:
     return f"{grid(heads, rows)}\n\n{said}"
 
 
-def same_time(result: Mapping[str, Any], ratio: float) -> str:
+def same_time(result: Result, ratio: float) -> str:
     """The robust nets beside a baseline that trains as long; a Markdown table and what it says.
 
     Args:
@@ -79,72 +86,59 @@ def same_time(result: Mapping[str, Any], ratio: float) -> str:
     if LONGER not in (row["net"] for row in result["rows"]):
         return "This run has no baseline with more epochs; the preset `full` has one."
     short, *robust, longer = rows_of(result, ("baseline", *ROBUST, LONGER))
+    # The longer baseline was compared with the baseline, and the robust nets with it.
+    leads = [["–", "–"], lead_and_p(longer["mcnemar"][0], -1)]
+    leads += [lead_and_p(row["against_longer"][0]) for row in robust]
     rows = []
-    for row in (longer, short, *robust):
+    for row, lead in zip((longer, short, *robust), leads, strict=True):
         epochs = len(result["epochs"][row["net"]]["mean"])
         cost = epochs * (ratio if row in robust else 1)
         test, on_A = (row[f"{which}_accuracy"]["values"][0] for which in ("test", "adversarial"))
-        lead, p = "–", "–"
-        if row is not longer:  # it was compared with the baseline, and the robust nets with it
-            sign, against = (-1, longer["mcnemar"][0]) if row is short else (1, row["against_longer"][0])
-            lead, p = f"{sign * lead_in(against):+d}", f"{against['p']:.2g}"
-        rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", lead, p, f"{on_A:.1f}"])
+        rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", *lead, f"{on_A:.1f}"])
     heads = ["network", "epochs", "cost, in standard epochs", "test %"]
     heads += ["lead over the first, images", "p", "on A %"]
     return f"{grid(heads, rows)}\n\n{_one_each(result)} {_beaten(robust)}"
 
 
-def _one_each(result: Mapping[str, Any]) -> str:
+def _one_each(result: Result) -> str:
     return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
 
 
-def _beaten(robust: Sequence[Mapping[str, Any]]) -> str:
+def _beaten(robust: Sequence[Row]) -> str:
     """Whether the robust nets are better than the baseline that trains as long."""
-    tests = {row["net"]: row["against_longer"][0] for row in robust}
-    better = [net for net, t in tests.items() if t["p"] < LEVEL and lead_in(t) > 0]
-    worse = [net for net, t in tests.items() if t["p"] < LEVEL and lead_in(t) < 0]
     said = [
-        f"significantly {word}: {', '.join(TITLES[net] for net in nets)}"
-        for word, nets in (("better", better), ("worse", worse))
-        if nets
+        f"significantly {word}: {titles(nets)}"
+        for word, sign in (("better", 1), ("worse", -1))
+        if (nets := [row["net"] for row in robust if significant(row["against_longer"][:1], sign)])
     ]
     found = "; ".join(said) or "none of them differs from it significantly"
     return f"Against the baseline that trains as long, {found} (McNemar, p < {LEVEL})."
 
 
-def beside_augmentation(result: Mapping[str, Any]) -> str:
+def beside_augmentation(result: Result) -> str:
     """The gain of a robust net over the baseline, without and with flips and shifts; Markdown."""
-    augmented = [row["net"] for row in result["rows"] if row["net"].endswith(AUGMENTED)]
-    robust = [net for net in augmented if net != f"baseline{AUGMENTED}"]
-    if not robust or f"baseline{AUGMENTED}" not in augmented:
+    rows = {row["net"]: row for row in result["rows"]}
+    test = {net: row["test_accuracy"]["values"][0] for net, row in rows.items()}
+    augmented = {net: more for net, more in AUGMENTED.items() if more in rows}
+    if not {"baseline"} < set(augmented):
         return "This run has no nets with flips and shifts; the preset `full` has two."
-    rows, said, tests = [], [], []
-    for net in robust:
-        plain = net.removesuffix(AUGMENTED)
-        for first, second, how in (
-            ("baseline", plain, f"{TITLES[plain]}, without"),
-            (f"baseline{AUGMENTED}", net, f"{TITLES[plain]}, both with flips and shifts"),
-        ):
-            one, other = rows_of(result, (first, second))
-            tests.append(test := other["mcnemar"][0])
-            accuracies = [row["test_accuracy"]["values"][0] for row in (one, other)]
-            rows.append(
-                [how, *(f"{accuracy:.2f}" for accuracy in accuracies)]
-                + [f"{lead_in(test):+d}", f"{test['p']:.2g}"]
-            )
-        error = sum(test["only_a"] + test["only_b"] for test in tests[-2:]) ** 0.5
-        change = lead_in(tests[-1]) - lead_in(tests[-2])
+    lines, said, base = [], [], augmented.pop("baseline")
+    for net, more in augmented.items():
+        tests = [rows[which]["mcnemar"][0] for which in (net, more)]
+        pairs = [("baseline", net, "without"), (base, more, "both with flips and shifts")]
+        for (first, second, how), against in zip(pairs, tests, strict=True):
+            accuracies = (f"{test[first]:.2f}", f"{test[second]:.2f}")
+            lines.append([f"{TITLES[net]}, {how}", *accuracies, *lead_and_p(against)])
+        change = lead_in(tests[1]) - lead_in(tests[0])
+        error = sum(against["only_a"] + against["only_b"] for against in tests) ** 0.5
         said.append(
-            f"With flips and shifts the lead of {TITLES[plain]} changes by {change:+d} images; one standard "
+            f"With flips and shifts the lead of {TITLES[net]} changes by {change:+d} images; one standard "
             f"error of such a change is {error:.0f} (as if the two leads were independent)."
         )
-    before, after = rows_of(result, ("baseline", f"baseline{AUGMENTED}"))
-    points = after["test_accuracy"]["values"][0] - before["test_accuracy"]["values"][0]
-    said.append(
-        f"Flips and shifts change the baseline by {points:+.2f} points (p = {after['mcnemar'][0]['p']:.2g})."
-    )
+    points, p = test[base] - test["baseline"], rows[base]["mcnemar"][0]["p"]
+    said.append(f"Flips and shifts change the baseline by {points:+.2f} points (p = {p:.2g}).")
     heads = ("", "baseline, test %", "robust, test %", "lead of the robust net, images", "p")
-    return f"{grid(heads, rows)}\n\n{_one_each(result)} {' '.join(said)}"
+    return f"{grid(heads, lines)}\n\n{_one_each(result)} {' '.join(said)}"
 
 
 def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -160,7 +154,7 @@ def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tup
     return [(a, b) for a, b in combinations(first, 2) if apart(first, a, b) * apart(second, a, b) < 0]
 
 
-def orders(*results: Mapping[str, Any]) -> str:
+def orders(*results: Result) -> str:
     """How the four nets are ordered in the paper and here, on each data set; and how many pairs swap.
 
     Ours are means over the seeds that all four nets have; Markdown.
