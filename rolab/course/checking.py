@@ -1,6 +1,7 @@
 """Checks of a reader's answers: what a checker is and says, the parameters of a notebook, predictions."""
 
 import ast
+import copy
 import functools
 import math
 import numbers
@@ -141,6 +142,11 @@ def number(value: Any, case: str) -> float:
         f"{case}: expected a number, got {value!r}",
     )
     return float(value)
+
+
+def asking(f: Callable, case: str) -> Callable[..., float]:
+    """The reader's function as one that returns a number; `case` has a {} for each of its arguments."""
+    return lambda *given: number(f(*copy.deepcopy(given)), case.format(*map(shown, given)))
 
 
 def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expected: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from rolab.convex.designs import worst_design
 from rolab.convex.regression import ridge_equivalent
 from rolab.course.checking import exercise, finite_array, number, require, shown
-from rolab.sets import Ball, UncertaintySet
+from rolab.sets import Ball
 
 TINY = 1e-7
 
@@ -19,26 +19,14 @@ TINY = 1e-7
 @exercise("the worst Δ in the Frobenius ball")
 def worst_frobenius(f: Callable) -> str:
     """f(A, b, x, gamma) → Δ with ‖Δ‖_F ≤ gamma that makes ‖(A + Δ)x - b‖₂ largest."""
-    for A, b, x, case in _problems():
-        gamma, case = 0.5, f"{case}, γ = 0.5"
-        D = _matrix(f(A.copy(), b.copy(), x.copy(), gamma), A, case)
-        size = float(np.linalg.norm(D))
-        require(size <= gamma * (1 + TINY), f"{case}: ‖Δ‖_F is {size:.4g}, the radius is {gamma:g}")
-        _reaches(D, A, b, x, Ball("l2", gamma), case)
+    _check_worst(f, Ball("l2", 0.5), "γ", lambda D: float(np.linalg.norm(D)), "‖Δ‖_F")
     return "within the radius, and ‖r‖ + γ‖x‖ is reached; with r = 0, and with x = 0 too"
 
 
 @exercise("the worst Δ entry by entry")
 def worst_entries(f: Callable) -> str:
     """f(A, b, x, delta) → Δ with |Δ_ij| ≤ delta that makes ‖(A + Δ)x - b‖₂ largest."""
-    for A, b, x, case in _problems():
-        delta, case = 0.5, f"{case}, δ = 0.5"
-        D = _matrix(f(A.copy(), b.copy(), x.copy(), delta), A, case)
-        largest = float(np.abs(D).max())
-        require(
-            largest <= delta * (1 + TINY), f"{case}: an entry of Δ is {largest:.4g}, the radius is {delta:g}"
-        )
-        _reaches(D, A, b, x, Ball("linf", delta), case)
+    _check_worst(f, Ball("linf", 0.5), "δ", lambda D: float(np.abs(D).max()), "an entry of Δ")
     return "within the radius, and ‖ |r| + δ‖x‖₁·1 ‖ is reached; where an r_i is 0 too"
 
 
@@ -90,12 +78,14 @@ def _is_infinite(value: Any) -> bool:
         return False
 
 
-def _matrix(D: Any, A: np.ndarray, case: str) -> np.ndarray:
-    return finite_array(D, A.shape, case, "Δ", f"Δ has shape {{}}, A has {A.shape}")
-
-
-def _reaches(
-    D: np.ndarray, A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet, case: str
-) -> None:
-    value, best = float(np.linalg.norm((A + D) @ x - b)), worst_design(A, b, x, U).value
-    require(value >= best * (1 - TINY), f"{case}: ‖(A + Δ)x - b‖ is {value:.4f}, it could be {best:.4f}")
+def _check_worst(f: Callable, U: Ball, letter: str, size_of: Callable, name: str) -> None:
+    """Whether f(A, b, x, radius) is within the ball and makes ‖(A + Δ)x - b‖₂ largest, for all problems."""
+    radius = float(U.radius)
+    for A, b, x, case in _problems():
+        case = f"{case}, {letter} = {radius:g}"
+        D = f(A.copy(), b.copy(), x.copy(), radius)
+        D = finite_array(D, A.shape, case, "Δ", f"Δ has shape {{}}, A has {A.shape}")
+        size = size_of(D)
+        require(size <= radius * (1 + TINY), f"{case}: {name} is {size:.4g}, the radius is {radius:g}")
+        value, best = float(np.linalg.norm((A + D) @ x - b)), worst_design(A, b, x, U).value
+        require(value >= best * (1 - TINY), f"{case}: ‖(A + Δ)x - b‖ is {value:.4f}, it could be {best:.4f}")

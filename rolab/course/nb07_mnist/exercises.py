@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from rolab.course.checking import exercise, number, require
+from rolab.course.checking import asking, exercise, number, require
 from rolab.experiments import PAPER
 
 
@@ -27,10 +27,7 @@ def images_gained(answer: float) -> str:
 @exercise("the standard error of an accuracy")
 def standard_error(f: Callable) -> str:
     """f(accuracy, n) → the standard error, in percentage points, of an accuracy in percent of n images."""
-
-    def yours(accuracy: float, n: int) -> float:
-        return number(f(accuracy, n), f"for {accuracy:g} % of {n} images")
-
+    yours = asking(f, "for {} % of {} images")
     for accuracy in (50.0, 99.2):
         one, four = yours(accuracy, 2_500), yours(accuracy, 10_000)
         require(
@@ -57,9 +54,7 @@ def standard_error(f: Callable) -> str:
 @exercise("McNemar's exact test")
 def mcnemar(f: Callable) -> str:
     """f(only_a, only_b) → the two-sided p of a split at least as uneven, if each image were a fair coin."""
-
-    def yours(a: int, b: int) -> float:
-        return number(f(a, b), f"for {a} and {b}")
+    yours = asking(f, "for {} and {}")
 
     def tail(a: int, b: int) -> float:
         return sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)

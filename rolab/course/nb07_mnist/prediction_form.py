@@ -1,6 +1,6 @@
-"""What notebooks 07 and 08 ask a reader to predict and to try; both need a kernel.
+"""A form for predictions: what notebooks 07 and 08 ask a reader to predict and to try; both need a kernel.
 
-TablePrediction(result).live()       # fields, and a button that compares
+TablePrediction(result)              # fields, and a button that compares
 live(attack, epsilon=FloatSlider())  # controls, and a sentence that follows them
 """
 
@@ -17,68 +17,48 @@ from rolab.figures import Table
 from rolab.widgets.shared import guarded, prepare_colab, status
 
 
-class TablePrediction:
+class TablePrediction(ipywidgets.VBox):
     """The paper's table as a reader predicts it: two accuracies of each of its four nets.
+
+    A field for each number, and a button that shows all of them beside ours; errors are shown below.
 
     Args:
         result: the table of an experiment, as `experiments.table` makes it
     """
 
     def __init__(self, result: Mapping[str, Any]) -> None:
-        self.result = result
-        self.columns = {"test_accuracy": f"test {noun_of(result)}, %", "adversarial_accuracy": "A, %"}
-
-    def table(self, guesses: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
-        """A row for each number: the reader's, ours and the paper's.
-
-        Args:
-            guesses: net → column → the reader's number, in percent
-        """
-        paper = PAPER[self.result["experiment"]]
-        return [
-            {
-                "network": TITLES[row["net"]],
-                "on": name,
-                "you": guesses[row["net"]][column],
-                "we": row[column]["mean"],
-                "the paper": paper[row["net"]][column],
-            }
-            for row in rows_of(self.result, NETS)
-            for column, name in self.columns.items()
-        ]
-
-    def live(self) -> LivePrediction:
-        """The fields and the button."""
-        prepare_colab()
-        return LivePrediction(self)
-
-
-class LivePrediction(ipywidgets.VBox):
-    """A field for each number, and a button that shows all of them beside ours; errors are shown below."""
-
-    def __init__(self, prediction: TablePrediction) -> None:
         super().__init__()
-        self.prediction = prediction
-        near = round(PAPER[prediction.result["experiment"]]["baseline"]["test_accuracy"])
-        self.fields = {
-            net: {"test_accuracy": percentage(near), "adversarial_accuracy": percentage(50)} for net in NETS
-        }
+        prepare_colab()
+        self.result, self.paper = result, PAPER[result["experiment"]]
+        self.columns = {"test_accuracy": f"test {noun_of(result)}, %", "adversarial_accuracy": "A, %"}
+        near = {"test_accuracy": round(self.paper["baseline"]["test_accuracy"]), "adversarial_accuracy": 50}
+        self.fields = {net: {column: percentage(near[column]) for column in self.columns} for net in NETS}
         self.fields["baseline"]["adversarial_accuracy"] = percentage(0, disabled=True)  # A is made so
         self.button, self.answer = ipywidgets.Button(description="compare"), ipywidgets.HTML()
         self.error = ipywidgets.HTML()
-        grid = [ipywidgets.Label(text) for text in ("", *prediction.columns.values())]
+        grid = [ipywidgets.Label(text) for text in ("", *self.columns.values())]
         for net, fields in self.fields.items():
             grid += [ipywidgets.Label(TITLES[net]), *fields.values()]
         columns = {"grid_template_columns": "110px 130px 130px"}
         self.children = [ipywidgets.GridBox(grid, layout=columns), self.button, self.answer, self.error]
         self.button.on_click(guarded(self._answer, self.error))
 
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each number: the reader's, ours and the paper's."""
+        return [
+            {
+                "network": TITLES[row["net"]],
+                "on": name,
+                "you": self.fields[row["net"]][column].value,
+                "we": row[column]["mean"],
+                "the paper": self.paper[row["net"]][column],
+            }
+            for row in rows_of(self.result, NETS)
+            for column, name in self.columns.items()
+        ]
+
     def _answer(self) -> None:
-        guesses = {
-            net: {column: field.value for column, field in fields.items()}
-            for net, fields in self.fields.items()
-        }
-        self.answer.value = Table(self.prediction.table(guesses))._repr_html_()
+        self.answer.value = Table(self.table())._repr_html_()
 
 
 def percentage(value: float, **more: Any) -> ipywidgets.BoundedFloatText:

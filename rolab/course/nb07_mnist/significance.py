@@ -323,20 +323,28 @@ def against_luck(result: Result) -> str:
 # Claim by claim
 
 
+CLAIMS = (
+    "the robust networks are better on the test {}, all three",
+    "ℓ∞ is best on the test {}, and in the table on A",
+    "the robust networks read many examples of A correctly",
+    "it is harder to make new adversarial examples for them",
+    "each number from one network",
+)
+
+
 def claims(*results: Result) -> str:
     """The paper's claims of §5, in our words, beside what we measured; a Markdown table.
 
     A column for each result, which has the name of what was judged if there are several.
     """
     nouns = [noun_of(result) for result in results]
-    found = [_findings(result, noun) for result, noun in zip(results, nouns, strict=True)]
-    heads = nouns if len(results) > 1 else ["here"]
-    claimed = found[0] if len(set(nouns)) == 1 else _findings(results[0], "images")
-    return grid(["the paper", *heads], zip(claimed, *(each.values() for each in found), strict=True))
+    noun = nouns[0] if len(set(nouns)) == 1 else "images"
+    heads = ["the paper", *(nouns if len(results) > 1 else ["here"])]
+    return grid(heads, zip([claim.format(noun) for claim in CLAIMS], *map(_findings, results), strict=True))
 
 
-def _findings(result: Result, noun: str) -> dict[str, str]:
-    """What we measured, claim by claim, on what is called so."""
+def _findings(result: Result) -> list[str]:
+    """What we measured, claim by claim."""
     rows = rows_of(result)
     others = result["collection"].get("other_baselines")
     gains = by_net({row["net"]: f"{mean(leads_of(row)):+.1f}" for row in rows})
@@ -344,29 +352,21 @@ def _findings(result: Result, noun: str) -> dict[str, str]:
     both = which_seeds(result, rows) and f"; both{which_seeds(result, rows)}"
     sweep = result[SWEEPS[result["experiment"]]]
     curves = {net: curve["mean"][1:] for net, curve in sweep["accuracy"].items()}
-    above = {
-        net: f"{sum(r > b for r, b in zip(curves[net], curves['baseline'], strict=True))} ({TITLES[net]})"
+    above = [
+        f"{sum(r > b for r, b in zip(curves[net], curves['baseline'], strict=True))} ({TITLES[net]})"
         for net in ROBUST
-    }
-    return {
-        f"the robust networks are better on the test {noun}, all three": (
-            f"in images{tested(result)[1]} {gains}. {in_short(result)}"
-        ),
-        f"ℓ∞ is best on the test {noun}, and in the table on A": (
-            f"on the test {noun} {_best(rows, 'test_accuracy')}{_baseline_beside(result, rows)}; "
-            f"on A {_best(rows, 'adversarial_accuracy')}{both}"
-        ),
-        "the robust networks read many examples of A correctly": (
-            f"{min(on_A):.0f} to {max(on_A):.0f} %; they were aimed at the baseline, and the radii are ours"
-            + (f"; baselines of other seeds read {others['mean']:.0f} %" if others else "")
-        ),
-        "it is harder to make new adversarial examples for them": (
-            f"above the baseline under their own one-step attack at {', '.join(above.values())} of the "
-            f"{len(sweep['epsilon']) - 1} values of ε{_own_seeds(rows_of(result, NETS))}; "
-            f"against many steps: {WORDS[result['experiment']][1]}"
-        ),
-        "each number from one network": _trained(result),
-    }
+    ]
+    return [
+        f"in images{tested(result)[1]} {gains}. {in_short(result)}",
+        f"on the test {noun_of(result)} {_best(rows, 'test_accuracy')}{_baseline_beside(result, rows)}; "
+        f"on A {_best(rows, 'adversarial_accuracy')}{both}",
+        f"{min(on_A):.0f} to {max(on_A):.0f} %; they were aimed at the baseline, and the radii are ours"
+        + (f"; baselines of other seeds read {others['mean']:.0f} %" if others else ""),
+        f"above the baseline under their own one-step attack at {', '.join(above)} of the "
+        f"{len(sweep['epsilon']) - 1} values of ε{_own_seeds(rows_of(result, NETS))}; "
+        f"against many steps: {WORDS[result['experiment']][1]}",
+        _trained(result),
+    ]
 
 
 def _best(rows: Sequence[Row], column: str) -> str:

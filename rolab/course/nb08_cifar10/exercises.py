@@ -4,15 +4,13 @@ import math
 from collections.abc import Callable
 from itertools import combinations
 
-from rolab.course.checking import exercise, number, require, shown
+from rolab.course.checking import asking, exercise, require, shown
 
 
 @exercise("pairs in another order")
 def swaps(f: Callable) -> str:
     """f(first, second) → how many pairs of nets stand in one order in one list, in the other in the other."""
-
-    def yours(first: list[float], second: list[float]) -> float:
-        return number(f(list(first), list(second)), f"for {shown(first)} and {shown(second)}")
+    yours = asking(f, "for {} and {}")
 
     def truth(first: list[float], second: list[float]) -> int:
         pairs = combinations(range(len(first)), 2)
@@ -52,9 +50,7 @@ def lead_error(f: Callable) -> str:
 
     Both nets are judged on the same n images; on all others they are both right or both wrong.
     """
-
-    def yours(only_a: int, only_b: int, n: int) -> float:
-        return number(f(only_a, only_b, n), f"for {only_a} and {only_b} of {n} images")
+    yours = asking(f, "for {} and {} of {} images")
 
     def truth(only_a: int, only_b: int, n: int) -> float:
         lead = (only_b - only_a) / n

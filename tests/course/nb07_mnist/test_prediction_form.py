@@ -45,7 +45,7 @@ def cells(html):
 
 
 def test_compare_shows_the_readers_numbers_beside_ours_and_the_papers(result):
-    shown = TablePrediction(result).live()
+    shown = TablePrediction(result)
     for k, net in enumerate(NETS):
         for j, column in enumerate(COLUMNS):
             shown.fields[net][column].value = 10 * k + j + 0.5
@@ -69,7 +69,7 @@ def test_compare_shows_the_readers_numbers_beside_ours_and_the_papers(result):
 
 
 def test_compare_again_shows_the_new_numbers(result):
-    shown = TablePrediction(result).live()
+    shown = TablePrediction(result)
     shown.button.click()
     before = cells(shown.answer.value)
     shown.fields["robust-l2"]["adversarial_accuracy"].value = 12.3
@@ -82,7 +82,7 @@ def test_compare_again_shows_the_new_numbers(result):
 
 def test_what_is_known_beforehand_cannot_be_predicted(result):
     """The baseline is right on nothing of A, by construction: seven numbers are left."""
-    fields = TablePrediction(result).live().fields
+    fields = TablePrediction(result).fields
     known = fields["baseline"]["adversarial_accuracy"]
     assert known.disabled and known.value == 0
     assert sum(not field.disabled for columns in fields.values() for field in columns.values()) == 7
@@ -91,7 +91,7 @@ def test_what_is_known_beforehand_cannot_be_predicted(result):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=7, max_size=7))
 def test_no_number_is_so_wrong_that_it_raises(numbers):
-    shown = TablePrediction(cifar10()).live()
+    shown = TablePrediction(cifar10())
     free = [field for columns in shown.fields.values() for field in columns.values() if not field.disabled]
     for field, number in zip(free, numbers, strict=True):
         field.value = number
@@ -101,18 +101,18 @@ def test_no_number_is_so_wrong_that_it_raises(numbers):
 
 
 def test_an_error_is_shown_where_the_reader_looks(result):
-    shown = TablePrediction(result).live()
-    whole, shown.prediction.result = shown.prediction.result, {"experiment": "mnist", "rows": []}
+    shown = TablePrediction(result)
+    whole, shown.result = shown.result, {"experiment": "mnist", "rows": []}
     shown.button.click()
     assert 'role="alert"' in shown.error.value and "KeyError" in shown.error.value
-    shown.prediction.result = whole
+    shown.result = whole
     shown.button.click()
     assert shown.error.value == "" and shown.answer.value
 
 
 def test_it_can_be_shown(result):
     """Jupyter asks for its text, which goes through methods that a name of ours might hide."""
-    assert repr(TablePrediction(result).live()).startswith("LivePrediction(children=(GridBox(")
+    assert repr(TablePrediction(result)).startswith("TablePrediction(children=(GridBox(")
 
 
 # A sentence under controls
