@@ -93,6 +93,11 @@ class Lp:
         """Whether balls are products, a set for each entry: p = ∞."""
         return self.p == math.inf
 
+    @property
+    def additive(self) -> bool:
+        """Whether the norm of a vector is the sum of the norms of its parts: p = 1."""
+        return self.p == 1
+
     def value(self, v: Tensor) -> Tensor:
         """‖v‖_p of each example, (N,); NaN or infinite where v is.
 

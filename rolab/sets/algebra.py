@@ -66,6 +66,13 @@ class Intersection(UncertaintySet):
     def __getitem__(self, rows: Any) -> Intersection:
         return Intersection(self.a[rows], self.b[rows])
 
+    def row_set(self, shape: tuple[int, int]) -> UncertaintySet | None:
+        a, b = self.a.row_set(shape), self.b.row_set(shape)
+        return None if a is None or b is None else a & b
+
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        return self.a, self.b
+
     def formula_in(self, w: str) -> str:
         return split_formula(self.a, self.b, w)
 
@@ -118,6 +125,20 @@ class Sum(UncertaintySet):
 
     def __getitem__(self, rows: Any) -> Sum:
         return Sum(self.a[rows], self.b[rows])
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        a, b = self.a.design_regularizer(), self.b.design_regularizer()
+        return None if a is None or b is None else a + b
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        for part, other in ((self.a, self.b), (self.b, self.a)):
+            if (V := part.design_regularizer()) is not None:
+                return part, V, other
+        return None
+
+    def row_set(self, shape: tuple[int, int]) -> UncertaintySet | None:
+        a, b = self.a.row_set(shape), self.b.row_set(shape)
+        return None if a is None or b is None else a + b
 
     def formula_in(self, w: str) -> str:
         terms = (U.formula_in(w) for U in (self.a, self.b))

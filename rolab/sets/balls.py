@@ -85,6 +85,21 @@ class Ball(UncertaintySet):
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·{self.norm.dual.formula(w)}"
 
+    def design_regularizer(self) -> Ball | None:
+        """Itself, if it is a Frobenius ball: ‖u xᵀ‖_F = ‖u‖₂ ‖x‖₂."""
+        return self if self.norm.euclidean else None
+
+    def row_set(self, shape: tuple[int, int]) -> Ball | None:
+        return self if self.norm.separable else None
+
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        """For p ≤ 2 the Frobenius ball: ‖z‖₂ ≤ ‖z‖_p."""
+        return (Ball("l2", self.radius),) if self.norm.p <= 2 else ()
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp]:
+        return self.radius, self.norm.dual
+
     @property
     def holds_zero(self) -> bool:
         return True
@@ -157,6 +172,12 @@ class Box(UncertaintySet):
 
         return Box(chosen(self.lower), chosen(self.upper))
 
+    def row_set(self, shape: tuple[int, int]) -> Box:
+        def rows(bound: Bound) -> Bound:
+            return bound.reshape(shape) if isinstance(bound, Tensor) and bound.ndim else bound
+
+        return Box(rows(self.lower), rows(self.upper))
+
     def formula_in(self, w: str) -> str:
         lower = short(self.lower) if is_number(self.lower) else "lᵢ"
         upper = short(self.upper) if is_number(self.upper) else "uᵢ"
@@ -224,6 +245,13 @@ class BallInBox(UncertaintySet):
 
     def __getitem__(self, rows: Any) -> BallInBox:
         return BallInBox(self.ball[rows], self.box[rows])
+
+    def row_set(self, shape: tuple[int, int]) -> UncertaintySet | None:
+        ball = self.ball.row_set(shape)
+        return None if ball is None else ball & self.box.row_set(shape)
+
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        return self.ball, self.box
 
     def formula_in(self, w: str) -> str:
         return split_formula(self.ball, self.box, w)

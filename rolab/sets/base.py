@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.norms import Bound, as_rows, cvxpy
+from rolab.norms import Bound, Lp, Radius, as_rows, cvxpy
 
 
 class NoExpressionError(ValueError):
@@ -96,6 +96,47 @@ class UncertaintySet(ABC):
     def formula_in(self, w: str) -> str:
         """The same with another name for the direction."""
         return f"max over δ in {self!r} of ⟨{w}, δ⟩"
+
+    # What robust regressions and support vector machines ask. A set of matrices (m, n) is a set of vectors of
+    # m · n numbers, row by row.
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        """The set V with σ_U(u xᵀ) = ‖u‖₂ σ_V(x) for all u (m,) and x (n,), or None if none is known."""
+        return None
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        """Of a sum, one part that has a `design_regularizer`, that V, and the other part; else None."""
+        return None
+
+    def row_set(self, shape: tuple[int, int]) -> UncertaintySet | None:
+        """The set of each row of the matrices, one a batch entry, if U is the product of these; else None."""
+        return None
+
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        """Simpler sets that hold U, or none."""
+        return ()
+
+    def coupled_examples(self, shape: tuple[int, int]) -> UncertaintySet | None:
+        """Where U is one budget for all examples, the rows of X (N, d): what one of them alone may do.
+
+        None where it is a set for each example. Raises a `ValueError` if it is neither.
+        """
+        return None
+
+    @property
+    def vertices(self) -> Tensor | None:
+        """Points (k, n) whose hull the set is, if it was built from some."""
+        return None
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp] | None:
+        """The c and ‖·‖ with σ(w) = c ‖w‖ for all w, if the support function is a multiple of a norm ℓp."""
+        return None
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether a number Γ limits how many entries are at their worst at once."""
+        return False
 
     @property
     def convex(self) -> bool:

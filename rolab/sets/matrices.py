@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rolab.norms import Lp, Radius, as_column, check_radius, cvxpy
 from rolab.sets import groups, solved
+from rolab.sets.balls import Ball, Box
 from rolab.sets.base import (
     UncertaintySet,
     check_width,
@@ -92,6 +93,9 @@ class Rows(_Product):
 
     AXIS, GROUP, ENTRY = 1, "rows", "[k,:]"
 
+    def row_set(self, shape: Shape) -> UncertaintySet:
+        return self.inner
+
 
 class Columns(_Product):
     """All matrices of a shape (m, n) of which each column is in the inner set: a product of n sets.
@@ -100,6 +104,13 @@ class Columns(_Product):
     """
 
     AXIS, GROUP, ENTRY = 0, "columns", "[:,k]"
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        """For ℓ2 balls, with the radii c_j: the columns of u xᵀ are x_j u, and Σ_j c_j |x_j| ‖u‖₂ is σ."""
+        if self.inner.penalty is None or not self.inner.penalty[1].euclidean:
+            return None
+        radius, _ = self.inner.penalty
+        return Ball("linf", radius) if is_number(radius) else Box(-radius, radius)
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -195,6 +206,22 @@ class GroupBall(UncertaintySet):
             return self, 1.0
         return GroupBall(self.norm, 1.0, self.shape, self.axis), float(self.radius)
 
+    def design_regularizer(self) -> UncertaintySet | None:
+        """For columns in ℓ2, an ℓ1 ball, as one column takes all: max_j c |x_j| ‖u‖₂."""
+        return Ball("l1", self.radius) if self.axis == 0 and self.norm.euclidean else None
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        """For p ≤ 2 the Frobenius ball: ‖z‖₂ ≤ ‖z‖_p, and the sum over the groups is larger still."""
+        return (Ball("l2", self.radius),) if self.norm.p <= 2 else ()
+
+    def coupled_examples(self, shape: Shape) -> UncertaintySet | None:
+        if math.prod(self.shape) == shape[1]:  # a set of each example's entries
+            return None
+        if self.shape != shape or self.axis != 1:
+            expected = f"shape {shape} and axis 1, a group an example, or shape {shape[1:]} for each example"
+            raise ValueError(f"U: expected a GroupBall with {expected}, got {self!r}")
+        return Ball(self.norm, self.radius)
+
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·max over groups k of {self.norm.dual.formula(f'{w}[k]')}"
 
@@ -271,6 +298,10 @@ class SpectralBall(UncertaintySet):
 
     def as_image(self) -> tuple[UncertaintySet, Any]:
         return (SpectralBall(1.0, self.shape), float(self.radius)) if is_number(self.radius) else (self, 1.0)
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        """An ℓ2 ball: the nuclear norm of u xᵀ, which has one singular value, is ‖u‖₂ ‖x‖₂."""
+        return Ball("l2", self.radius)
 
     def formula_in(self, w: str) -> str:
         m, n = self.shape

@@ -193,6 +193,10 @@ class Scenarios(UncertaintySet):
         return f"max over k of ⟨p_k, {w}⟩"
 
     @property
+    def vertices(self) -> Tensor:
+        return self.points
+
+    @property
     def _owner(self) -> str:
         return f"points {tuple(self.points.shape)}"
 

@@ -99,6 +99,14 @@ class Budget(UncertaintySet):
     def as_image(self) -> tuple[UncertaintySet, Any]:
         return (Budget(self.gamma, 1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
 
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        """The Frobenius ball: ‖z‖₂² ≤ ‖z‖_∞ ‖z‖₁ ≤ radius · Γ radius."""
+        return (Ball("l2", self.radius * self.gamma**0.5),)
+
+    @property
+    def budgeted(self) -> bool:
+        return True
+
     def formula_in(self, w: str) -> str:
         gamma, radius = short(self.gamma), short(self.radius)
         return f"min over t ≥ 0 of {radius}·({gamma} t + Σ max(|{w}ᵢ| − t, 0))"
@@ -204,6 +212,10 @@ class Ellipsoid(UncertaintySet):
         if not is_number(self.radius):
             return self, 1.0
         return Ball(Lp(2), 1.0), float(self.radius) * (self.axes * self.spread).numpy()
+
+    def enclosing(self, shape: tuple[int, int]) -> tuple[UncertaintySet, ...]:
+        """The ball of its longest axis."""
+        return (Ball("l2", self.radius * self.spread.max().item()),)
 
     def formula_in(self, w: str) -> str:
         return f"{short(self.radius)}·√({w}ᵀΣ{w})"
