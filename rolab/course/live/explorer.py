@@ -1,0 +1,216 @@
+"""An explorer: controls and a function from their state to a figure. It is shown in three ways at once.
+
+Shown at the end of a cell it is one output: a kernel shows the live widget, a committed file the figure that
+stands without a kernel, a slider over one of the controls, and a printed page its picture. All are drawn from
+the same figures, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import ipywidgets
+
+from rolab.course.live.charts import chart, has_live_charts, prepare_colab
+from rolab.course.live.controls import Bound, Button, Choice, Control, Slide, aria_status, show_errors
+from rolab.plotting.figure import Figure
+from rolab.plotting.slider import Slider
+
+State = dict[str, Any]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Explorer(ABC):
+    """Controls, and a figure of their state.
+
+    A subclass says `controls` and `draw`, and which control the figure without a kernel slides over.
+    """
+
+    SLIDE: ClassVar[str | None] = None  # the control that slides without a kernel
+    ROWS: ClassVar[Sequence[Sequence[str]] | None] = None  # which controls share a line; None: one a line
+
+    given: Mapping[str, Any] = {}  # what the state begins with, where it differs from the controls' start
+
+    # What a subclass says
+
+    @abstractmethod
+    def controls(self, **state: Any) -> dict[str, Control | Button]:
+        """Name → control. The state may have only some of the values: those of controls before it, or none."""
+
+    @abstractmethod
+    def draw(self, **state: Any) -> Figure:
+        """The figure of a state."""
+
+    def say(self, figure: Figure, /, **state: Any) -> str:
+        """What stands below the controls and is read out."""
+        return f"{figure.title}."
+
+    def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
+        """What else changes when one control has."""
+        return {}
+
+    def clicked(self, x: float, y: float, /, **state: Any) -> Mapping[str, Any] | None:
+        """What changes when a point of the figure is clicked on."""
+        return None
+
+    def stops(self, slide: str, /, **state: Any) -> Sequence[tuple[str, Any]]:
+        """The label and the value of each place of the slider that needs no kernel."""
+        control = self.controls(**state)[slide]
+        if isinstance(control, Slide):
+            return [(f"{place:g}", place) for place in control.places]
+        assert isinstance(control, Choice)
+        return [(label, value) for value, label in control.names.items()]
+
+    # What all explorers do
+
+    def at(self, **state: Any) -> Self:
+        """The same explorer, begun with these values of its controls. Nothing is computed again."""
+        other = copy(self)
+        other.__dict__.pop("_view", None)
+        other.given = {**self.given, **state}
+        other.state()
+        return other
+
+    def state(self, **chosen: Any) -> State:
+        """All values: those chosen, and where each control begins; a wrong one is named."""
+        wanted: State = {**self.given, **chosen}
+        state: State = {}
+        while True:  # a control may depend on those before it
+            controls = self.controls(**{**wanted, **state})
+            known = {name: control for name, control in controls.items() if isinstance(control, Control)}
+            missing = [name for name in known if name not in state]
+            if not missing:
+                break
+            name = missing[0]
+            value = wanted.get(name)
+            state[name] = known[name].check(name, known[name].start if value is None else value)
+        if unknown := [name for name in wanted if name not in state]:
+            raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
+        return state
+
+    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
+        """The figure with a slider over one control, which needs no kernel; it opens at the state.
+
+        Args:
+            slide: the control; None is the usual one
+            chosen: control → value
+        """
+        state, name = self.state(**chosen), slide or self.SLIDE
+        if name is None:
+            return self.draw(**state)
+        if name not in state or getattr(self.controls(**state)[name], "disabled", False):
+            raise ValueError(f"slide: expected a control that can be moved, got {name!r}")
+        labels, places = zip(*self.stops(name, **state), strict=True)
+        if isinstance(state[name], (int, float)):
+            shown = min(range(len(places)), key=lambda k: abs(places[k] - state[name]))
+        else:
+            shown = places.index(state[name])
+        figures = [self.draw(**{**state, name: place}) for place in places]
+        return self.slider(figures, labels, f"{self.controls(**state)[name].label} = ", shown)
+
+    def slider(self, figures: Sequence[Figure], labels: Sequence[str], prefix: str, shown: int) -> Slider:
+        """The figures under a slider."""
+        return Slider(figures, labels, prefix, shown)
+
+    def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
+        """The numbers of that figure, all places of its slider."""
+        return self.figure(slide, **chosen).table()
+
+    def live(self, *, plain: bool | None = None, **chosen: Any) -> Live:
+        """The controls and the figure in a widget.
+
+        Args:
+            plain: draw pictures instead of a plotly figure; None decides by what is installed
+            chosen: control → value to begin with
+        """
+        prepare_colab()
+        return Live(self, (not has_live_charts()) if plain is None else plain, self.state(**chosen))
+
+    @cached_property
+    def _view(self) -> Live:
+        return self.live()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data, metadata = self.figure()._repr_mimebundle_()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._view.model_id}
+        return {WIDGET: view, **data}, metadata
+
+
+class Live(ipywidgets.VBox):
+    """The controls and the figure. All work from the keyboard, and errors are shown below the controls.
+
+    Attributes:
+        controls: name → its widget: `live.controls["ε"].value = 0.1`
+        chart: the figure
+        shown: what it shows
+        summary, error: what is said
+    """
+
+    def __init__(self, explorer: Explorer, plain: bool, state: State) -> None:
+        super().__init__()
+        self.add_class("rolab-explorer")
+        self.explorer, self.state, self._busy = explorer, state, False
+        self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
+        self.shown = explorer.draw(**state)
+        self.controls: dict[str, Bound] = {}
+        for name, control in explorer.controls(**state).items():
+            is_button = isinstance(control, Button)
+            self.controls[name] = control.bind() if is_button else control.bind(state[name])  # type: ignore
+            if is_button:
+                press = show_errors(lambda name=name: self._press(name), self.error)
+                self.controls[name].widget.on_click(press)
+            else:
+                change = show_errors(lambda name=name: self._change(name), self.error)
+                self.controls[name].widget.observe(change, "value")
+        clickable = type(explorer).clicked is not Explorer.clicked
+        self.chart = chart(self.shown, plain, self._click if clickable else None)
+        rows = explorer.ROWS or [(name,) for name in self.controls]
+        lines = [ipywidgets.HBox([self.controls[name].box for name in row]) for row in rows]
+        self.children = [*lines, self.summary, self.error, self.chart.widget]
+        self._say()
+
+    def set(self, **changes: Any) -> None:
+        """Sets some controls at once, and shows the figure of the new state."""
+        wanted = {**self.state, **changes}
+        self.state = self.explorer.state(**{name: wanted[name] for name in self.state})
+        self._busy = True  # the widgets change one after the other
+        try:
+            for name, control in self.explorer.controls(**self.state).items():
+                self.controls[name].adapt(control, self.state.get(name))
+        finally:
+            self._busy = False
+        self.shown = self.explorer.draw(**self.state)
+        self.chart.show(self.shown)
+        self._say()
+
+    def _change(self, name: str) -> None:
+        if self._busy:
+            return
+        before, value = self.state, self.controls[name].value
+        state = {**before, name: value}
+        kept: State = {}
+        for other, control in self.explorer.controls(**state).items():  # keeps the place on another scale
+            old = self.explorer.controls(**before).get(other)
+            if other != name and isinstance(control, Slide) and isinstance(old, Slide):
+                if control.places != old.places and len(control.places) == len(old.places):
+                    kept[other] = control.places[old.place(before[other])]
+        self.set(**{name: value, **kept, **self.explorer.follow(name, **state)})
+
+    def _press(self, name: str) -> None:
+        button = self.explorer.controls(**self.state)[name]
+        assert isinstance(button, Button)
+        self.set(**button.action(**self.state))
+
+    def _click(self, x: float, y: float) -> None:
+        def act() -> None:
+            if changes := self.explorer.clicked(x, y, **self.state):
+                self.set(**changes)
+
+        show_errors(act, self.error)()
+
+    def _say(self) -> None:
+        self.summary.value = aria_status(self.explorer.say(self.shown, **self.state))

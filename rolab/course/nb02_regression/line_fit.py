@@ -1,0 +1,118 @@
+"""A line through 0 under the worst loads: robust least squares with one column, where all can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rolab.convex.designs import WorstDesign, worst_design
+from rolab.convex.regression import RobustFit, robust_least_squares
+from rolab.course.nb02_regression.explorer import RadiusFigure
+from rolab.plotting.figure import ABOVE, Legend
+from rolab.plotting.panels import Axis, Line, Mark, Panel, Points, segments
+from rolab.plotting.style import BLUE, INK, RED
+from rolab.sets import Ball
+
+
+@dataclass(frozen=True, eq=False)
+class LineFit(RadiusFigure):
+    """The line b ≈ x t through 0 if the t are wrong by Δ, ‖Δ‖₂ ≤ γ: the worst Δ, and what it does to ‖r‖₂.
+
+    Left the least-squares line, the points where its worst Δ puts them, and the robust line of this γ; right
+    the worst residual of both lines against γ, ‖r‖ + γ|x| for each.
+
+    Attributes:
+        t, b: loads and extensions (m,)
+        places: the radii γ
+        search: γ → the largest residual of the least-squares line that a search finds; drawn as crosses
+        shown: the place at which the figure opens
+    """
+
+    t: np.ndarray
+    b: np.ndarray
+    places: Sequence[float]
+    search: Callable[[float], float] | None = None
+    shown: int = 0
+    legend: ClassVar[Legend] = ABOVE
+    symbol: ClassVar[str] = "γ"
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (54, 12, 92, 54)
+    SEEN: ClassVar[str] = (
+        "Left, points and the least-squares line through 0; arrows move the points sideways, away from the "
+        "line; the robust line is flatter. Right, the worst residuals against γ: straight for the "
+        "least-squares line, below it and level from some γ on for the robust one."
+    )
+
+    @cached_property
+    def least_squares(self) -> float:
+        """The slope without an adversary."""
+        return float(self.t @ self.b / (self.t @ self.t))
+
+    @cached_property
+    def worst(self) -> list[WorstDesign]:
+        """The worst loads for the least-squares line, at each radius."""
+        x = np.array([self.least_squares])
+        return [worst_design(self.t[:, None], self.b, x, Ball("l2", gamma)) for gamma in self.places]
+
+    @cached_property
+    def robust(self) -> list[RobustFit]:
+        """The line with the smallest worst residual, at each radius."""
+        return [robust_least_squares(self.t[:, None], self.b, Ball("l2", gamma)) for gamma in self.places]
+
+    @cached_property
+    def found(self) -> list[float]:
+        """What the search finds, at each radius."""
+        return [] if self.search is None else [self.search(gamma) for gamma in self.places]
+
+    def message(self, k: int) -> str:
+        """What the figure says at the k-th radius."""
+        plain, careful = self.worst[k].value, self.robust[k].value
+        return (
+            f"γ = {self.places[k]:g} N: least squares may miss by {plain:.3f} cm, "
+            f"the robust line by {careful:.3f} cm"
+        )
+
+    def panels(self) -> list[Panel]:
+        """The points and the two lines; the worst residuals against γ."""
+        t, b, k = self.t, self.b, self.shown
+        moved = t + self.worst[k].perturbation[:, 0]
+        across, up = self._window
+        ends = np.array(across)
+        left: list[Mark] = [
+            Line(*segments(np.column_stack([t, b]), np.column_stack([moved, b])), RED, width=1.5),
+            Points(moved, b, RED, size=7, name="worst loads"),
+            Line(ends, ends * self.robust[k].x[0], BLUE, "dash"),
+            Points(t, b, INK, size=7, hollow=True, name="measured"),
+            Line(ends, ends * self.least_squares),
+        ]
+        straight, robust = [w.bound for w in self.worst], [fit.value for fit in self.robust]
+        right: list[Mark] = [
+            Points([self.places[k]] * 2, [self.worst[k].value, self.robust[k].value], RED, size=10),
+            Line(self.places, straight, name="least-squares line, ‖r‖ + γ|x|"),
+            Line(self.places, robust, BLUE, "dash", name="robust line"),
+        ]
+        if self.found:
+            right.append(Points(self.places, self.found, "#CC79A7", "x", 6, name="found by ascent"))
+        miss, bound = Axis("worst ‖(t + Δ)x − b‖, cm"), Axis("γ, bound of ‖Δ‖₂, N")
+        return [
+            Panel(left, Axis("load t, N", across), Axis("extension b, cm", up), (0, 0.46, 0, 1)),
+            Panel(right, bound, miss, (0.58, 1, 0, 1)),
+        ]
+
+    @property
+    def _window(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The ranges of the left panel: all places that a point may be moved to."""
+        reach = np.abs(self.worst[-1].perturbation).max()
+        top, low = max(self.b.max(), 0), min(self.b.min(), 0)
+        room = 0.08 * (top - low)
+        left, right = min(self.t.min() - reach, 0), self.t.max() + reach
+        return (float(left) - 0.2, float(right) + 0.2), (float(low - room), float(top + room))
+
+    def row(self, k: int) -> dict[str, Any]:
+        """The slopes at the k-th radius and their worst residuals."""
+        row = {"γ": self.places[k], "least squares x": self.least_squares, "worst": self.worst[k].value}
+        row |= {"found by ascent": self.found[k]} if self.found else {}
+        return row | {"robust x": float(self.robust[k].x[0]), "its worst": self.robust[k].value}

@@ -1,0 +1,126 @@
+"""Curves over one axis, one for each name, and a slider along the axis that reads them off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from rolab.plotting.figure import BESIDE, Figure, Legend
+from rolab.plotting.panels import Axis, Cursor, Line, Panel, Points
+from rolab.plotting.slider import Slider
+from rolab.plotting.style import STYLES, Style, style
+
+HOLLOW = "hollow: the paper"
+
+
+@dataclass(frozen=True, eq=False)
+class Curves(Figure):
+    """Curves over one axis, one for each name.
+
+    Attributes:
+        title: the message
+        x: where the curves were measured
+        mean: name → values, as many as x
+        x_title, y_title: of the axes, with units
+        sd: name → standard deviations; a name that is missing or None, and a None among them, has no bar
+        paper: name → (x, y), the number that the paper prints; a hollow marker
+        y_range: None fits it to the data
+        alt: a sentence that says what is seen
+        styles: name → style; a name that is missing has one by its place
+        at: a place among x where a line stands; None for no line
+    """
+
+    title: str
+    x: Sequence[float]
+    mean: Mapping[str, Sequence[float]]
+    x_title: str
+    y_title: str
+    sd: Mapping[str, Sequence[float | None] | None] = field(default_factory=dict)
+    paper: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    y_range: tuple[float, float] | None = None
+    alt: str = ""
+    styles: Mapping[str, Style] = field(default_factory=lambda: STYLES)
+    at: int | None = None
+    HEIGHT: ClassVar[int] = 420
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (64, 150, 46, 54)
+    legend: ClassVar[Legend] = BESIDE
+
+    def bars(self, name: str) -> list[float] | None:
+        """The standard deviations of a curve, None where there are none."""
+        sd = self.sd.get(name)
+        return None if sd is None or any(s is None for s in sd) else [float(s) for s in sd if s is not None]
+
+    def looks(self) -> dict[str, Style]:
+        """The style of each curve."""
+        return {name: style(name, place, self.styles) for place, name in enumerate(self.mean)}
+
+    def panels(self) -> list[Panel]:
+        """One, with all curves, hollow markers for the paper, and the line of the slider."""
+        looks = self.looks()
+        marks: list[Any] = [
+            Line.of(looks[name], self.x, values, marked=True, error=self.bars(name), hover=True)
+            for name, values in self.mean.items()
+        ]
+        for place, (name, (x, y)) in enumerate(self.paper.items()):
+            look, named = looks[name], {"name": HOLLOW, "legend": place == 0}
+            marks.append(Points([x], [y], look.color, look.marker, 13, hollow=True, **named))
+        counts = len(self.x) <= 15 and all(isinstance(x, int) for x in self.x)
+        across = Axis(self.x_title, ticks=list(self.x) if counts else None)
+        if self.at is not None:
+            room = 0.04 * (self.x[-1] - self.x[0])
+            across = replace(across, range=(self.x[0] - room, self.x[-1] + room))
+            marks.append(Cursor(self.x[self.at]))
+        return [Panel(marks, across, Axis(self.y_title, self.y_range))]
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each place on the axis: x, then each curve, with its standard deviation if it has one."""
+        rows = []
+        for i, x in enumerate(self.x):
+            row: dict[str, Any] = {self.x_title: x}
+            for name, look in self.looks().items():
+                row[look.label] = float(self.mean[name][i])
+                if bars := self.bars(name):
+                    row[f"± {look.label}"] = bars[i]
+            rows.append(row)
+        return rows
+
+    def reading(self, symbol: str, k: int) -> str:
+        """The values of all curves, percentages, at the k-th place."""
+        looks = self.looks()
+        values = ", ".join(f"{looks[name].label} {mean[k]:.1f}" for name, mean in self.mean.items())
+        return f"{symbol} = {self.x[k]:g}: {values} %"
+
+    def sliding(self, symbol: str) -> Slider:
+        """The same curves, of percentages, with a slider that reads them off and needs no kernel.
+
+        Args:
+            symbol: what the slider calls the axis
+        """
+        return _Reading(
+            [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))],
+            [f"{x:g}" for x in self.x],
+            f"{symbol} = ",
+            len(self.x) // 3,
+            curves=self,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading(Slider):
+    """A slider whose picture and whose table are those of the curves without a line."""
+
+    curves: Curves = field(kw_only=True)
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The message of the curves, which is the title of the picture."""
+        return self.curves.title
+
+    def matplotlib(self) -> Any:
+        """The curves without a line."""
+        return self.curves.matplotlib()
+
+    def table(self) -> list[dict[str, Any]]:
+        """The numbers of the curves."""
+        return self.curves.table()

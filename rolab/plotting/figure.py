@@ -1,0 +1,223 @@
+"""A figure: a message, panels, a text that stands in for it; plotly on the screen, matplotlib on the page.
+
+    figure.plotly()                 # the interactive figure, as plotly's JSON
+    figure.html("figure3.html")     # a page that needs no network and no kernel, the numbers below the figure
+    figure.png("figure3.png")       # drawn without a browser; equal data give equal bytes
+    figure.table()                  # the numbers
+    figure                          # in a notebook: the picture, readable without a kernel
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rolab.plotting.panels import Panel
+from rolab.plotting.style import CONFIG, FONT, INK, TITLE, WIDTH
+from rolab.records import write
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Where the legend stands, as shares of the figure inside its margins; in rows or in one column."""
+
+    x: float = 1.02
+    y: float = 1.0
+    rows: bool = False
+    anchor: str = "top"  # which of its edges is at y
+    size: float = 12
+
+
+BESIDE = Legend()
+ABOVE = Legend(0, 1.02, rows=True, anchor="bottom")
+
+
+def legend_rows(names: Sequence[str], room: float = WIDTH - 76) -> int:
+    """How many rows a legend of these names has. Plotly makes all as broad as the broadest if one is too few."""
+    broad = [45 + 6.5 * len(name) for name in names]
+    return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
+
+
+class Figure(ABC):
+    """What all figures have. A subclass says `title` and `panels()`; see `rolab.plotting.panels`."""
+
+    title: str  # the message
+    HEIGHT: ClassVar[int] = 400
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 12, 56, 54)  # px: left, right, top, bottom
+    SEEN: ClassVar[str] = ""  # what is seen, in a sentence, for those who do not see it
+    legend: Legend | None = None
+    slides: ClassVar[bool] = False  # has a slider of its own, which needs plotly.js but no kernel
+
+    @abstractmethod
+    def panels(self) -> Sequence[Panel]:
+        """What is drawn."""
+
+    @abstractmethod
+    def table(self) -> list[dict[str, Any]]:
+        """The numbers or captions of the figure, a row each."""
+
+    @property
+    def alt(self) -> str:
+        """A text that stands in for the picture."""
+        return f"{self.SEEN} Shown: {self.title}."
+
+    @property
+    def height(self) -> int:
+        """In px."""
+        return self.HEIGHT
+
+    @property
+    def title_size(self) -> float:
+        """In px: 16 unless the title is too long for that.
+
+        A character is half as broad as it is high, a little more to be safe; the title has 96 % of the width.
+        """
+        return min(16, 0.96 * WIDTH / 0.53 / max(1, len(self.title)))
+
+    def plotly(self) -> dict[str, Any]:
+        """The figure for plotly, as JSON has it: `data`, `layout`."""
+        return self.still()
+
+    def still(self) -> dict[str, Any]:
+        """The same without a slider: what a live chart starts from and then changes."""
+        left, right, top, bottom = self.MARGIN
+        title = {"text": self.title, "font": {"size": self.title_size}, "x": 0.02, "xanchor": "left"}
+        layout: dict[str, Any] = {
+            "title": title | {"y": 1 - 14 / self.height, "yanchor": "top"},
+            "width": WIDTH,
+            "height": self.height,
+            "font": {"family": FONT, "size": 12, "color": INK},
+            "paper_bgcolor": "white",
+            "plot_bgcolor": "white",
+            "hovermode": "closest",
+            "barmode": "overlay",
+            "margin": {"l": left, "r": right, "t": top, "b": bottom},
+            "showlegend": self.legend is not None,
+            "images": [],
+            "annotations": [],
+        }
+        if self.legend:
+            where = {"x": self.legend.x, "y": self.legend.y, "xanchor": "left", "yanchor": self.legend.anchor}
+            look = {"orientation": "h" if self.legend.rows else "v", "font": {"size": self.legend.size}}
+            layout["legend"] = where | look
+        page: dict[str, Any] = {"data": [], "layout": layout}
+        for number, panel in enumerate(self.panels(), start=1):
+            panel.plotly(page, str(number) if number > 1 else "")
+        return page
+
+    def matplotlib(self) -> Any:
+        """The figure as a `matplotlib.figure.Figure`, without pyplot and its global state."""
+        from matplotlib.figure import Figure as Canvas
+
+        left, right, top, bottom = self.MARGIN
+        across, up = WIDTH - left - right, self.height - top - bottom
+
+        def place(x: float, y: float) -> tuple[float, float]:
+            return (left + x * across) / WIDTH, (bottom + y * up) / self.height
+
+        page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
+        page.text(0.02, 1 - 14 / self.height, self.title, fontsize=0.72 * self.title_size, color=INK, va="top")
+        panels, labels = self.panels(), dict[str, Any]()
+        for panel in panels:
+            (x, y), (right_x, top_y) = (place(*corner) for corner in zip(*_pairs(panel.domain), strict=True))
+            axes = page.add_axes((x, y, right_x - x, top_y - y))
+            axes.tick_params(labelsize=8.5)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.label.set_size(9)
+            panel.draw(axes)
+            labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) | labels
+        if self.legend and labels:
+            drawn = [mark.label for panel in panels for mark in panel.marks]
+            names = [name for name in dict.fromkeys(drawn) if name in labels]
+            rows = len(names)
+            if self.legend.rows:
+                rows = legend_rows(names, across * (1 - self.legend.x))
+            corner = f"{dict(top='upper', bottom='lower')[self.legend.anchor]} left"
+            where = {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "borderaxespad": 0}
+            more = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
+            more |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5}
+            handles = [labels[name] for name in names]
+            page.legend(handles, names, ncols=math.ceil(len(names) / rows), **where, **more)
+        return page
+
+    def png_bytes(self, dpi: int = 200) -> bytes:
+        """The picture in 256 colours, 1440 pixels wide at 200 dpi; equal data give equal bytes."""
+        import matplotlib.style
+        from PIL import Image
+
+        drawn, small = io.BytesIO(), io.BytesIO()
+        with matplotlib.style.context("default"):
+            self.matplotlib().savefig(drawn, format="png", dpi=dpi)
+        # Colours that few pixels have, those of curves beside photographs, must not be merged with others.
+        picture = Image.open(drawn).convert("RGB")
+        picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+        picture.save(small, "PNG", optimize=True)
+        return small.getvalue()
+
+    def png(self, path: str | Path) -> None:
+        """Writes the picture."""
+        write(Path(path), self.png_bytes())
+
+    def html(self, path: str | Path) -> None:
+        """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
+        from plotly.io import to_html
+
+        options = {"full_html": False, "include_plotlyjs": True, "config": CONFIG, "div_id": "figure"}
+        drawn = to_html(self.plotly(), **options, auto_play=False, validate=False)
+        numbers = Table(self.table())._repr_html_()
+        page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
+        write(Path(path), page.encode())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        # JupyterLab shows the PNG at its full size until plotly has drawn: so at the figure's own size.
+        png = self.png_bytes(100 if self.slides else 200)
+        width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
+        size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
+        data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
+        if self.slides:
+            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": CONFIG}
+        return data, {"image/png": size}
+
+
+def _pairs(domain: tuple[float, float, float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    left, right, bottom, top = domain
+    return (left, right), (bottom, top)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font-family: sans-serif; max-width: 720px; margin: 1em auto; background: white; color: #222 }}
+td, th {{ padding: 0 .8em; text-align: right }}</style></head>
+<body>{figure}<p>{alt}</p><details><summary>The numbers</summary>{numbers}</details></body></html>
+"""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    return "–" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers, all with the same columns: a table in a notebook, aligned text elsewhere."""
+
+    rows: Sequence[Mapping[str, Any]]
+
+    def _repr_html_(self) -> str:
+        def line(tag: str, cells: Any) -> str:
+            return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+        return f"<table>{line('th', self.rows[0])}{''.join(line('td', row.values()) for row in self.rows)}</table>"
+
+    def __repr__(self) -> str:
+        lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)

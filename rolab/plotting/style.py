@@ -1,0 +1,58 @@
+"""Colours, dashes and markers of curves: the visual grammar that all figures share.
+
+A colour is never alone: each curve has a dash and a marker for those who do not see the colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+WIDTH = 720  # px, of every figure
+TITLE = 46  # px above a figure
+FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
+CONFIG = {"displayModeBar": False}  # plotly's tool bar would lie on the title
+INK, PALE, GREY, RED, BLUE = "#222222", "#dddddd", "#7A7A7A", "#D55E00", "#0072B2"
+PALETTE = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#7A7A7A")
+DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}  # plotly's name → matplotlib's
+MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "x": "x",
+    "cross": "P",
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one curve looks: its name for readers, a colour, a dash and a marker (in plotly's words)."""
+
+    label: str
+    color: str
+    dash: str = "solid"
+    marker: str = "circle"
+
+
+STYLES: Mapping[str, Style] = {  # of the norms
+    "l1": Style("ℓ1", "#E69F00", "dashdot", "triangle-up"),
+    "l2": Style("ℓ2", "#0072B2", "dash", "square"),
+    "linf": Style("ℓ∞", "#009E73", "solid", "diamond"),
+}
+
+
+def style(name: str, place: int = 0, styles: Mapping[str, Style] = STYLES) -> Style:
+    """The style of a name, by default of a norm; of any other name, by its place among the curves."""
+    if name in styles:
+        return styles[name]
+    dashes, markers = list(DASHES), ["circle", "square", "diamond", "triangle-up", "x", "cross"]
+    look = PALETTE[place % len(PALETTE)], dashes[place % len(dashes)], markers[place % len(markers)]
+    return Style(name, *look)
+
+
+def rgba(color: str, alpha: float = 0.2) -> str:
+    """A colour such as #0072B2, through which lines can be seen, for plotly."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
