@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import torch
 
 from rolab.convex import RobustLP
+from rolab.plotting.panels import Axis, Text
+from rolab.sets import UncertaintySet
 
 FAR = 1e9  # stands in for no bound
-
-
-def rounded(values: Any) -> list[float]:
-    """Six digits of each, so that a file stays small."""
-    return [float(f"{value:.6g}") for value in values]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +50,48 @@ class Polygon:
         """A corner where cᵀx is largest."""
         return self.corners[int((self.corners @ c).argmax())]
 
-    def outline(self) -> tuple[list[float], list[float]]:
-        """x and y of the corners and the first again, six digits of each."""
-        closed = [*self.corners.tolist(), *self.corners[:1].tolist()]
-        return rounded(x for x, _ in closed), rounded(y for _, y in closed)
+    @property
+    def outline(self) -> np.ndarray:
+        """x and y of the corners and the first again, (2, n + 1)."""
+        return closed(self.corners)
+
+    @property
+    def area(self) -> float:
+        """The area inside."""
+        x, y = self.corners.T
+        return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
+
+    def window(self, names: Sequence[str]) -> tuple[Axis, Axis]:
+        """Axes of these names around the bounding box, with a margin that has room for the names of rows."""
+        low, high = self.corners.min(0), self.corners.max(0)
+        ranges = zip(low - 0.05 * (high - low), high + (0.32, 0.12) * (high - low), strict=True)
+        across, up = (Axis(name, (float(a), float(b))) for name, (a, b) in zip(names, ranges, strict=True))
+        return across, up
+
+    def row_names(self) -> list[Text]:
+        """The name of each row beside the side that it makes."""
+        size, middle, found = np.ptp(self.corners, axis=0), self.corners.mean(0), []
+        ends = np.roll(self.corners, -1, axis=0)
+        for name, start, end in zip(self.rows, self.corners, ends, strict=True):
+            if "bound" not in name:
+                at, along = (start + end) / 2, (end - start) / size
+                outward = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
+                outward = outward if outward @ ((at - middle) / size) > 0 else -outward
+                anchor = "left" if outward[0] > 0.3 else "center"
+                found.append(Text(*(at + 0.05 * outward * size), name, anchor=anchor))
+        return found
+
+
+def closed(points: np.ndarray) -> np.ndarray:
+    """Points (n, 2) and the first again, as x and y (2, n + 1)."""
+    return np.vstack([points, points[:1]]).T
+
+
+def extreme_points(U: UncertaintySet) -> np.ndarray:
+    """The points of a set in the plane that are furthest in 120 directions, each once, in order (n, 2)."""
+    angle = torch.arange(1.5, 360, 3, dtype=torch.float64).deg2rad()
+    points = U.maximizer(torch.stack([angle.cos(), angle.sin()], 1))
+    return np.array(list(dict.fromkeys(map(tuple, points.tolist()))))
 
 
 def half_plane(program: RobustLP, row: str, a: np.ndarray, b: float) -> tuple[np.ndarray, float, str]:
