@@ -39,9 +39,14 @@ BESIDE = Legend()
 ABOVE = Legend(0, 1.02, rows=True, anchor="bottom")
 
 
+def entry_width(name: str) -> float:
+    """How broad an entry of the legend is, px."""
+    return 45 + 6.5 * len(name)
+
+
 def legend_rows(names: Sequence[str], room: float = WIDTH - 76) -> int:
-    """How many rows a legend of these names has. Plotly makes all as broad as the broadest if one is too few."""
-    broad = [45 + 6.5 * len(name) for name in names]
+    """How many rows a legend of these names has: plotly makes all as broad as the broadest if one is too few."""
+    broad = list(map(entry_width, names))
     return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
 
 
@@ -138,7 +143,7 @@ class Figure(ABC):
             names = [name for name in dict.fromkeys(drawn) if name in labels]
             rows = len(names)
             if self.legend.rows:
-                rows = legend_rows(names, across * (1 - self.legend.x))
+                rows = math.ceil(sum(map(entry_width, names)) / (across * (1 - self.legend.x)))
             corner = f"{dict(top='upper', bottom='lower')[self.legend.anchor]} left"
             where = {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "borderaxespad": 0}
             more = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}

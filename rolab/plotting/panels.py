@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,9 +71,12 @@ class Trace(Mark):
 
     def plotly(self, page: dict[str, Any], number: str, panel: Panel) -> None:
         """Adds a trace."""
-        common = {"type": "scatter", "name": self.name, "showlegend": bool(self.name and self.legend)}
-        on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-        page["data"].append(common | {"hoverinfo": "skip"} | self.trace() | on)
+        page["data"].append({**self._trace, "xaxis": f"x{number}", "yaxis": f"y{number}"})
+
+    @cached_property
+    def _trace(self) -> dict[str, Any]:
+        shown = {"name": self.name, "showlegend": bool(self.name and self.legend)}
+        return {"type": "scatter", "hoverinfo": "skip", **shown, **self.trace()}
 
     @property
     def label(self) -> str | None:  # type: ignore[override]
@@ -269,13 +272,16 @@ class Picture(Mark):
         pixels: the first row is the top
         extent: left, right, bottom, top
         enlarged: browsers blur small pictures: each pixel becomes so many; 1 leaves it blurred
-        source: its `data:` address, where that is known already
     """
 
     pixels: np.ndarray
     extent: tuple[float, float, float, float] | None = None
     enlarged: int = 4
-    source: str = ""
+
+    @cached_property
+    def source(self) -> str:
+        """The picture as a `data:` address."""
+        return data_uri(self.pixels, self.enlarged)
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
@@ -289,7 +295,7 @@ class Picture(Mark):
         place = {"xref": f"x{number}", "yref": f"y{number}", "x": left, "y": top, "layer": "below"}
         size = {"sizex": abs(right - left), "sizey": abs(top - bottom), "sizing": "stretch"}
         page["layout"]["images"].append(
-            {"source": self.source or data_uri(self.pixels, self.enlarged), "visible": True, **place, **size}
+            {"source": self.source, "visible": True, **place, **size}
         )
 
     def draw(self, axes: Any) -> None:

@@ -1,35 +1,55 @@
 """A slider that needs no kernel: several states of one figure, and what differs between them.
 
-`flat` and `padded` serve the live charts too: a state is sent as its difference from another.
+`changes` serves the live charts too: a state is sent as its difference from another.
 """
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from rolab.plotting.figure import Figure
 from rolab.plotting.panels import Panel
 
+Keys = tuple[str | int, ...]
 LISTS = ("images", "annotations")  # of plotly's layout, whose lengths may differ between states
 ROOM = 84  # px that a slider needs
 
 
-def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a page and their paths, such as ("data[0].line.color", "#000000")."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from flat(each, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for i, each in enumerate(value):
-            yield from flat(each, f"{path}[{i}]")
-    else:
-        yield path, value
+def changes(old: Any, new: Any, keys: Keys = (), found: dict[Keys, Any] | None = None) -> dict[Keys, Any]:
+    """Where two pages differ, and what the new one has there; None where it has nothing."""
+    found = {} if found is None else found
+    if old is new:
+        return found
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key, value in new.items():
+            changes(old.get(key), value, (*keys, key), found)
+        found |= {(*keys, key): None for key in old if key not in new}
+    elif isinstance(new, list) and isinstance(old, list) and new and isinstance(new[0], dict):
+        for i, (before, now) in enumerate(zip(old, new, strict=True)):
+            changes(before, now, (*keys, i), found)
+    elif old != new:
+        found[keys] = new
+    return found
+
+
+def lookup(page: Any, keys: Keys) -> Any:
+    """What a page has there; None if nothing."""
+    for key in keys:
+        if isinstance(page, dict) and key not in page:
+            return None
+        page = page[key]
+    return page
+
+
+@lru_cache(10_000)
+def path(keys: Keys) -> str:
+    """The keys as plotly writes them, such as "images[1].source"."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)[1:]
 
 
 def padded(page: dict[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
@@ -111,13 +131,9 @@ class Slider(Figure):
         size = min(figure.title_size for figure in self.figures)
         for page in pages:
             padded(page, lengths)["layout"]["title"]["font"]["size"] = size
-        states = [dict(flat({"data": page["data"], "layout": page["layout"]})) for page in pages]
-        first = states[shown]
-        moves = list(
-            dict.fromkeys(path for s in states for path in {**first, **s} if s.get(path) != first.get(path))
-        )
+        moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
         steps = [
-            {"label": label, **_step(state, moves)} for label, state in zip(self.labels, states, strict=True)
+            {"label": label, **_step(page, moves)} for label, page in zip(self.labels, pages, strict=True)
         ]
         layout, below = base["layout"], base["layout"]["margin"]["b"]
         slider = {"steps": steps, "active": shown, "currentvalue": {"prefix": self.prefix}}
@@ -195,16 +211,12 @@ class Sliding(Figure):
         return [self.row(k) for k in range(len(self.places))]
 
 
-_TRACE = re.compile(r"data\[(\d+)\]\.(.+)")
-
-
-def _step(state: dict[str, Any], moves: Sequence[str]) -> dict[str, Any]:
+def _step(page: dict[str, Any], moves: Sequence[Keys]) -> dict[str, Any]:
     """What one place of the slider does: only a change of the layout, if that is all, is drawn at once."""
-    found = [(path, _TRACE.fullmatch(path)) for path in moves]
-    layout = {path.removeprefix("layout."): state.get(path) for path, trace in found if trace is None}
-    traces = sorted({int(trace[1]) for _, trace in found if trace})
+    layout = {path(keys[1:]): lookup(page, keys) for keys in moves if keys[0] == "layout"}
+    traces = sorted({int(keys[1]) for keys in moves if keys[0] == "data"})
     if not traces:
         return {"method": "relayout", "args": [layout]}
-    keys = dict.fromkeys(trace[2] for _, trace in found if trace)
-    data = {key: [state.get(f"data[{i}].{key}") for i in traces] for key in keys}
+    ends = dict.fromkeys(keys[2:] for keys in moves if keys[0] == "data")
+    data = {path(end): [lookup(page, ("data", i, *end)) for i in traces] for end in ends}
     return {"method": "update", "args": [data, layout, traces]}

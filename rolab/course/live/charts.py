@@ -16,7 +16,7 @@ from typing import Any
 import ipywidgets
 
 from rolab.plotting.figure import Figure
-from rolab.plotting.slider import LISTS, flat, padded, structure
+from rolab.plotting.slider import LISTS, changes, lookup, padded, path, structure
 from rolab.plotting.style import CONFIG, WIDTH
 
 
@@ -49,34 +49,27 @@ class LiveChart:
 
     def __init__(self, figure: Figure, clicked: Callable[[float, float], Any] | None = None) -> None:
         self._rebase(figure.still())
-        page, alt = {key: self._page[key] for key in ("data", "layout")}, figure.alt
-        self.widget = _widget()(figure=page, patch={}, alt=alt, plotly=f"IPY_MODEL_{_asset().model_id}")
+        state = {"figure": self._base, "patch": {}, "alt": figure.alt}
+        self.widget = _widget()(**state, plotly=f"IPY_MODEL_{_asset().model_id}")
         if clicked:
             self.widget.on_msg(lambda _, said, __: clicked(said["x"], said["y"]))
 
     def _rebase(self, page: dict[str, Any]) -> None:
-        self._page, self._base, self._touched = page, dict(flat(page)), dict[str, None]()
+        self._base, self._touched = page, dict[Any, None]()
 
     def show(self, figure: Figure) -> None:
         """Shows another state of the figure, or another figure."""
         page = figure.still()
-        lengths = {name: len(self._page["layout"][name]) for name in LISTS}
+        lengths = {name: len(self._base["layout"][name]) for name in LISTS}
         longer = any(len(page["layout"][name]) > length for name, length in lengths.items())
         with self.widget.hold_sync():  # one message
             self.widget.alt = figure.alt
-            if longer or structure(page) != structure(self._page):
+            if longer or structure(page) != structure(self._base):
                 self._rebase(page)
                 self.widget.figure, self.widget.patch = page, {}
                 return
-            now, base = dict(flat(padded(page, lengths))), self._base
-            moved = (path for path in {**base, **now} if now.get(path) != base.get(path))
-            self._touched |= dict.fromkeys(moved)
-            self.widget.patch = {path: now.get(path) for path in self._touched}
-
-    def shown(self) -> dict[str, Any]:
-        """The leaves of the figure that the browser shows now, by their paths."""
-        now = dict(flat(self.widget.figure)) | self.widget.patch
-        return {path: value for path, value in now.items() if value is not None}
+            self._touched |= dict.fromkeys(changes(self._base, padded(page, lengths)))
+            self.widget.patch = {path(keys): lookup(page, keys) for keys in self._touched}
 
 
 def chart(figure: Figure, plain: bool, clicked: Callable[[float, float], Any] | None = None) -> Any:

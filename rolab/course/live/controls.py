@@ -62,7 +62,7 @@ class Bound:
         for part in self.parts:
             if part.disabled != getattr(control, "disabled", False):
                 part.disabled = not part.disabled
-        if self.value != value:
+        if value is not None and self.value != value:
             self.value = value
 
 

@@ -1,0 +1,171 @@
+"""The explorer of notebook 03's third section: one image, or two nets, under a growing perturbation.
+
+nets = {name: zoo.load(f"mnist/{name}") for name in ("baseline", "robust-linf")}
+explorer = PerturbationExplorer(nets, data.mnist("test"))
+explorer.at(net="baseline", index=7)   # at the end of a cell: live; without a kernel a figure with a slider
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from rolab.attacks import Attack, first_order, pgd
+from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle
+from rolab.course.live.explorer import Explorer
+from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
+from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
+from rolab.data import MNIST_CLASSES, Dataset
+from rolab.evaluation import evaluating, predict
+from rolab.net_styles import style
+from rolab.plotting.figure import Figure
+from rolab.sets import Ball, UncertaintySet, at, pixel_box
+
+UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
+LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixel units
+ATTACKS: dict[str, Attack] = {"one step": first_order, "PGD": pgd}
+
+
+class PerturbationExplorer(Explorer):
+    """One image under a growing perturbation: the image, Δ, their sum, the class probabilities.
+
+    Args:
+        nets: name → network, on any device
+        data: the images
+        sets: name → the set at ε = 1; ε scales it
+        largest: name → where its slider ends
+        points: how many radii a slider has, 0 among them
+        attacks: name → the attack, (model, x, y, U) → Δ; all but a single step need sets, such as balls, that
+            can be scaled by one factor for each example
+        classes: what each class is called; the digits are their own names
+        noun: what the data are, one of them
+        gain: Δ is shown so many times as strong; small sets need more
+    """
+
+    KEPT = 64  # sweeps in the cache
+    SLIDE = "epsilon"
+    ROWS = ("net", "beside", "index", "next"), ("norm", "method", "in_pixel_box"), ("epsilon",)
+
+    def __init__(
+        self,
+        nets: Mapping[str, nn.Module],
+        data: Dataset,
+        sets: Mapping[str, UncertaintySet] = UNIT_BALLS,
+        largest: Mapping[str, float] = LARGEST,
+        points: int = 41,
+        attacks: Mapping[str, Attack] = ATTACKS,
+        classes: Sequence[int | str] = MNIST_CLASSES,
+        noun: str = "digit",
+        gain: float = GAIN,
+    ) -> None:
+        if not nets or not len(data):
+            raise ValueError(f"nets and data: expected at least one network and one {noun}")
+        if missing := [name for name in sets if not largest.get(name, 0) > 0]:
+            raise ValueError(f"largest: expected a positive radius for {', '.join(missing)}")
+        if points < 2:
+            raise ValueError(f"points is {points}, expected at least 2")
+        if not attacks:
+            raise ValueError("attacks: expected at least one, got none")
+        if not noun:
+            raise ValueError("noun: expected a word, got none")
+        if not gain > 0:
+            raise ValueError(f"gain: expected a positive number, got {gain}")
+        self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
+        self.classes, self.noun, self.gain = classes, noun, gain
+        self.radii = {
+            name: tuple(round(largest[name] * k / (points - 1), 10) for k in range(points)) for name in sets
+        }
+        self._sweeps = Cache(self.KEPT)
+
+    def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control | Button]:
+        """The net, the image, the set, the attack, ε."""
+        nets = {name: style(name).label for name in self.nets}
+        norms = {name: style(name).label for name in self.sets}
+        norm = norm or list(norms)[-1]
+        return {
+            "net": Choice("net", nets),
+            "beside": Choice("beside it", {"": "no second net", **nets}),
+            "index": Number(f"{self.noun} no.", 0, len(self.data) - 1),
+            "norm": Choice("norm", norms, norm),
+            "method": Choice("attack", list(self.attacks)),
+            "in_pixel_box": Toggle("keep pixels in [0, 1]"),
+            "epsilon": Slide("ε", self.radii[norm]),
+            "next": Button(f"next misread {self.noun}", self._seek, "the next that is wrong at this ε"),
+        }
+
+    def sweep(self, **state: Any) -> PerturbationSweep:
+        """All that is shown of an image, a net, a set and an attack: computed once."""
+        return self._sweep(**self.state(**state))
+
+    def _sweep(
+        self, net: str, index: int, norm: str, method: str, in_pixel_box: bool, **_: Any
+    ) -> PerturbationSweep:
+        def compute() -> PerturbationSweep:
+            return perturbation_sweep(
+                self.nets[net],
+                self.data.images[index : index + 1],
+                int(self.data.labels[index]),
+                self.sets[norm],
+                self.radii[norm],
+                attack=self.attacks[method],
+                net=net,
+                norm=norm,
+                in_pixel_box=in_pixel_box,
+                method=method,
+                classes=self.classes,
+                noun=self.noun,
+                gain=self.gain,
+            )
+
+        return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
+
+    def draw(self, **state: Any) -> SweepFigure | ComparisonFigure:
+        """The figure of one sweep, or of two."""
+        first, k = self._sweep(**state), self.place(state["norm"], state["epsilon"])
+        if not state["beside"]:
+            return SweepFigure(first, k)
+        return ComparisonFigure((first, self._sweep(**{**state, "net": state["beside"]})), k)
+
+    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
+        """The figure with a slider over ε. It opens at the ε chosen, or where the answer flips."""
+        if chosen.get("epsilon", self.given.get("epsilon")) is None:
+            sweep = self.sweep(**chosen)
+            chosen["epsilon"] = sweep.radii[sweep.flip or len(sweep.radii) // 2]
+        return super().figure(slide, **chosen)
+
+    def say(self, figure: Any, /, **state: Any) -> str:
+        """The title, and where the answers change."""
+        return f"{figure.title}; {figure.flips()}."
+
+    def place(self, norm: str, epsilon: float) -> int:
+        """The place of the radius nearest to ε."""
+        radii = self.radii[norm]
+        return min(max(round(epsilon / radii[1]), 0), len(radii) - 1)
+
+    def next_misread(self, **state: Any) -> int | None:
+        """The next image after `index` that the net gets wrong, around the end to the start; None if none is."""
+        state = self.state(**state)
+        U, batch, model = self.sets[state["norm"]].scaled(state["epsilon"]), 100, self.nets[state["net"]]
+        attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
+        device = next(model.parameters()).device
+        order = [(state["index"] + 1 + i) % len(self.data) for i in range(len(self.data))]
+        for start in range(0, len(order), batch):
+            rows = torch.tensor(order[start : start + batch])
+            chunk = self.data[rows]
+            x, y = chunk.images.to(device), chunk.labels.to(device)
+            with evaluating(model):
+                d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
+            wrong = (predict(model, x + d) != y).nonzero()
+            if len(wrong):
+                return int(rows[wrong[0, 0]])
+        return None
+
+    def _seek(self, **state: Any) -> dict[str, int]:
+        if (found := self.next_misread(**state)) is None:
+            all_of_them = f"all of these {self.noun}s correctly"
+            raise Notice(f"The net reads {all_of_them} at this ε. Try a larger one.")
+        return {"index": found}

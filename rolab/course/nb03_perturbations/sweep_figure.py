@@ -1,0 +1,74 @@
+"""A perturbation sweep as a figure: the image, Δ, their sum, and the class probabilities against ε."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
+from rolab.net_styles import style
+from rolab.plotting.figure import Legend
+from rolab.plotting.panels import Axis, Cursor, Panel
+from rolab.plotting.slider import Sliding
+
+LEFT = (0, 0.355, 0.71)  # where the three pictures begin
+
+
+@dataclass(frozen=True, eq=False)
+class SweepFigure(Sliding):
+    """A sweep with a slider over ε. `shown` is the place of the radius that it opens at."""
+
+    sweep: PerturbationSweep
+    shown: int
+    HEIGHT: ClassVar[int] = 540
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 54)
+    legend: ClassVar[Legend] = Legend(0.82, 0.46)
+    prefix: ClassVar[str] = "ε = "
+
+    @property
+    def places(self) -> Sequence[float]:  # type: ignore[override]
+        """The radii."""
+        return self.sweep.radii
+
+    @property
+    def alt(self) -> str:
+        """What is seen, and what the net says."""
+        w = self.sweep
+        return (
+            f"{w.opening}, the perturbation, their sum, and the net's class probabilities "
+            f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}. "
+            f"Shown: {self.title}."
+        )
+
+    def message(self, k: int) -> str:
+        """What the net says at the k-th radius."""
+        return self.sweep.sentence(k)
+
+    def flips(self) -> str:
+        """Where the answer changes, in words."""
+        return self.sweep.flips()
+
+    def panels(self) -> list[Panel]:
+        """Three pictures, and the curves below."""
+        w = self.sweep
+        names = f"x, label {w.truth}", f"Δ ×{w.gain:g}", "x + Δ"
+        pictures = w.original, *w.pictures(self.shown)
+        above = [
+            Panel.picture(picture, (left, left + 0.29, 0.58, 1), name)
+            for picture, left, name in zip(pictures, LEFT, names, strict=True)
+        ]
+        return [*above, curves(w, self.shown, (0, 0.8, 0, 0.46), w.x_title)]
+
+    def row(self, k: int) -> dict[str, Any]:
+        """ε, the answer, the probability of each class."""
+        return self.sweep.row(k)
+
+
+def curves(
+    w: PerturbationSweep, k: int, domain: tuple[float, float, float, float], x_title: str, **more: Any
+) -> Panel:
+    """The class probabilities of a sweep against ε, and the radius shown."""
+    marks = [*w.lines[:-1], Cursor(w.radii[k], name="ε"), w.lines[-1]]
+    y = Axis("probability" if domain[0] == 0 else "", (-0.02, 1.02))
+    return Panel(marks, Axis(x_title, (0, w.radii[-1])), y, domain, **more)
