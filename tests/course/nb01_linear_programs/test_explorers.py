@@ -1,23 +1,19 @@
 """The explorers of notebook 01: live widget, standing figure and table hold the same numbers."""
 
 import pytest
+from standing_figures import in_the_browser
 
 from rolab.course.live.explorer import WIDGET
 from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, RegionExplorer
 from rolab.course.nb01_linear_programs.problems import production
 from rolab.course.nb01_linear_programs.region_figure import SHAPES
-from rolab.plotting.slider import flat
+from rolab.plotting.slider import changes
 from rolab.sets import Ball
 
 
 @pytest.fixture
 def explorer():
     return RegionExplorer(production, largest=0.4, points=9)
-
-
-def leaves(figure):
-    """What a figure shows, as paths and values."""
-    return {path: value for path, value in flat(figure.still()) if value is not None}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -27,11 +23,11 @@ def test_live_and_standing_figure_and_table_agree(explorer, shape):
     for figure, row in zip(standing.figures, explorer.table(shape=shape), strict=True):
         live.controls["rho"].value = row["ρ"]
         assert live.error.value == ""
-        shown = live.chart.shown()
-        assert leaves(figure).items() <= shown.items()
-        title = shown["layout.title.text"]
+        shown = in_the_browser(live.chart)
+        assert not changes(shown, figure.still())
+        title = shown["layout"]["title"]["text"]
         assert title == figure.title and title in live.summary.value and f"{row['objective']:,.2f}" in title
-        x = [value for key in "xy" for value in shown[f"data[4].{key}"]]
+        x = [value for key in "xy" for value in shown["data"][4][key]]
         assert x == pytest.approx([row["x1"], row["x2"]], rel=1e-5)
 
 
@@ -53,7 +49,7 @@ def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
     field.value = 0.3
     assert live.controls["rho"].value == 0.3 and all(part.disabled for part in live.controls["gamma"].parts)
     fresh = explorer.live(plain=False, shape="ellipsoid", rho=0.3)
-    assert fresh.chart.shown().items() <= live.chart.shown().items()
+    assert not changes(in_the_browser(live.chart), in_the_browser(fresh.chart))
     assert live.summary.value == fresh.summary.value
     live.controls["shape"].value = "budget"
     assert not any(part.disabled for part in live.controls["gamma"].parts)
@@ -103,9 +99,9 @@ def test_the_button_goes_through_the_rounds():
     add, again = (live.controls[name].widget for name in ("add", "again"))
     standing = explorer.figure().figures
     for k, (figure, row) in enumerate(zip(standing, explorer.table(), strict=True)):
-        shown = live.chart.shown()
-        assert leaves(figure).items() <= shown.items()
-        title = shown["layout.title.text"]
+        shown = in_the_browser(live.chart)
+        assert not changes(shown, figure.still())
+        title = shown["layout"]["title"]["text"]
         assert title == figure.title and title in live.summary.value
         assert f"Round {k + 1}: at most {row['at most']:,.2f}" in title
         assert add.disabled == (k + 1 == len(standing))
