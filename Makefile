@@ -46,14 +46,14 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	$(BIN)/rolab reproduce mnist --preset full --out runs/mnist-full
 	cp runs/mnist-full/table1.json results/mnist.json
 	cp runs/mnist-full/seed-0/baseline.*  runs/mnist-full/seed-0/robust-*.* rolab/_zoo/mnist/
-	$(BIN)/rolab census --digits 2000 --radius 3 --out runs/single_pixel.json
+	$(BIN)/rolab single-pixel --examples 2000 --radius 3 --out runs/single_pixel.json
 	cp runs/single_pixel.json results/single_pixel.json
-	$(BIN)/python scripts/masked_net.py --out runs/masked
+	$(BIN)/python -m rolab.experiments.masked_net --out runs/masked
 	cp runs/masked/masked.* rolab/_zoo/mnist/
-	$(BIN)/rolab stress --digits 300 --out runs/stress.json
-	cp runs/stress.json results/stress.json
+	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
+	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10
-	$(BIN)/python scripts/cifar10_radii.py --out runs/cifar10-radii
+	$(BIN)/python -m rolab.experiments.radius_selection --out runs/cifar10-radii
 	cp runs/cifar10-radii/seed-0/radii.json results/cifar10_radii.json
 	$(BIN)/rolab reproduce cifar10 --preset full --out runs/cifar10-full
 	cp runs/cifar10-full/table2.json results/cifar10.json

@@ -35,9 +35,9 @@ from torch import Tensor, nn
 from rolab import zoo
 from rolab.attacks import ensemble, input_gradient, pgd
 from rolab.data import Dataset, mnist
-from rolab.evaluation import percent, predict, sweep
-from rolab.records import environment, read_json, write_json
+from rolab.evaluation import accuracy_percent, accuracy_vs_radius, predict
 from rolab.sets import Ball, UncertaintySetLike, pixel_box
+from rolab.storage import environment, read_json, write_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADII = [0.015 * i for i in range(1, 21)]
@@ -153,9 +153,11 @@ def epsilon_sweep(net: nn.Module, data: Dataset, repeats: int) -> dict[str, Any]
 
     def loop(attack: Attack) -> list[float]:
         x, y = data.images, data.labels
-        return [percent(predict(net, attack(net, x, y, radius)) == y) for radius in RADII]
+        return [accuracy_percent(predict(net, attack(net, x, y, radius)) == y) for radius in RADII]
 
-    tasks: dict[str, Callable[[], Any]] = {"ours": lambda: sweep(net, data, [boxed(r) for r in RADII])}
+    tasks: dict[str, Callable[[], Any]] = {
+        "ours": lambda: accuracy_vs_radius(net, data, [boxed(r) for r in RADII])
+    }
     tasks |= {name: (lambda attack=attack: loop(attack)) for name, attack in present(STEPS).items()}
     times, curves = in_turns(tasks, repeats)
     off = {
@@ -177,7 +179,7 @@ def pgd20(net: nn.Module, data: Dataset, repeats: int, radius: float) -> dict[st
     return {
         **compared(times),
         "same_result": torch.equal(~right["ours"], without_leaving_any(net, x, y, radius)),
-        "accuracy": {name: percent(left) for name, left in right.items()},
+        "accuracy": {name: accuracy_percent(left) for name, left in right.items()},
     }
 
 
@@ -211,8 +213,8 @@ def against_autoattack(net: nn.Module, data: Dataset, radius: float) -> dict[str
     ended = time.process_time()
     left, left_there = predict(net, torch.cat(made)) == data.labels, predict(net, theirs) == data.labels
     return {
-        "accuracy": percent(left),
-        "autoattack_accuracy": percent(left_there),
+        "accuracy": accuracy_percent(left),
+        "autoattack_accuracy": accuracy_percent(left_there),
         "cpu_s": round(between - started, 1),
         "autoattack_cpu_s": round(ended - between, 1),
         "autoattack": package,

@@ -36,15 +36,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rolab.crew import keep_memory
 from rolab.data import mnist
 from rolab.experiments import cifar10_experiment
+from rolab.experiments.workers import keep_memory
 from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
-from rolab.records import environment, read_json, write_json
-from rolab.runs import PRECISIONS, Recipe
 from rolab.sets import Ball
-from rolab.training import descend
+from rolab.storage import environment, read_json, write_json
+from rolab.training import training_step
+from rolab.training.recipe import PRECISIONS, Recipe
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADIUS = 0.2 * MNIST_STD
@@ -82,7 +82,7 @@ def ours(objective: Objective) -> Step:
     """A step of `rolab.train`."""
     model = ConvNet().to(memory_format=torch.channels_last).train()
     optimizer = sgd(model)
-    return lambda x, y: descend(model, x, y, objective, optimizer)
+    return lambda x, y: training_step(model, x, y, objective, optimizer)
 
 
 def whitened(objective: Objective, images: Tensor, precision: str) -> Step:
@@ -91,7 +91,7 @@ def whitened(objective: Objective, images: Tensor, precision: str) -> Step:
     model.whiten(images)
     model.to(memory_format=torch.channels_last).train()
     optimizer = sgd(model)
-    return lambda x, y: descend(model, x, y, objective, optimizer, precision)
+    return lambda x, y: training_step(model, x, y, objective, optimizer, precision)
 
 
 def plain(attack: Callable[[nn.Module], Callable[[Tensor, Tensor], Tensor]] | None) -> Step:

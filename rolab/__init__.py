@@ -14,21 +14,20 @@ which Δ ∈ U goes furthest along it? Training against that worst case is Algor
 
 Where to find the paper (module → names):
 
-    §3    uncertainty sets                    norms  → Lp
-                                              sets   → UncertaintySet, Ball, Box, pixel_box, and more
-          robust linear programs, eq. (5)     convex → RobustLP
-          regression, eq. (7), and the SVM    convex → robust_least_squares, and more
-    §4    the worst perturbation, eq. (11)    attacks    → first_order, and more
-          what a single step hides            stress     → worst_case_accuracy, and more
-          who still stands, what is proved    standing   → Standing; bounds → certified
+    §3    uncertainty sets                    norms → Lp; sets → UncertaintySet, Ball, Box, pixel_box …
+          robust linear programs, eq. (5)     lp → RobustLP
+          regression, eq. (7), and the SVM    linear_models → robust_least_squares …
+    §4    the worst perturbation, eq. (11)    attacks → first_order …
           the min–max loss, eq. (9)           objectives → Nominal, Robust
-          Algorithm 1                         training   → Recipe, train
-    §5    the network                         nets       → ConvNet
-          accuracy, the collection A          evaluation → accuracy, sweep, adversarial_collection, mcnemar
-          Table 1, Figures 1–3                experiments → mnist_experiment; reproduction → reproduce
-    live  sliders                             widgets    → EpsilonExplorer
+          Algorithm 1                         training → Recipe, train
+    §5    the networks, the images            nets → ConvNet; data; zoo: trained networks
+          accuracy, the collection A          evaluation → accuracy, adversarial_collection, mcnemar …
+          what is proved                      certify → certified
+          Tables 1 and 2, Figures 1–6         experiments → mnist_experiment; experiments.runner → reproduce
+          more steps, restarts, attacks       experiments.robustness → benchmark
+    live  sliders, a folder a notebook        course.nb03_perturbations → PerturbationExplorer …
 
-Beside them: `data` (the images), `zoo` (trained networks), `plots` (figures), `check` (the exercises).
+Beside them: `plotting` (figures), `course.check` (the exercises), `storage` (records that ship).
 """
 
 from importlib import import_module
@@ -40,8 +39,8 @@ _HOME = {
     "Ball": "sets",
     "Box": "sets",
     "pixel_box": "sets",
-    "RobustLP": "convex",
-    "robust_least_squares": "convex",
+    "RobustLP": "lp",
+    "robust_least_squares": "linear_models",
     "first_order": "attacks",
     "Nominal": "objectives",
     "Robust": "objectives",
@@ -49,14 +48,15 @@ _HOME = {
     "train": "training",
     "ConvNet": "nets",
     "accuracy": "evaluation",
-    "sweep": "evaluation",
+    "accuracy_vs_radius": "evaluation",
     "adversarial_collection": "evaluation",
     "mcnemar": "evaluation",
     "mnist_experiment": "experiments",
-    "reproduce": "reproduction",
-    "EpsilonExplorer": "widgets",
+    "reproduce": "experiments.runner",
+    "PerturbationExplorer": "course.nb03_perturbations",
 }
-_MODULES = {*_HOME.values(), "data", "zoo", "plots", "check", "results", "stress", "standing", "bounds"}
+_MODULES = {home.split(".")[0] for home in _HOME.values()}
+_MODULES |= {"certify", "data", "errors", "plotting", "storage", "zoo"}
 
 __all__ = list(_HOME)
 

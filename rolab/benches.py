@@ -1,6 +1,6 @@
 """The live explorer of notebook 09: who still stands after more steps and restarts.
 
-explorer = StressExplorer(Standing.of(results.load("stress")))
+explorer = StressExplorer(Standing.of(results.load("robustness")))
 explorer.live()      # sliders; needs a kernel
 explorer.figure()    # the same curves under a slider of their own; needs none
 """
@@ -11,8 +11,9 @@ from typing import Any
 
 import ipywidgets
 
+from rolab.experiments.robustness_results import RobustnessResults
 from rolab.figures import style
-from rolab.standing import Standing, StandingFigure
+from rolab.standing import StandingFigure
 from rolab.widgets.shared import WIDE, Pictures, Plotly, guarded, has_figure_widget, prepare_colab, status
 
 
@@ -23,7 +24,7 @@ class StressExplorer:
         standing: the numbers, computed or read from a record
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: RobustnessResults) -> None:
         self.standing = standing
 
     def figure(self, steps: int | None = None, restarts: int | None = None, **more: Any) -> StandingFigure:

@@ -1,4 +1,4 @@
-"""The command line: `rolab reproduce | census | stress | zoo | data | lab`.
+"""The command line: `rolab reproduce | evaluate | single-pixel | data | zoo | lab`.
 
 Wrong input: one sentence and exit status 2.
 """
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 
 @contextmanager
-def going_on(then: str = "the same command goes on from here") -> Iterator[None]:
+def resumable(then: str = "the same command goes on from here") -> Iterator[None]:
     """Ctrl-C: a sentence and exit status 130."""
     try:
         yield
@@ -53,7 +53,7 @@ def reproduce(
             show_default="the preset's; float32 where the device lacks bfloat16",
         ),
     ] = None,
-    rivals: Annotated[
+    controls: Annotated[
         bool, typer.Option(help="Train also what the paper lacks: a longer baseline, flips and shifts.")
     ] = True,
 ) -> None:
@@ -61,33 +61,58 @@ def reproduce(
 
     Run again with the same folder, it goes on where it stopped.
     """
-    from rolab.experiments import cifar10_experiment, mnist_experiment
+    from rolab.experiments.presets import EXPERIMENTS
 
-    known = {"mnist": mnist_experiment, "cifar10": cifar10_experiment}
-    if experiment not in known:
-        raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(known)}")
-    plan = known[experiment](preset, None if seeds is None else _numbers(seeds))
+    if experiment not in EXPERIMENTS:
+        raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(EXPERIMENTS)}")
+    plan = EXPERIMENTS[experiment](preset, None if seeds is None else _numbers(seeds))
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
-    from rolab.reproduction import reproduce as run
+    from rolab.experiments.runner import reproduce as run
     from rolab.training import pick_device
 
     plan = plan.on(pick_device(device), precision)
-    if not rivals:
-        plan = plan.without_rivals()
-    with going_on():
+    if not controls:
+        plan = plan.without_controls()
+    with resumable():
         result = run(plan, folder, device=device)
     show(result)
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
 
 @app.command()
-def census(
+def evaluate(
+    nets: Annotated[
+        str | None,
+        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
+    ] = None,
+    examples: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/robustness.json"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Evaluate robustness: many steps, restarts, the ensemble, certificates, transfer, masked gradients.
+
+    Run again with the same file, it goes on where it stopped.
+    """
+    from rolab.certify import certified
+    from rolab.experiments.robustness import BenchmarkConfig, benchmark
+    from rolab.experiments.robustness_results import RobustnessResults
+
+    models, few = _load_nets(nets, examples, device)
+    config = BenchmarkConfig(seed=seed)
+    with resumable():
+        record = benchmark(models, few, out, config, certified)
+    _tell(RobustnessResults.of(record).table(), out)
+
+
+@app.command()
+def single_pixel(
     nets: Annotated[str, typer.Option(help="Networks, such as baseline,robust-linf.")] = "baseline",
     radius: Annotated[
         float | None, typer.Option(help="Count also what a change by so much does, out of [0, 1] too.")
     ] = None,
-    digits: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 10_000,
+    examples: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 10_000,
     out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/single_pixel.json"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -95,38 +120,13 @@ def census(
 
     Run again with the same file, it goes on where it stopped.
     """
-    from rolab import census as counting
+    from rolab.experiments.single_pixel import count_misread, table
 
-    models, few = _judged(nets, digits, device)
+    models, few = _load_nets(nets, examples, device)
     radii = {"within [0, 1]": None} | ({} if radius is None else {f"by {radius:g}": radius})
-    with going_on():
-        record = counting.census(models, few, out, radii)
-    _tell(counting.table(record), out)
-
-
-@app.command()
-def stress(
-    nets: Annotated[
-        str | None,
-        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
-    ] = None,
-    digits: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 300,
-    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
-    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/stress.json"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-) -> None:
-    """Ask who still stands: many steps, restarts, the ensemble, certificates, transfer, masked gradients.
-
-    Run again with the same file, it goes on where it stopped.
-    """
-    from rolab import standing
-    from rolab.bounds import certified
-
-    models, few = _judged(nets, digits, device)
-    plan = standing.Plan(seed=seed)
-    with going_on():
-        record = standing.record(models, few, out, plan, certified)
-    _tell(standing.Standing.of(record).table(), out)
+    with resumable():
+        record = count_misread(models, few, out, radii)
+    _tell(table(record), out)
 
 
 @app.command()
@@ -172,7 +172,7 @@ def fetch_data(
 
     if name != "cifar10":
         raise ValueError(f"name: expected cifar10, got {name!r}; MNIST ships with rolab")
-    with going_on("nothing was written"):
+    with resumable("nothing was written"):
         fetch_cifar10(source, cache)
 
 
@@ -218,33 +218,33 @@ def show(result: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rolab.experiments import COLUMNS, PAPER, caption, figures_of
+    from rolab.experiments.tables import COLUMNS, caption, table_cells
 
     printed = Table(*COLUMNS)
-    for row in result["rows"]:
-        printed.add_row(*figures_of(row, PAPER[result["experiment"]]))
+    for cells in table_cells(result):
+        printed.add_row(*cells)
     console = Console()
     console.print(printed)
     console.print(caption(result), highlight=False)
 
 
-def _judged(nets: str | None, digits: int, device: str) -> tuple[dict[str, Any], Any]:
+def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, Any], Any]:
     """The nets of MNIST by their names, all if none are named, on the device; and the first test digits."""
     from rolab import data
     from rolab import zoo as shelf
     from rolab.training import pick_device
 
-    if not 1 <= digits <= 10_000:
-        raise ValueError(f"digits: expected 1 to 10000, got {digits}")
+    if not 1 <= examples <= 10_000:
+        raise ValueError(f"examples: expected 1 to 10000, got {examples}")
     shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
-    return models, data.mnist("test")[:digits]
+    return models, data.mnist("test")[:examples]
 
 
 def _tell(rows: list[dict[str, Any]], out: Path) -> None:
     """Print a table, and where its record is."""
-    from rolab.figures import Table
+    from rolab.plotting.figure import Table
 
     print(Table(rows))
     print(f"\nThe record is {out}.")

@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rolab.errors import NonFiniteError
+
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
 Bound = (
     float | Tensor
@@ -27,10 +29,6 @@ Bound = (
 
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-class NonFiniteError(ValueError):
-    """A tensor has a NaN or an infinite entry."""
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from rolab import nets
-from rolab.records import RecordError, parse_json, parse_tensors, write_json, write_tensors
+from rolab.errors import RecordError
+from rolab.storage import parse_json, parse_tensors, write_json, write_tensors
 
 
 def names() -> list[str]:

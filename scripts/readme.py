@@ -12,9 +12,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from rolab import results
-from rolab.experiments import TABLES, markdown
-from rolab.records import write
+from rolab.experiments import EXPERIMENTS, markdown
+from rolab.storage import load_result, write
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +40,7 @@ def clone() -> str:
 
 def costs() -> str:
     """What rolab's steps cost beside those of other libraries, from results/benchmarks.json."""
-    measured = results.load("benchmarks")
+    measured = load_result("benchmarks")
     step, program = measured["robust_step"], measured["robust_lp"]
     peers = ", ".join(f"{name} {peer['ratio']:.2f}" for name, peer in step["peers"].items())
     alone, threads = step["one_thread"], step["environment"]["threads"]
@@ -94,7 +93,7 @@ def costs() -> str:
 
 def generated(text: str) -> str:
     """The README with every generated part made anew."""
-    tables = {table: markdown(results.load(name)).strip() for name, table in TABLES.items()}
+    tables = {make().table: markdown(load_result(name)).strip() for name, make in EXPERIMENTS.items()}
     parts = {"badges": badges(), "clone": clone(), **tables, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -13,7 +13,9 @@ from torch import nn
 from rolab import zoo
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import pgd, random_point
-from rolab.bounds import MaxPool, Planes, Relu, _logits, certified, layers_of, margin_bound
+from rolab.certify import certified, layers_of, margin_bound
+from rolab.certify.bounds import _logits
+from rolab.certify.network import LinearRelaxation, MaxPool, Relu
 from rolab.data import Dataset
 from rolab.nets import ConvNet
 from rolab.sets import Ball, PixelBall, pixel_box
@@ -205,7 +207,7 @@ def test_planes_of_pooling_are_exact_where_one_entry_is_above_the_others():
 
 def test_exact_planes_change_nothing():
     planes = Relu().planes(torch.tensor([[-2.0, -1.0]]), torch.tensor([[1.0, 2.0]]))
-    same = planes.behind(Planes.exact(planes.low))
+    same = planes.behind(LinearRelaxation.exact(planes.low))
     assert all(torch.equal(a, b) for a, b in zip(planes.parts, same.parts, strict=True))
 
 

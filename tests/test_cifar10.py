@@ -10,16 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.data import (
-    CIFAR10_CLASSES,
-    DataError,
-    base,
-    cache,
-    cache_folder,
-    cifar10,
-    cifar10_images,
-)
+from rolab.data import CIFAR10_CLASSES, base, cache, cache_folder, cifar10, cifar10_images
 from rolab.data.cifar10_images import EXCERPT_SHA256, EXCERPT_SIZES, from_sheet, to_sheet
+from rolab.errors import DataError
 
 FIRST = {"train": [6, 9, 9, 4, 1, 1, 2, 7], "test": [3, 8, 8, 0, 6, 6, 1, 6]}
 EXCERPT_MD5 = {  # of the decoded bytes, of the images and of the labels

@@ -9,8 +9,9 @@ import zlib
 import pytest
 import torch
 
-from rolab.data import DataError, Dataset, base, mnist
+from rolab.data import Dataset, base, mnist
 from rolab.data.mnist_images import MNIST_SHA256
+from rolab.errors import DataError
 
 COUNTS = {
     "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],

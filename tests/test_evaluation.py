@@ -14,13 +14,13 @@ from rolab.attacks import first_order, input_gradient
 from rolab.data import Dataset
 from rolab.evaluation import (
     accuracy,
+    accuracy_percent,
+    accuracy_vs_radius,
     adversarial_collection,
-    evaluating,
+    eval_mode,
     gradients,
     mcnemar,
-    percent,
     predict,
-    sweep,
 )
 from rolab.nets import ConvNet
 from rolab.sets import Ball, pixel_box
@@ -47,7 +47,7 @@ def data_for(model: nn.Module, seed: int = 0, wrong: int = 6) -> Dataset:
     """Images of which the model classifies all but about one in `wrong` correctly."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.rand(N, 1, 3, 4, generator=generator)
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         y = model(x).argmax(1)
     spoilt = torch.randint(0, wrong, (N,), generator=generator) == 0
     return Dataset(x, torch.where(spoilt, (y + 1) % 4, y))
@@ -94,7 +94,7 @@ def test_accuracy_is_the_share_in_percent(model, data):
 
 @given(st.lists(st.booleans(), min_size=1))
 def test_percent(right):
-    assert percent(torch.tensor(right)) == 100 * right.count(True) / len(right)
+    assert accuracy_percent(torch.tensor(right)) == 100 * right.count(True) / len(right)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -105,7 +105,7 @@ def test_everything_is_judged_in_eval_mode_and_the_mode_comes_back(data, trainin
     U = Ball("linf", 0.1)
     accuracy(model, data)
     gradients(model, data)
-    sweep(model, data, [U])
+    accuracy_vs_radius(model, data, [U])
     adversarial_collection(model, data, {"linf": U}, {"linf": [5.0]}, {"linf": 3})
     assert modes
     assert not any(modes)
@@ -115,7 +115,7 @@ def test_everything_is_judged_in_eval_mode_and_the_mode_comes_back(data, trainin
 
 def test_the_mode_comes_back_after_an_error(data):
     model = Small(0).train()
-    with pytest.raises(RuntimeError, match="stop"), evaluating(model):
+    with pytest.raises(RuntimeError, match="stop"), eval_mode(model):
         raise RuntimeError("stop")
     assert model.training
 
@@ -135,7 +135,7 @@ def test_gradients_are_those_of_each_example(model, data):
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_sweep_is_one_attack_after_another(model, data, norm):
     sets = [Ball(norm, 0.3), Ball(norm, 0.0), Ball(norm, 0.8)]  # in any order
-    found = sweep(model, data, sets)
+    found = accuracy_vs_radius(model, data, sets)
     assert found == [100 * sum(right_one_by_one(model, data, U)) / N for U in sets]
     assert found[1] == accuracy(model, data)
     assert found[2] < found[0] < found[1]
@@ -145,20 +145,20 @@ def test_a_sweep_takes_functions_of_the_images(model, data):
     def valid(x):
         return Ball("l2", 0.6) & pixel_box(x)
 
-    (found,) = sweep(model, data, [valid])
+    (found,) = accuracy_vs_radius(model, data, [valid])
     assert found == 100 * sum(right_one_by_one(model, data, valid)) / N
-    assert found != sweep(model, data, [Ball("l2", 0.6)])[0]
+    assert found != accuracy_vs_radius(model, data, [Ball("l2", 0.6)])[0]
 
 
 def test_one_gradient_serves_all_sets(model, data, monkeypatch):
     asked = []
     monkeypatch.setattr(evaluation, "gradients", lambda *a: asked.append(a) or gradients(*a))
-    sweep(model, data, [Ball("linf", 0.1 * k) for k in range(5)])
+    accuracy_vs_radius(model, data, [Ball("linf", 0.1 * k) for k in range(5)])
     assert len(asked) == 1
 
 
 def test_an_empty_sweep_is_empty(model, data):
-    assert sweep(model, data, []) == []
+    assert accuracy_vs_radius(model, data, []) == []
 
 
 # The collection A
@@ -301,7 +301,7 @@ def test_what_cudnn_was_told_stays(monkeypatch):
     monkeypatch.setattr(cudnn, "benchmark", True)
     switch = getattr(cudnn, "conv", None)
     before = switch and switch.fp32_precision
-    with pytest.raises(RuntimeError, match="stop"), evaluating(Small(0)):
+    with pytest.raises(RuntimeError, match="stop"), eval_mode(Small(0)):
         assert cudnn.deterministic and cudnn.benchmark
         assert switch.fp32_precision == "ieee" if switch else not cudnn.allow_tf32
         raise RuntimeError("stop")

@@ -20,28 +20,31 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rolab import reproduction, results
+from rolab import storage
 from rolab.attacks import first_order
-from rolab.crew import Stopped, crew
-from rolab.data import CIFAR10_CLASSES, DataError, Dataset, is_fetched
-from rolab.evaluation import accuracy, predict, sweep
+from rolab.data import CIFAR10_CLASSES, Dataset, is_fetched
+from rolab.errors import DataError, DivergedError, InvariantError, RecordError
+from rolab.evaluation import accuracy, accuracy_vs_radius, predict
 from rolab.experiments import (
     NETS,
     PAPER,
-    InvariantError,
     caption,
     cifar10_experiment,
     markdown,
     mnist_experiment,
+    runner,
+    seed,
     table,
 )
+from rolab.experiments.runner import reproduce
+from rolab.experiments.seed import load_collection
+from rolab.experiments.workers import Stopped, worker_pool
 from rolab.nets import MNIST_STD, ConvNet
 from rolab.objectives import Augmented, Nominal, Robust
-from rolab.records import RecordError, alone, read_json, read_tensors, write_json, write_tensors
-from rolab.reproduction import load_collection, reproduce
-from rolab.runs import keep_weights
 from rolab.sets import Ball
-from rolab.training import DivergedError, Recipe, train
+from rolab.storage import alone, read_json, read_tensors, write_json, write_tensors
+from rolab.training import Recipe, train
+from rolab.training.checkpoint import keep_weights
 
 FIGURES = [
     f"{name}.{kind}"
@@ -142,7 +145,7 @@ def test_its_identity_is_all_but_which_nets_there_are_and_survives_json():
     assert json.loads(json.dumps(identity)) == identity
     assert mnist_experiment("full", (9,)).identity() == identity
     cifar10 = cifar10_experiment("full")
-    alone = cifar10.without_rivals()
+    alone = cifar10.without_controls()
     assert alone.nets == alone.nets_of(0) == NETS != cifar10.nets
     assert alone.nets_of(1) == cifar10.nets_of(1)
     assert alone.identity() == cifar10.identity()
@@ -291,7 +294,7 @@ def test_a_crew_reports_what_share_is_done(progress, capfd):
         return name.upper()
 
     chosen = {"told": lambda *news: told.append(news), "a bar": True, "nothing": False}[progress]
-    with crew("an accelerator", 2, chosen) as (workers, submit):
+    with worker_pool("an accelerator", 2, chosen) as (workers, submit):
         assert workers == 1
         assert [submit(job, name).result() for name in ("a", "b")] == ["A", "B"]
     shown = capfd.readouterr()
@@ -316,7 +319,7 @@ def test_a_crew_that_is_left_by_an_error_stops_its_workers():
             ended.append(True)
             raise
 
-    with pytest.raises(KeyboardInterrupt), crew("an accelerator", 2, False) as (_, submit):
+    with pytest.raises(KeyboardInterrupt), worker_pool("an accelerator", 2, False) as (_, submit):
         running, waiting = submit(endless), submit(endless)
         while not running.running():
             time.sleep(0.01)
@@ -334,7 +337,7 @@ def deaf(report):
 
 def test_a_crew_of_processes_that_is_left_ends_also_those_who_do_not_report():
     begun = threading.Event()
-    with pytest.raises(KeyboardInterrupt), crew("cpu", 1, lambda *_: begun.set()) as (_, submit):
+    with pytest.raises(KeyboardInterrupt), worker_pool("cpu", 1, lambda *_: begun.set()) as (_, submit):
         running = submit(deaf)
         begun.wait()
         raise KeyboardInterrupt
@@ -344,7 +347,7 @@ def test_a_crew_of_processes_that_is_left_ends_also_those_who_do_not_report():
 
 FAULTS = """
 import resource, sys, torch
-from rolab.crew import keep_memory
+from rolab.experiments.workers import keep_memory
 
 if sys.argv[1] == "kept":
     keep_memory()
@@ -388,14 +391,14 @@ def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data
         asked.append((seed, weights, data.images, recipe, objective))
         raise Enough
 
-    monkeypatch.setattr(reproduction, "train", spy)
+    monkeypatch.setattr(runner, "train", spy)
     monkeypatch.setattr("rolab.data.mnist", lambda split: mnist_test)
     experiment = mnist_experiment("paper")  # whose recipe has no default value
     state = torch.get_rng_state()
     for seed in (0, 1):
         for net in NETS:
             with pytest.raises(Enough):
-                reproduction.train_net(experiment, seed, net, tmp_path, "cpu", lambda *_: None)
+                seed.train_net(experiment, seed, net, tmp_path, "cpu", lambda *_: None)
     assert torch.equal(torch.get_rng_state(), state)
     for seed, weights, images, recipe, _ in asked:
         same = next(other for other in asked if other[0] == seed)
@@ -445,7 +448,7 @@ def test_the_authors_rate_is_converted_from_torch7():
 
 
 def test_the_radii_are_those_that_were_chosen_on_a_split_of_the_training_set():
-    record, full = results.load("cifar10_radii"), cifar10_experiment("full")
+    record, full = storage.load_result("cifar10_radii"), cifar10_experiment("full")
     assert record["chosen"] == full.radii
     assert record["trained_on"] + record["judged_on"] <= 50_000
     assert record["recipe"] | {"epochs": full.recipe.epochs} == asdict(full.recipe)
@@ -486,7 +489,7 @@ def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augm
     assert full.objective("baseline-longer") == full.objective("baseline")
     assert full.recipe_of("baseline-longer") == replace(full.recipe, epochs=full.longer)
     # It takes as long as a robust net: the ratio was measured on one thread, as a worker has.
-    ratio = results.load("benchmarks")["cifar_robust_step"]["one_thread"]["ratio"]
+    ratio = storage.load_result("benchmarks")["cifar_robust_step"]["one_thread"]["ratio"]
     assert full.longer == math.ceil(full.recipe.epochs * ratio)
     assert all(full.recipe_of(net) == full.recipe for net in full.nets if net != "baseline-longer")
 
@@ -494,16 +497,16 @@ def test_only_some_nets_are_trained_with_every_seed_and_some_once_more_with_augm
 def test_whom_a_net_is_compared_with():
     full, mnist = cifar10_experiment("full"), mnist_experiment("full")
     robust = {"mcnemar": "baseline"}
-    assert {net: mnist.opponents(net) for net in NETS} == {
+    assert {net: mnist.comparisons(net) for net in NETS} == {
         "baseline": {},
         **{net: robust for net in NETS[1:]},
     }
-    assert full.opponents("baseline") == {}
-    assert full.opponents("robust-l1") == {"mcnemar": "baseline", "against_longer": "baseline-longer"}
-    assert full.opponents("baseline-longer") == full.opponents("baseline-augmented") == robust
-    assert full.opponents("robust-linf-augmented") == {"mcnemar": "baseline-augmented"}
+    assert full.comparisons("baseline") == {}
+    assert full.comparisons("robust-l1") == {"mcnemar": "baseline", "against_longer": "baseline-longer"}
+    assert full.comparisons("baseline-longer") == full.comparisons("baseline-augmented") == robust
+    assert full.comparisons("robust-linf-augmented") == {"mcnemar": "baseline-augmented"}
     alone = replace(full, augmented=("robust-linf",))  # whose baseline was not augmented
-    assert alone.opponents("robust-linf-augmented") == robust
+    assert alone.comparisons("robust-linf-augmented") == robust
 
 
 def test_a_table_has_the_seeds_that_a_net_was_trained_with():
@@ -534,8 +537,8 @@ def check_that_A_stays_when_nets_join(experiment, folder, monkeypatch):
     record = read_json(folder / "seed.json")
     write_json(folder / "seed.json", record | {"runs": {"baseline": record["runs"]["baseline"]}})
     with monkeypatch.context() as patched:
-        patched.setattr(reproduction, "adversarial_collection", None)  # nobody may call it
-        assert reproduction.judge_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
+        patched.setattr(runner, "adversarial_collection", None)  # nobody may call it
+        assert seed.evaluate_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
     assert read_json(folder / "seed.json") == record
 
 
@@ -549,7 +552,7 @@ def check_that_A_is_built_anew_where_the_baseline_reads_it(experiment, folder):
         "collection_sha256": write_tensors(path, tensors),
     }
     write_json(folder / "seed.json", record | joined)
-    assert reproduction.judge_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
+    assert seed.evaluate_seed(experiment, 0, folder, "cpu", lambda *_: None) == record
 
 
 @pytest.mark.slow
@@ -566,7 +569,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
         epsilons=(0.0, 0.01),
         scales=(1.0, 2.0),
     )
-    alone = reproduce(experiment.without_rivals(), tmp_path / "out", device="cpu", progress=False)
+    alone = reproduce(experiment.without_controls(), tmp_path / "out", device="cpu", progress=False)
     assert [row["net"] for row in alone["rows"]] == list(NETS)
     result = reproduce(experiment, tmp_path / "out", device="cpu", progress=False)  # the rivals follow
     for row, before in zip(result["rows"], alone["rows"], strict=False):
@@ -590,7 +593,7 @@ def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
     # The two baselines have each the other's A.
     folders = [tmp_path / "out" / f"seed-{seed}" for seed in (0, 1)]
     collections = [load_collection(experiment, folder)[0] for folder in folders]
-    nets = [reproduction.load_net(experiment, folder) for folder in folders]
+    nets = [seed.load_net(experiment, folder) for folder in folders]
     others = result["collection"]["other_baselines"]
     assert others["of_each_A"] == others["values"] == [
         accuracy(nets[1], collections[0].examples()), accuracy(nets[0], collections[1].examples())
@@ -609,7 +612,7 @@ def check_who_leads(experiment, out):
     for seed in experiment.seeds:
         nets = read_json(out / f"seed-{seed}" / "seed.json")["nets"]
         for net, measured in nets.items():
-            for name, opponent in experiment.opponents(net).items():
+            for name, opponent in experiment.comparisons(net).items():
                 lead = measured["test_accuracy"] - nets[opponent]["test_accuracy"]
                 assert measured[name]["only_b"] - measured[name]["only_a"] == pytest.approx(n * lead / 100)
                 met += lead != 0
@@ -621,7 +624,7 @@ def check_half_precision(experiment, folder, result):
     for row in result["rows"]:
         tensors = load_file(folder / f"{row['net']}.safetensors")
         assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float16}
-        net = reproduction.load_net(experiment, folder, row["net"])
+        net = seed.load_net(experiment, folder, row["net"])
         assert {p.dtype for p in net.parameters()} == {torch.float32}
         card = read_json(folder / f"{row['net']}.json")
         assert accuracy(net, experiment.images("test")) == card["test_accuracy"]
@@ -787,7 +790,7 @@ def test_cards_are_complete_and_the_nets_do_what_they_say(finished, mnist_test):
 @pytest.mark.slow
 def test_figure_3_is_each_net_under_its_own_attack(finished, mnist_test):
     out, result, _ = finished
-    found = sweep(load(out / "seed-0", "robust-l2"), mnist_test, [Ball("linf", 0.1)])
+    found = accuracy_vs_radius(load(out / "seed-0", "robust-l2"), mnist_test, [Ball("linf", 0.1)])
     assert result["figure3"]["accuracy"]["robust-l2"]["mean"][1] == found[0]
 
 
@@ -805,7 +808,7 @@ def test_what_the_invariants_guard_against_is_seen(finished, mnist_test):
         }
         return record | {"nets": changed}
 
-    reproduction._check_invariants(tiny, record, A, right)
+    runner._check_invariants(tiny, record, A, right)
     two_pixels = A.perturbation.clone()
     two_pixels[2, 0, :2, :2] = 1.0
     for fact, arguments in {
@@ -816,7 +819,7 @@ def test_what_the_invariants_guard_against_is_seen(finished, mnist_test):
         "sweep begins with": (broken(robust_l1={"sweep": [12.0, 1.0]}), A, right),
     }.items():
         with pytest.raises(InvariantError, match=fact):
-            reproduction._check_invariants(tiny, *arguments)
+            runner._check_invariants(tiny, *arguments)
 
 
 @pytest.mark.slow
@@ -856,7 +859,7 @@ def test_what_is_missing_is_made_again_and_comes_out_the_same(finished, tmp_path
 SCRIPT = """
 import sys
 
-from rolab.reproduction import reproduce
+from rolab.experiments.runner import reproduce
 
 if __name__ == "__main__":
     reproduce(tiny, sys.argv[1], device="cpu", progress=False)
@@ -929,7 +932,7 @@ def test_killed_with_its_workers_and_killed_alone_it_goes_on_to_the_same_result(
 )
 def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, other, differs):
     out = tmp_path / "out"
-    reproduction._claim(out, tiny)
+    runner._claim(out, tiny)
     (out / "seed-0").mkdir()
     before = snapshot(tmp_path)
     with pytest.raises(RecordError, match="holds another experiment or preset") as caught:
@@ -940,7 +943,7 @@ def test_the_folder_of_another_experiment_is_refused_and_left_alone(tmp_path, ot
 
 
 def test_a_folder_that_another_run_is_writing_to_is_left_alone(tmp_path):
-    reproduction._claim(tmp_path, tiny)
+    runner._claim(tmp_path, tiny)
     with alone(tmp_path):
         before = snapshot(tmp_path)
         with pytest.raises(RecordError, match="another process is writing to"):
@@ -960,7 +963,7 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path, foreign
 
 def test_an_empty_folder_is_welcome_and_so_is_what_a_killed_start_leaves(tmp_path):
     (tmp_path / ".experiment.json.k1ll3d").write_bytes(b"{")
-    reproduction._claim(tmp_path, tiny)
+    runner._claim(tmp_path, tiny)
     assert read_json(tmp_path / "experiment.json")["experiment"] == tiny.identity()
 
 
@@ -997,7 +1000,7 @@ def test_an_unknown_device_is_refused_before_anything_is_written(tmp_path):
 @pytest.mark.slow
 def test_a_worker_s_error_becomes_one_error_and_the_workers_end(tmp_path):
     """Three nets cannot be written; the fourth finds it out as well, or is never begun."""
-    reproduction._claim(tmp_path, tiny)
+    runner._claim(tmp_path, tiny)
     for net in NETS:
         (tmp_path / "seed-0").mkdir(exist_ok=True)
         (tmp_path / "seed-0" / net).write_text("in the way")

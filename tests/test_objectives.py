@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient, pgd
 from rolab.nets import ConvNet
-from rolab.objectives import Augmented, Nominal, Objective, Robust, undisturbed
+from rolab.objectives import Augmented, Nominal, Objective, Robust, frozen_statistics
 from rolab.sets import Ball, pixel_box
 
 DUALS = {"l1": float("inf"), "l2": 2, "linf": 1}  # norm of the perturbation → order of the dual norm
@@ -193,7 +193,7 @@ def test_the_running_averages_are_those_of_the_descent_alone(attack):
     model, (x, y), U = net_in_training(), batch(), Ball("l2", 0.4)
     Robust(U, attack)(model, x, y)
     again = net_in_training()
-    with undisturbed(again):
+    with frozen_statistics(again):
         step = attack(again, x, y, U)
     assert all(torch.equal(a, b) for a, b in zip(averages(again), averages(net_in_training()), strict=True))
     again(x + step)
@@ -205,7 +205,7 @@ def test_the_attack_normalises_by_the_batch_and_without_dropout():
     """Δ̂ is along the gradient of the network in training but for dropout, not of the network in eval mode."""
     x, y = batch()
     model, without = net_in_training(), net_in_training(dropout=0.0)
-    with undisturbed(model):
+    with frozen_statistics(model):
         gradient = input_gradient(model, x, y)
     torch.testing.assert_close(gradient, input_gradient(without, x, y), rtol=1e-12, atol=1e-14)
     assert not torch.allclose(gradient, input_gradient(net_in_training().eval(), x, y), rtol=0.1)

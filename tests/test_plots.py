@@ -10,9 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from rolab import plots
 from rolab.evaluation import Collection
-from rolab.experiments import NETS, NORMS, PAPER, mnist_experiment, table
+from rolab.experiments import NETS, NORMS, PAPER, figures, mnist_experiment, table
 from rolab.figures import STYLES, Curves, Table
 from rolab.pictures import Pictures, Row, pixels
 from rolab.planes import Turning
@@ -70,7 +69,9 @@ def opened(png):
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one seed", "two seeds"])
-@pytest.mark.parametrize("draw", [plots.figure3, plots.growth, plots.epochs])
+@pytest.mark.parametrize(
+    "draw", [figures.accuracy_vs_epsilon, figures.radius_scaling, figures.accuracy_by_epoch]
+)
 def test_curves_show_the_table(draw, seeds):
     result = measured(seeds)
     figure = draw(result)
@@ -91,7 +92,7 @@ def test_curves_show_the_table(draw, seeds):
 
 
 def test_the_papers_numbers_are_hollow():
-    figure = plots.growth(measured((0,)))
+    figure = figures.radius_scaling(measured((0,)))
     hollow = [trace for trace in figure.plotly().data if trace.mode == "markers"]
     assert [trace.y[0] for trace in hollow] == [PAPER["mnist"][net]["adversarial_accuracy"] for net in NETS]
     assert all(trace.marker.symbol.endswith("-open") for trace in hollow)
@@ -103,7 +104,7 @@ def test_every_curve_differs_in_more_than_its_colour():
 
 
 def test_figure_1_circles_the_changed_pixel(collection):
-    figure = plots.figure1(collection, PREDICTED)
+    figure = figures.single_pixel_examples(collection, PREDICTED)
     originals, adversarial = figure.rows
     assert len(originals.images) == len(set(adversarial.captions)) == 8
     for x, changed, caption, place in zip(
@@ -117,7 +118,7 @@ def test_figure_1_circles_the_changed_pixel(collection):
 
 
 def test_figure_2_samples_every_norm(collection):
-    figure = plots.figure2(collection, PREDICTED)
+    figure = figures.adversarial_examples(collection, PREDICTED)
     assert [row.heading[:2] for row in figure.rows[::2]] == ["ℓ1", "ℓ2", "ℓ∞"]
     assert torch.allclose(
         (figure.rows[5].images - figure.rows[4].images).abs().amax((1, 2, 3)), torch.full((8,), 0.1)
@@ -128,12 +129,12 @@ def test_figure_2_samples_every_norm(collection):
 
 def test_draw_writes_every_figure_twice(tmp_path, collection):
     result = measured((0,))
-    plots.draw(tmp_path / "out", result, collection, PREDICTED)
+    figures.draw(tmp_path / "out", result, collection, PREDICTED)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     figures = ("figure1", "figure2", "figure3", "growth", "epochs")
     assert names == {f"{name}.{kind}" for name in figures for kind in ("html", "png")}
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    plots.draw(tmp_path / "out", result, collection, PREDICTED)
+    figures.draw(tmp_path / "out", result, collection, PREDICTED)
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}, "equal bytes"
     for name in figures:
         assert opened(before[f"{name}.png"]).width == 1440
@@ -144,7 +145,7 @@ def test_draw_writes_every_figure_twice(tmp_path, collection):
 
 
 def test_a_picture_speaks_for_itself_in_a_notebook(collection):
-    figure = plots.figure1(collection, PREDICTED)
+    figure = figures.single_pixel_examples(collection, PREDICTED)
     data, metadata = figure._repr_mimebundle_()
     assert data["text/plain"] == metadata["image/png"]["alt"] == figure.alt
     assert metadata["image/png"]["width"] == 720

@@ -15,9 +15,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolab import records
-from rolab.records import (
-    RecordError,
+from rolab import storage
+from rolab.errors import RecordError
+from rolab.storage import (
     alone,
     environment,
     parse_json,
@@ -29,7 +29,7 @@ from rolab.records import (
     write_tensors,
 )
 
-ROOMS = sorted(Path(records.__file__).parent.glob("*.py"))
+ROOMS = sorted(Path(storage.__file__).parent.glob("*.py"))
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -95,7 +95,7 @@ def test_a_folder_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from rolab.records import alone\n"
+        "from rolab.storage import alone\n"
         "with alone(Path(sys.argv[1])):\n"
         "    print('held', flush=True); time.sleep(600)"
     )
@@ -116,7 +116,7 @@ def test_a_lock_that_is_another_user_s_is_respected_and_left(tmp_path, monkeypat
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / ".lock").touch()
-    monkeypatch.setattr(records.FileLock, "acquire", acquire)
+    monkeypatch.setattr(storage.FileLock, "acquire", acquire)
     with pytest.raises(RecordError, match="cannot lock .*: Permission denied"), alone(tmp_path):
         pass
     assert names(tmp_path) == [".lock"]
@@ -126,7 +126,7 @@ def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
     def acquire(self, timeout):
         raise OSError("no locks here")
 
-    monkeypatch.setattr(records.FileLock, "acquire", acquire)
+    monkeypatch.setattr(storage.FileLock, "acquire", acquire)
     with alone(tmp_path), alone(tmp_path):
         write(tmp_path / "file", b"written")
 

@@ -15,18 +15,21 @@ from torch import nn
 from rolab import cli
 from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
-from rolab.evaluation import predict
+from rolab.errors import RecordError
+from rolab.evaluation import AccuracyEstimate, correct_under_attack, masking_report, predict, transfer_matrix
+from rolab.experiments.attack_grid import first_failure_radius, linf_in_pixel_box, pgd_grid
+from rolab.experiments.robustness import BenchmarkConfig, benchmark
+from rolab.experiments.robustness_results import RobustnessResults
 from rolab.figures import style
-from rolab.records import RecordError, write_json
 from rolab.sets import Ball, pixel_box
-from rolab.standing import BandFigure, Plan, Standing, falls, pixel_ball, record, trial
-from rolab.stress import Accuracy, masking_report, transfer_matrix, withstands
+from rolab.standing import BandFigure
+from rolab.storage import write_json
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 
 RADII = (0.05, 0.1, 0.2, 0.4)
 STEPS = (1, 2, 5)
-PLAN = Plan(
+PLAN = BenchmarkConfig(
     radii=RADII,
     steps=STEPS,
     restarts=2,
@@ -80,7 +83,7 @@ NETS = {"masked": Small(3), "baseline": Small(0), "robust-linf": Small(1)}
 
 
 def written(path, **more):
-    return record(NETS, digits(), path, PLAN, sure, progress=False, **more)
+    return benchmark(NETS, digits(), path, PLAN, sure, progress=False, **more)
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +105,19 @@ def timeless(found):
 @given(st.integers(0, 10_000), st.sampled_from(RADII))
 def test_one_step_from_0_is_the_first_order_step(seed, radius):
     model, data = Small(seed), digits(30, seed)
-    right = trial(model, data, [pixel_ball(radius)], [1], 0)
+    right = pgd_grid(model, data, [linf_in_pixel_box(radius)], [1], 0)
     assert right.shape == (1, 1, 1, 30)
-    assert torch.equal(right[0, 0, 0], withstands(model, data, pixel_ball(radius), first_order))
+    assert torch.equal(
+        right[0, 0, 0], correct_under_attack(model, data, linf_in_pixel_box(radius), first_order)
+    )
 
 
 @exactly
 @given(st.integers(0, 10_000))
 def test_more_of_anything_leaves_no_more(seed):
-    right = trial(Small(seed), digits(30, seed), list(map(pixel_ball, RADII)), STEPS, 2, seeded(seed))
+    right = pgd_grid(
+        Small(seed), digits(30, seed), list(map(linf_in_pixel_box, RADII)), STEPS, 2, seeded(seed)
+    )
     assert right.shape == (4, 3, 3, 30)
     for axis in range(3):
         less, more = (
@@ -125,11 +132,14 @@ def test_more_of_anything_leaves_no_more(seed):
 def test_without_restarts_it_is_the_worst_of_all_smaller_runs(seed):
     """Brute force: every example through every run, none dropped, the worst of what is allowed."""
     model, data = Small(seed), digits(30, seed)
-    sets = list(map(pixel_ball, RADII))
+    sets = list(map(linf_in_pixel_box, RADII))
     alone = torch.stack(
-        [torch.stack([withstands(model, data, U, partial(pgd, steps=s)) for s in STEPS]) for U in sets]
+        [
+            torch.stack([correct_under_attack(model, data, U, partial(pgd, steps=s)) for s in STEPS])
+            for U in sets
+        ]
     )
-    found = trial(model, data, sets, STEPS, 0)[:, :, 0]
+    found = pgd_grid(model, data, sets, STEPS, 0)[:, :, 0]
     for i, j in itertools.product(range(len(RADII)), range(len(STEPS))):
         assert torch.equal(found[i, j], alone[: i + 1, : j + 1].flatten(0, 1).all(0))
 
@@ -147,7 +157,7 @@ def test_restarts_find_what_the_first_run_does_not():
             return torch.cat([-z, z], 1)
 
     data = Dataset(torch.full((20, 1, 2, 3), 0.5), torch.zeros(20, dtype=torch.long))
-    right = trial(Flat(), data, [pixel_ball(0.3)], [1, 3], 3, seeded())
+    right = pgd_grid(Flat(), data, [linf_in_pixel_box(0.3)], [1, 3], 3, seeded())
     assert right[0, :, 0].all() and not right[0, -1, -1].any()
 
 
@@ -156,10 +166,10 @@ def test_who_is_lost_is_not_attacked_again(monkeypatch):
 
     def counting(model, data, U, attack):
         asked.append(len(data))
-        return withstands(model, data, U, attack)
+        return correct_under_attack(model, data, U, attack)
 
-    monkeypatch.setattr("rolab.standing.trials.withstands", counting)
-    right = trial(Small(0), data, list(map(pixel_ball, RADII)), STEPS, 2, seeded())
+    monkeypatch.setattr("rolab.experiments.attack_grid.withstands", counting)
+    right = pgd_grid(Small(0), data, list(map(linf_in_pixel_box, RADII)), STEPS, 2, seeded())
     clean = predict(Small(0), data.images) == data.labels
     padded = clean.expand(5, 4, 4, -1).clone()
     padded[1:, 1:, 1:] = right
@@ -172,7 +182,7 @@ def test_any_nested_sets_will_do_shared_ones_too():
     data = digits()
     shared = [Ball("l2", radius) for radius in RADII]
     made = [lambda x, r=r: Ball("l2", r) for r in RADII]
-    a, b = (trial(Small(0), data, sets, STEPS, 1, seeded()) for sets in (shared, made))
+    a, b = (pgd_grid(Small(0), data, sets, STEPS, 1, seeded()) for sets in (shared, made))
     assert torch.equal(a, b) and 0 < a[-1, -1, -1].sum() < a[0, 0, 0].sum()
 
 
@@ -183,12 +193,14 @@ def test_any_nested_sets_will_do_shared_ones_too():
         ({"steps": (2, 1)}, "steps: expected numbers ascending"),
         ({"steps": (2, 3)}, "steps: expected numbers ascending from 1"),
         ({"restarts": -1}, "restarts: expected a number ≥ 0, got -1"),
-        ({"sets": [pixel_ball(0.2), pixel_ball(0.1)]}, r"sets\[1\]: expected nested sets"),
+        ({"sets": [linf_in_pixel_box(0.2), linf_in_pixel_box(0.1)]}, r"sets\[1\]: expected nested sets"),
     ],
 )
 def test_a_wrong_trial_is_refused(wrong, said):
     with pytest.raises(ValueError, match=f"^{said}"):
-        trial(Small(0), digits(), **{"sets": [pixel_ball(0.1)], "steps": (1,), "restarts": 0} | wrong)
+        pgd_grid(
+            Small(0), digits(), **{"sets": [linf_in_pixel_box(0.1)], "steps": (1,), "restarts": 0} | wrong
+        )
 
 
 @exactly
@@ -196,7 +208,7 @@ def test_a_wrong_trial_is_refused(wrong, said):
 def test_the_radius_of_the_fall_is_the_first_at_which_it_is_wrong(fates):
     radii, lost_at = [0.1, 0.2], torch.tensor(fates, dtype=torch.float64)
     right = torch.stack([lost_at > radius for radius in radii])
-    assert falls(radii, lost_at > 0, right).tolist() == fates
+    assert first_failure_radius(radii, lost_at > 0, right).tolist() == fates
 
 
 # The record
@@ -231,13 +243,13 @@ def test_its_parts_are_what_the_house_finds(whole):
         for fall, holds in zip(all_, parts["certified"]["holds"], strict=False):
             assert holds < fall or holds == fall == 0
         assert parts["certified"]["digits"] == 25 and any(parts["certified"]["holds"])
-    matrix = transfer_matrix(NETS, data, pixel_ball(0.1), partial(pgd, steps=3))
+    matrix = transfer_matrix(NETS, data, linf_in_pixel_box(0.1), partial(pgd, steps=3))
     stored = whole["parts"]["transfer/0.1"]["accuracy"]
-    assert {a: {b: Accuracy(**x) for b, x in row.items()} for a, row in stored.items()} == matrix
+    assert {a: {b: AccuracyEstimate(**x) for b, x in row.items()} for a, row in stored.items()} == matrix
     for finding in whole["parts"]["baseline/masking"]["findings"]:
         assert set(finding) == {"question", "masked", "words", "numbers"}
     assert len(whole["parts"]["baseline/masking"]["findings"]) == len(
-        masking_report(NETS["baseline"], data, pixel_ball, (0.1, 1.0), steps=1, queries=5)
+        masking_report(NETS["baseline"], data, linf_in_pixel_box, (0.1, 1.0), steps=1, queries=5)
     )
 
 
@@ -248,8 +260,8 @@ def test_the_ensemble_breaks_nothing_that_is_lost_already(tmp_path, monkeypatch)
         seen.append((len(x), budget))
         return torch.zeros_like(x)
 
-    monkeypatch.setattr("rolab.standing.recording.ensemble", watched)
-    found = record({"baseline": Small(0)}, digits(), tmp_path / "a.json", PLAN, progress=False)["parts"]
+    monkeypatch.setattr("rolab.experiments.robustness.ensemble", watched)
+    found = benchmark({"baseline": Small(0)}, digits(), tmp_path / "a.json", PLAN, progress=False)["parts"]
     left = [rows[-1][-1] for rows in found["baseline/pgd"]["right"]]
     assert seen == [(n, 40) for n in left if n] and found["baseline/ensemble"]["right"] == left
     assert "baseline/certified" not in found
@@ -263,7 +275,7 @@ def test_certificates_go_from_the_largest_radius_to_the_smallest(tmp_path):
         asked.append((round(float(U(grey).maximizer(grey).amax()), 6), given.images))
         return sure(model, given, U)
 
-    found = record({"baseline": Small(0)}, data, tmp_path / "a.json", PLAN, certified, progress=False)[
+    found = benchmark({"baseline": Small(0)}, data, tmp_path / "a.json", PLAN, certified, progress=False)[
         "parts"
     ]
     falls_at = [math.inf if f is None else f for f in found["baseline/ensemble"]["falls"][:25]]
@@ -288,18 +300,18 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(whole, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rolab.standing.recording.write_json", stops)
+        patch.setattr("rolab.experiments.robustness.write_json", stops)
         for _ in range(parts):
             with pytest.raises(KeyboardInterrupt):
                 written(out)
     assert calls == list(range(1, parts + 1))
-    monkeypatch.setattr("rolab.standing.recording.write_json", None)  # nothing is left to be written
+    monkeypatch.setattr("rolab.experiments.robustness.write_json", None)  # nothing is left to be written
     assert timeless(written(out)) == timeless(whole)
 
 
 def test_certificates_can_come_later(whole, tmp_path):
     out = tmp_path / "stress.json"
-    without = record(NETS, digits(), out, PLAN, progress=False)
+    without = benchmark(NETS, digits(), out, PLAN, progress=False)
     assert len(without["parts"]) == len(whole["parts"]) - len(NETS)
     assert timeless(written(out)) == timeless(whole)
 
@@ -322,15 +334,15 @@ def test_a_record_of_something_else_is_refused_and_left_alone(whole, tmp_path):
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda out: record({}, digits(), out), "nets, data: expected at least one of each, got 0 and 40"),
+        (lambda out: benchmark({}, digits(), out), "nets, data: expected at least one of each, got 0 and 40"),
         (
-            lambda out: record(NETS, digits()[:0], out),
+            lambda out: benchmark(NETS, digits()[:0], out),
             "nets, data: expected at least one of each, got 3 and 0",
         ),
-        (lambda out: Plan(radii=(0.2, 0.1)), "radii: expected numbers ascending"),
-        (lambda out: Plan(proof_radii=()), "proof_radii: expected numbers ascending"),
-        (lambda out: Plan(steps=(0,)), "steps: expected numbers ascending"),
-        (lambda out: Standing.run(NETS, digits(), radii=(0,)), "radii: expected numbers ascending"),
+        (lambda out: BenchmarkConfig(radii=(0.2, 0.1)), "radii: expected numbers ascending"),
+        (lambda out: BenchmarkConfig(proof_radii=()), "proof_radii: expected numbers ascending"),
+        (lambda out: BenchmarkConfig(steps=(0,)), "steps: expected numbers ascending"),
+        (lambda out: RobustnessResults.run(NETS, digits(), radii=(0,)), "radii: expected numbers ascending"),
     ],
 )
 def test_a_wrong_plan_is_named(tmp_path, call, said):
@@ -343,8 +355,8 @@ def test_a_wrong_plan_is_named(tmp_path, call, said):
 
 
 def test_run_and_record_are_one_computation(whole):
-    read = Standing.of(json.loads(json.dumps(whole)))
-    anew = Standing.run(NETS, digits(), radii=RADII, steps=STEPS, restarts=2, progress=False)
+    read = RobustnessResults.of(json.loads(json.dumps(whole)))
+    anew = RobustnessResults.run(NETS, digits(), radii=RADII, steps=STEPS, restarts=2, progress=False)
     assert (read.radii, read.steps, read.restarts, read.digits) == (RADII, STEPS, 2, 40)
     assert read.nets == anew.nets == ("baseline", "robust-linf", "masked"), "the house's styles first"
     for net, i, j, k in itertools.product(NETS, range(4), range(3), range(3)):
@@ -352,23 +364,28 @@ def test_run_and_record_are_one_computation(whole):
         assert anew.accuracy(*place) == read.accuracy(*place)
         right = read.right(*place)
         assert right == whole["parts"][f"{net}/pgd"]["right"][i][j][k]
-        assert read.accuracy(*place) == Accuracy.of(torch.arange(40) < right)
+        assert read.accuracy(*place) == AccuracyEstimate.of(torch.arange(40) < right)
         assert read.percent(*place) == pytest.approx(100 * right / 40)
     assert anew.figure(2, 1).table() == read.figure(2, 1).table()
-    assert Standing.run(NETS, digits(), radii=RADII, steps=STEPS, restarts=2, seed=1, progress=False) != anew
+    assert (
+        RobustnessResults.run(NETS, digits(), radii=RADII, steps=STEPS, restarts=2, seed=1, progress=False)
+        != anew
+    )
 
 
 def test_another_maker_of_sets_is_another_trial():
     options = {"radii": RADII, "steps": STEPS, "restarts": 0, "progress": False}
-    box = Standing.run(NETS, digits(), **options)
-    free = Standing.run(NETS, digits(), lambda r: Ball("linf", r), **options)
+    box = RobustnessResults.run(NETS, digits(), **options)
+    free = RobustnessResults.run(NETS, digits(), lambda r: Ball("linf", r), **options)
     less = [free.right(n, r, 1, 0) - box.right(n, r, 1, 0) for n in NETS for r in RADII]
     assert min(less) < 0
-    assert box == Standing.run(NETS, digits(), lambda r: lambda x: Ball("linf", r) & pixel_box(x), **options)
+    assert box == RobustnessResults.run(
+        NETS, digits(), lambda r: lambda x: Ball("linf", r) & pixel_box(x), **options
+    )
 
 
 def test_the_table_has_each_bound_and_each_is_below_the_one_before(whole):
-    rows = Standing.of(whole).table()
+    rows = RobustnessResults.of(whole).table()
     assert [(row["net"], row["ε"]) for row in rows] == [
         (style(net).label, radius) for net in ("baseline", "robust-linf", "masked") for radius in RADII
     ]
@@ -381,7 +398,7 @@ def test_the_table_has_each_bound_and_each_is_below_the_one_before(whole):
 
 
 def test_after_all_attacks_no_more_stand_than_after_the_trial(whole):
-    read = Standing.of(whole)
+    read = RobustnessResults.of(whole)
     for net, radius in itertools.product(NETS, RADII):
         left = read.after_all(net, radius)
         assert left.percent <= read.percent(net, radius, *read.hardest) and left.examples == read.digits
@@ -390,7 +407,7 @@ def test_after_all_attacks_no_more_stand_than_after_the_trial(whole):
 
 def test_an_unfinished_record_shows_what_it_has(whole):
     parts = {name: part for name, part in whole["parts"].items() if name.startswith("baseline/pgd")}
-    part = Standing.of(whole | {"parts": parts})
+    part = RobustnessResults.of(whole | {"parts": parts})
     assert part.nets == ("baseline",) and {row["ensemble"] for row in part.table()} == {None}
     with pytest.raises(ValueError, match="net: expected one with certificates in the record, got 'baseline'"):
         part.band("baseline")
@@ -413,25 +430,25 @@ def test_an_unfinished_record_shows_what_it_has(whole):
         (lambda s: s.figure(nets=()), "nets: expected at least one, got none"),
         (lambda s: s.band("baseline", 0), "largest: expected a radius above 0, got 0"),
         (
-            lambda s: Standing.of({"rows": []}),
-            "record: expected one of `rolab stress`, got one without 'plan'",
+            lambda s: RobustnessResults.of({"rows": []}),
+            "record: expected one of `rolab evaluate`, got one without 'plan'",
         ),
         (
-            lambda s: Standing(RADII, STEPS, 2, 40, {}),
+            lambda s: RobustnessResults(RADII, STEPS, 2, 40, {}),
             "record: expected the finished trial of at least one net",
         ),
     ],
 )
 def test_a_wrong_question_is_named(whole, call, said):
     with pytest.raises(ValueError, match=f"^{said}"):
-        call(Standing.of(whole))
+        call(RobustnessResults.of(whole))
 
 
 # The figures
 
 
 def test_the_standing_figure_says_and_draws_its_numbers(whole):
-    standing = Standing.of(whole)
+    standing = RobustnessResults.of(whole)
     figure = standing.figure(5, 2)
     plot = json.loads(figure.plotly().to_json())
     assert [frame["name"] for frame in plot["frames"]] == ["1", "2", "5"]
@@ -457,7 +474,7 @@ def test_the_standing_figure_says_and_draws_its_numbers(whole):
 
 
 def test_a_net_keeps_its_look_when_others_are_left_out(whole):
-    standing = Standing.of(whole)
+    standing = RobustnessResults.of(whole)
     looks = {curve.look.label: curve.look for curve in standing.figure().curves()}
     assert len({(look.color, look.marker) for look in looks.values()}) == 3
     alone = [curve for curve in standing.figure(nets=["masked"]).curves() if curve.shown]
@@ -466,7 +483,7 @@ def test_a_net_keeps_its_look_when_others_are_left_out(whole):
 
 
 def test_pictures_are_equal_where_data_are(whole):
-    read = Standing.of(whole)
+    read = RobustnessResults.of(whole)
     for figures in ([read.figure(2, 1), read.figure(2, 1)], [read.band("baseline"), read.band("baseline")]):
         a, b = (figure.png_bytes() for figure in figures)
         assert a == b and a.startswith(b"\x89PNG")
@@ -500,7 +517,7 @@ def test_the_band_is_right_at_every_radius(draw):
 
 
 def test_the_band_of_a_record_is_of_the_digits_with_certificates(whole):
-    standing = Standing.of(whole)
+    standing = RobustnessResults.of(whole)
     band = standing.band("baseline", 0.4)
     assert len(band.holds) == len(band.falls) == len(band.one_step) == 25
     parts = whole["parts"]
@@ -516,9 +533,11 @@ def test_the_band_of_a_record_is_of_the_digits_with_certificates(whole):
 
 
 def test_the_command_writes_a_record_and_shows_it(tmp_path, capsys, monkeypatch):
-    small = Plan(radii=(0.1, 0.2), steps=(1, 2), restarts=1, budget=20, proof_digits=2, transfer_steps=1)
-    monkeypatch.setattr("rolab.standing.Plan", lambda seed: small)
-    monkeypatch.setattr("rolab.bounds.certified", lambda model, data, U: data.labels >= 0, raising=False)
+    small = BenchmarkConfig(
+        radii=(0.1, 0.2), steps=(1, 2), restarts=1, budget=20, proof_digits=2, transfer_steps=1
+    )
+    monkeypatch.setattr("rolab.experiments.robustness.BenchmarkConfig", lambda seed: small)
+    monkeypatch.setattr("rolab.certify.certified", lambda model, data, U: data.labels >= 0, raising=False)
     out = tmp_path / "stress.json"
     monkeypatch.setattr(
         "sys.argv", ["rolab", "stress", "--digits", "4", "--nets", "baseline", "--out", str(out)]

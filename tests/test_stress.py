@@ -12,17 +12,18 @@ from torch import nn
 from rolab import zoo
 from rolab.attacks import first_order, margin, pgd
 from rolab.data import Dataset
-from rolab.evaluation import accuracy, predict
-from rolab.sets import Ball, pixel_box
-from rolab.stress import (
-    Accuracy,
-    attacked,
+from rolab.evaluation import (
+    AccuracyEstimate,
+    accuracy,
+    correct_under_attack,
     masking_report,
-    survivors,
+    perturbations,
+    predict,
+    robust_mask,
     transfer_matrix,
-    withstands,
     worst_case_accuracy,
 )
+from rolab.sets import Ball, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 
@@ -85,13 +86,13 @@ def boxed(radius):
 def test_intervals_are_their_formulas(n, data):
     k = data.draw(st.integers(0, n))
     right = torch.arange(n) < k
-    found = Accuracy.of(right)
+    found = AccuracyEstimate.of(right)
     z, p = 1.959963985, k / n
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     expected = [100 * (middle + side * half) / (1 + z * z / n) for side in (-1, 1)]
     assert [found.low, found.high] == pytest.approx(expected, abs=0.006)
     assert found.percent == pytest.approx(100 * p) and found.examples == n
-    exact = Accuracy.of(right, method="exact")
+    exact = AccuracyEstimate.of(right, method="exact")
     at_least = sum(
         math.comb(n, i) * (exact.low / 100) ** i * (1 - exact.low / 100) ** (n - i) for i in range(k, n + 1)
     )
@@ -100,7 +101,7 @@ def test_intervals_are_their_formulas(n, data):
 
 def test_of_no_examples_there_is_no_accuracy():
     with pytest.raises(ValueError, match="at least one example"):
-        Accuracy.of(torch.ones(0, dtype=torch.bool))
+        AccuracyEstimate.of(torch.ones(0, dtype=torch.bool))
 
 
 # Worst cases
@@ -120,7 +121,7 @@ def test_on_a_linear_model_it_is_the_closed_form(seed, norm):
         [Ball(norm, r) for r in radii],
         [lambda x, r=r: Ball(norm, r) & pixel_box(x) for r in radii],
     ):
-        right = survivors(model, data, sets, [first_order])
+        right = robust_mask(model, data, sets, [first_order])
         for U, found in zip(sets, right, strict=True):
             falls = (U if isinstance(U, Ball) else U(data.images)).support(w)
             clear = (gaps - falls).abs() > 1e-5
@@ -144,7 +145,7 @@ class Wave(nn.Module):
 def test_the_curve_cannot_rise_where_that_of_one_step_does():
     data = Dataset(torch.zeros(10, 1, 1, 1), torch.zeros(10, dtype=torch.long))
     sets = [Ball("linf", r) for r in (0.1, 0.8, 1.5, 2.3)]
-    single = [withstands(Wave(), data, U, first_order).all().item() for U in sets]
+    single = [correct_under_attack(Wave(), data, U, first_order).all().item() for U in sets]
     assert single == [True, False, True, False]
     worst = [a.percent for a in worst_case_accuracy(Wave(), data, sets, [first_order])]
     assert worst == [100, 0, 0, 0]
@@ -154,13 +155,13 @@ def test_nested_sets_are_monotone_and_below_each_attack():
     net, data = zoo.load("mnist/baseline"), _digits(60)
     sets = [boxed(r) for r in (0.0, 0.05, 0.1, 0.15)]
     attacks = [first_order, pgd]
-    right = survivors(net, data, sets, attacks)
+    right = robust_mask(net, data, sets, attacks)
     for smaller, larger in itertools.pairwise(right):
         assert (smaller | ~larger).all()
     assert torch.equal(right[0], predict(net, data.images) == data.labels)
     for U, found in zip(sets, right, strict=True):
         for attack in attacks:
-            assert (withstands(net, data, U, attack) | ~found).all()
+            assert (correct_under_attack(net, data, U, attack) | ~found).all()
     assert 0 < right[2].sum() < right[0].sum()
 
 
@@ -172,7 +173,7 @@ def test_an_example_that_is_lost_is_not_attacked_again():
         asked.append(len(x))
         return first_order(model, x, y, U)
 
-    right = survivors(model, data, [Ball("linf", r) for r in (0.1, 0.2, 0.4)], [counting])
+    right = robust_mask(model, data, [Ball("linf", r) for r in (0.1, 0.2, 0.4)], [counting])
     assert asked == [60, *right[:-1].sum(1).tolist()]
 
 
@@ -185,10 +186,10 @@ def test_sets_that_are_not_nested_are_refused():
 def test_every_example_keeps_its_own_set():
     model, data = separated()
     radius = torch.linspace(0, 0.5, 60)
-    d = attacked(model, data, Ball("linf", radius))
+    d = perturbations(model, data, Ball("linf", radius))
     torch.testing.assert_close(d.abs().flatten(1).amax(1), radius)
-    (right,) = survivors(model, data, [Ball("linf", radius)], [first_order, first_order])
-    assert torch.equal(right, withstands(model, data, Ball("linf", radius)))
+    (right,) = robust_mask(model, data, [Ball("linf", radius)], [first_order, first_order])
+    assert torch.equal(right, correct_under_attack(model, data, Ball("linf", radius)))
 
 
 def test_the_model_comes_back_in_its_mode():
@@ -213,9 +214,9 @@ def test_the_diagonal_of_the_transfer_matrix_is_white_box():
     data, U = _digits(100), boxed(0.15)
     matrix = transfer_matrix(nets, data, U, pgd)
     for name, net in nets.items():
-        assert matrix[name][name] == Accuracy.of(withstands(net, data, U, pgd))
+        assert matrix[name][name] == AccuracyEstimate.of(correct_under_attack(net, data, U, pgd))
         (other,) = set(nets) - {name}
-        made = data.images + attacked(net, data, U, pgd)
+        made = data.images + perturbations(net, data, U, pgd)
         assert matrix[name][other].percent == accuracy(nets[other], Dataset(made, data.labels))
         assert matrix[name][name].percent < matrix[name][other].percent
 

@@ -22,13 +22,15 @@ from torch.nn import functional as F
 
 from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
+from rolab.errors import DivergedError, RecordError
 from rolab.evaluation import accuracy
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Objective, Robust
-from rolab.records import RecordError, read_json
-from rolab.runs import Run, RunFolder, multiplies_bfloat16
 from rolab.sets import Ball, Ellipsoid, pixel_box
-from rolab.training import DivergedError, Recipe, pick_device, train
+from rolab.storage import read_json
+from rolab.training import Recipe, pick_device, train
+from rolab.training.checkpoint import Checkpoint, Run
+from rolab.training.devices import multiplies_bfloat16
 
 U = Ball("linf", 0.05)
 SHORT = Recipe(epochs=3, batch_size=10, learning_rate=0.1)
@@ -566,9 +568,9 @@ def test_a_process_that_is_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_
 def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeypatch, epoch):
     """The new state file is there, `run.json` still tells of the one before: that one counts."""
     folder = tmp_path / "run"
-    from rolab import runs
+    from rolab.training import checkpoint
 
-    written, write_json = [], runs.write_json
+    written, write_json = [], checkpoint.write_json
 
     def killed(path, record):
         written.append(path)
@@ -576,7 +578,7 @@ def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeyp
             raise KeyboardInterrupt
         write_json(path, record)
 
-    monkeypatch.setattr(runs, "write_json", killed)
+    monkeypatch.setattr(checkpoint, "write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         run(folder=folder)
     monkeypatch.undo()
@@ -727,7 +729,7 @@ def test_a_restored_momentum_has_the_memory_layout_of_its_weight(tmp_path):
     def begun():
         model = ConvNet().to(memory_format=torch.channels_last)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-        return model, optimizer, RunFolder(tmp_path / "run", Run(model, SHORT, 0), "any", data)
+        return model, optimizer, Checkpoint(tmp_path / "run", Run(model, SHORT, 0), "any", data)
 
     def momenta(model, optimizer):
         return [optimizer.state[weight]["momentum_buffer"] for weight in model.parameters()]

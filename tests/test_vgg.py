@@ -13,9 +13,9 @@ from rolab.data import Dataset
 from rolab.experiments import cifar10_experiment
 from rolab.nets import CIFAR10_MEAN, CIFAR10_STD, VGG, Dropout, Standardize, WhitenedNet
 from rolab.objectives import Nominal, Robust
-from rolab.runs import Recipe
 from rolab.sets import Ball
 from rolab.training import train
+from rolab.training.recipe import Recipe
 
 
 def smooth_images(n: int, seed: int = 0) -> torch.Tensor:

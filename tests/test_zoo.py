@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from rolab import results, zoo
+from rolab import storage, zoo
 from rolab.data import cifar10, is_fetched, mnist
+from rolab.errors import RecordError
 from rolab.evaluation import accuracy
 from rolab.experiments import NETS
-from rolab.records import RecordError
 
 SHIPPED = [f"mnist/{net}" for net in (*NETS, "masked")]
 PHOTOGRAPHED = [f"cifar10/{net}" for net in NETS]
@@ -46,7 +46,7 @@ def test_a_net_of_photographs_is_as_good_as_its_card(name):
 @pytest.mark.parametrize("experiment", ["mnist", "cifar10"])
 @pytest.mark.parametrize("net", NETS)
 def test_the_cards_are_those_of_the_shipped_results(experiment, net):
-    table, card = results.load(experiment), zoo.card(f"{experiment}/{net}")
+    table, card = storage.load_result(experiment), zoo.card(f"{experiment}/{net}")
     place = table["seeds"].index(card["seed"])
     row = next(row for row in table["rows"] if row["net"] == net)
     for column in ("test_accuracy", "adversarial_accuracy"):

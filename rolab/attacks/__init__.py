@@ -3,12 +3,14 @@
 An attack sees the set only through its oracles. It returns the perturbation Δ, not x + Δ.
 """
 
+from rolab.attacks.black_box import random_search
 from rolab.attacks.ensemble import ensemble
-from rolab.attacks.gradient import cross_entropy, first_order, input_gradient
+from rolab.attacks.first_order import Attack, cross_entropy, first_order, input_gradient
 from rolab.attacks.lbfgs import fooling, lbfgs
 from rolab.attacks.losses import Loss, log_loss, log_odds, logit_ratio, margin
+from rolab.attacks.minimal_radius import minimal_radius
 from rolab.attacks.pgd import pgd, random_point
-from rolab.attacks.search import Attack, minimal_radius, random_search, single_pixel
+from rolab.attacks.single_pixel import single_pixel
 
 __all__ = [
     "Attack",

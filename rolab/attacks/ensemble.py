@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
+from rolab.attacks.black_box import random_search
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import ascend, pgd, random_point
-from rolab.attacks.search import random_search
-from rolab.attacks.worst import Worst, nearest_to_zero
 from rolab.sets import UncertaintySetLike, at
 
 
@@ -61,8 +61,8 @@ def ensemble(
         to, own = target[rows], y[rows]
         return ascend(
             model, x[rows], U[rows],
-            lambda z, left: (z.gather(1, to[left, None]) - z.gather(1, own[left, None]))[:, 0],
-            lambda z, left: z.argmax(1) != own[left],
+            lambda z, active: (z.gather(1, to[active, None]) - z.gather(1, own[active, None]))[:, 0],
+            lambda z, active: z.argmax(1) != own[active],
             steps=budget // 20,
         )  # fmt: skip
 
@@ -80,11 +80,11 @@ def ensemble(
             model, x[rows], y[rows], U[rows], queries=3 * budget // 20, generator=generator
         ),
     ]
-    worst = Worst(nearest_to_zero(U, x))
+    best = BestSoFar(nearest_to_zero(U, x))
     for attack in attacks:
-        if len(worst.left):
-            d, goal = attack(worst.left), y[worst.left]
+        if len(best.active):
+            d, goal = attack(best.active), y[best.active]
             with torch.no_grad():
-                logits = model(x[worst.left] + d)
-            worst.see(d, logits.argmax(1) != goal, margin(logits, goal))
-    return worst.perturbation
+                logits = model(x[best.active] + d)
+            best.update(d, logits.argmax(1) != goal, margin(logits, goal))
+    return best.perturbation

@@ -49,12 +49,7 @@ def lbfgs(
     """
     if c is not None and not c > 0:
         raise ValueError(f"c: expected a number > 0, got {c}")
-    _check_targets(x, target)
-    x = x.detach()
-    found = (
-        _shortest(model, x[i : i + 1], target[i : i + 1], c, searches, iterations) for i in range(len(x))
-    )
-    return torch.cat([x[:0], *found])
+    return _one_by_one(x, target, lambda x, target: _shortest(model, x, target, c, searches, iterations))
 
 
 def fooling(
@@ -82,16 +77,14 @@ def fooling(
     """
     if not 0 < confidence <= 1:
         raise ValueError(f"confidence: expected a number in (0, 1], got {confidence}")
-    _check_targets(x, target)
     enough = math.log(confidence / (1 - confidence)) if confidence < 1 else math.inf
-    x = x.detach()
 
     def drawn(start: Tensor, goal: Tensor) -> Tensor:
         return _minimize(
             lambda d: -log_odds(model(start + d), goal), start, torch.zeros_like(start), iterations, -enough
         )
 
-    return torch.cat([x[:0], *(drawn(x[i : i + 1], target[i : i + 1]) for i in range(len(x)))])
+    return _one_by_one(x, target, drawn)
 
 
 def _shortest(
@@ -130,26 +123,31 @@ def _minimize(
     """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `enough` or below."""
     box = pixel_box(x)
 
+    def vector(t: Tensor) -> np.ndarray:
+        return t.flatten().cpu().double().numpy()
+
     def with_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         d = torch.from_numpy(flat).to(x).reshape(x.shape).requires_grad_()
         with torch.enable_grad():
             value = objective(d).sum()
         (gradient,) = torch.autograd.grad(value, d)
-        return value.item(), gradient.flatten().cpu().double().numpy()
+        return value.item(), vector(gradient)
 
     def stop(intermediate_result: OptimizeResult) -> None:
         if intermediate_result.fun <= enough:
             raise StopIteration
 
-    low, high = (side.flatten().cpu().double().numpy() for side in (-x, 1 - x))
     options = {"maxiter": iterations, "ftol": 10 * torch.finfo(x.dtype).eps, "gtol": 1e-8}
     result = minimize(
-        with_gradient, start.flatten().cpu().double().numpy(), jac=True, method="L-BFGS-B",
-        bounds=Bounds(low, high), callback=stop, options=options,
+        with_gradient, vector(start), jac=True, method="L-BFGS-B",
+        bounds=Bounds(vector(-x), vector(1 - x)), callback=stop, options=options,
     )  # fmt: skip
     return box.project(torch.from_numpy(result.x).to(x).reshape(x.shape))
 
 
-def _check_targets(x: Tensor, target: Tensor) -> None:
+def _one_by_one(x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The Δ of each example, a problem of its own, from images (1, …) and classes (1,)."""
     if target.shape != x.shape[:1]:
         raise ValueError(f"target: expected shape ({len(x)},), got {tuple(target.shape)}")
+    x = x.detach()
+    return torch.cat([x[:0], *(solve(x[i : i + 1], target[i : i + 1]) for i in range(len(x)))])

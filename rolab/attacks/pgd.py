@@ -1,14 +1,14 @@
 """Gradient ascent on any uncertainty set: the first-order step, repeated. Madry et al. (2018)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.gradient import exact
+from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
+from rolab.attacks.first_order import full_precision
 from rolab.attacks.losses import Loss, log_loss
-from rolab.attacks.worst import Worst, nearest_to_zero
-from rolab.norms import NonFiniteError
+from rolab.errors import NonFiniteError
 from rolab.sets import UncertaintySet, UncertaintySetLike, at
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]  # of logits (n, K) and the rows of the batch, (n,)
@@ -83,7 +83,7 @@ def ascend(
     x: Tensor,
     U: UncertaintySetLike,
     loss: RowLoss,
-    misled: RowLoss,
+    success: RowLoss,
     *,
     steps: int,
     step: UncertaintySet | None = None,
@@ -91,39 +91,39 @@ def ascend(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """`pgd` on any loss, until misled says so: both are functions of logits (n, K) and rows of x, (n,)."""
+    """`pgd` on any loss, until success says so: both are functions of logits (n, K) and rows of x, (n,)."""
     x, U = x.detach(), at(U, x)
     if steps > 1 or step is not None:
         check_convex(U)
-    with exact(x):
+    with full_precision(x):
         first = nearest_to_zero(U, x) if start is None else U.project(start.detach())
-    worst, whole = Worst(first), meet(model)
+    best, whole = BestSoFar(first), couples_batch(model)
     for run in range(1 + restarts):
         d = first if run == 0 else random_point(U, x, generator)
-        d, V, small = d[worst.left], U[worst.left], step and step[worst.left]
+        d, V, small = d[best.active], U[best.active], step and step[best.active]
         for i in range(1 + steps):
-            if not len(worst.left):
+            if not len(best.active):
                 break
-            logits, losses, g = _look(model, x, d, loss, worst, gradient=i < steps, whole=whole)
-            stays = worst.see(d, misled(logits, worst.left), losses)
+            logits, losses, g = _look(model, x, d, loss, best, gradient=i < steps, whole=whole)
+            stays = best.update(d, success(logits, best.active), losses)
             if not stays.all():
-                d, g, V, small = d[stays], g[stays], U[worst.left], step and step[worst.left]
-            with exact(x):
+                d, g, V, small = d[stays], g[stays], U[best.active], step and step[best.active]
+            with full_precision(x):
                 if i < steps and small:
                     d = V.project(d + small.maximizer(g))
                 elif i < steps:
                     d = d.lerp(V.maximizer(g), 1 - i / steps)
-    return worst.perturbation
+    return best.perturbation
 
 
 def _look(
-    model: nn.Module, x: Tensor, d: Tensor, loss: RowLoss, worst: Worst, gradient: bool, whole: bool
+    model: nn.Module, x: Tensor, d: Tensor, loss: RowLoss, best: BestSoFar, gradient: bool, whole: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The logits (n, K) of those left at x + d, their losses (n,), and, where asked for, ∇ₓ of these."""
-    rows = worst.left
+    rows = best.active
     seen = x[rows] + d
     if whole:
-        seen = (x + worst.perturbation).index_copy(0, rows, seen)
+        seen = (x + best.perturbation).index_copy(0, rows, seen)
     seen.requires_grad_(gradient)
     with torch.set_grad_enabled(gradient):
         logits = model(seen)[rows] if whole else model(seen)
@@ -134,7 +134,7 @@ def _look(
     return logits.detach(), losses.detach(), g[rows] if whole else g
 
 
-def meet(model: nn.Module) -> bool:
+def couples_batch(model: nn.Module) -> bool:
     """Whether the examples of a batch meet in the model, in batch norm that takes the mean of the batch."""
     return any(
         isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or part.running_mean is None)
@@ -153,20 +153,16 @@ def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | 
 
     t Δ*(g) + (1 − t) Δ*(g'), with g and g' normal and t uniform. The two oracles tell no more of a set.
     """
-    U, g, h = at(U, x), *(normal(x, generator) for _ in range(2))
+    U, g, h = at(U, x), *(draw(torch.randn, x, x.shape, generator) for _ in range(2))
     check_convex(U)
-    t = uniform(x, (len(x), *[1] * (x.ndim - 1)), generator)
-    with exact(x):
+    t = draw(torch.rand, x, (len(x), *[1] * (x.ndim - 1)), generator)
+    with full_precision(x):
         return t * U.maximizer(g) + (1 - t) * U.maximizer(h)
 
 
-def normal(x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Normal numbers shaped like x, beside it; drawn where the generator lives."""
+def draw(
+    kind: Callable[..., Tensor], x: Tensor, shape: Sequence[int], generator: torch.Generator | None
+) -> Tensor:
+    """Numbers of `torch.randn` or `torch.rand`, beside x and of its type; drawn where the generator lives."""
     device = generator.device if generator else x.device
-    return torch.randn(x.shape, dtype=x.dtype, device=device, generator=generator).to(x.device)
-
-
-def uniform(x: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    """Numbers uniform in [0, 1), beside x and of its type; drawn where the generator lives."""
-    device = generator.device if generator else x.device
-    return torch.rand(shape, dtype=x.dtype, device=device, generator=generator).to(x.device)
+    return kind(shape, dtype=x.dtype, device=device, generator=generator).to(x.device)

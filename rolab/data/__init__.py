@@ -12,7 +12,7 @@ MNIST and the excerpt of CIFAR-10 ship inside the package: `_data/ATTRIBUTION.md
 licences, `scripts/build_mnist.py` and `scripts/build_cifar10_excerpt.py` pack them.
 """
 
-from rolab.data.base import DataError, Dataset
+from rolab.data.base import Dataset
 from rolab.data.cache import cache_folder
 from rolab.data.cifar10_images import CIFAR10_CLASSES, cifar10
 from rolab.data.fetching import fetch_cifar10, is_fetched
@@ -21,7 +21,6 @@ from rolab.data.mnist_images import MNIST_CLASSES, mnist
 __all__ = [
     "CIFAR10_CLASSES",
     "MNIST_CLASSES",
-    "DataError",
     "Dataset",
     "cache_folder",
     "cifar10",

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from rolab.data.base import DataError
 from rolab.data.cifar10_images import SIZES, check
+from rolab.errors import DataError
 
 BATCHES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
 _NAMES = [*BATCHES["train"], *BATCHES["test"]]

@@ -8,9 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
-class DataError(ValueError):
-    """A data set that is not there, or is not what it should be."""
+from rolab.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rolab.data.base import DataError
+from rolab.errors import DataError
 
 PATIENCE = 900.0  # seconds to wait for another process before going on without it
 

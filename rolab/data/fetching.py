@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import Tensor
 
 from rolab.data.archives import decode
-from rolab.data.base import DataError
 from rolab.data.cache import cache_folder, make_writable, one_at_a_time
 from rolab.data.cifar10_images import CIFAR10_FILE, SIZES, read
 from rolab.data.sources import ARCHIVE, SOURCES
-from rolab.records import write_tensors
+from rolab.errors import DataError
+from rolab.storage import write_tensors
 
 
 def fetch_cifar10(

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from tqdm import tqdm
 
-from rolab.data.base import DataError
+from rolab.errors import DataError
 
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"

@@ -1,10 +1,10 @@
 """A figure: a message, panels, a text that stands in for it; plotly on the screen, matplotlib on the page.
 
-    figure.plotly()                 # the interactive figure, as plotly's JSON
-    figure.html("figure3.html")     # a page that needs no network and no kernel, the numbers below the figure
-    figure.png("figure3.png")       # drawn without a browser; equal data give equal bytes
-    figure.table()                  # the numbers
-    figure                          # in a notebook: the picture, readable without a kernel
+figure.plotly()                 # the interactive figure, as plotly's JSON
+figure.html("figure3.html")     # a page that needs no network and no kernel, the numbers below the figure
+figure.png("figure3.png")       # drawn without a browser; equal data give equal bytes
+figure.table()                  # the numbers
+figure                          # in a notebook: the picture, readable without a kernel
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
-from rolab.plotting.style import CONFIG, FONT, INK, TITLE, WIDTH
-from rolab.records import write
+from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
+from rolab.storage import write
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,9 @@ class Figure(ABC):
             return (left + x * across) / WIDTH, (bottom + y * up) / self.height
 
         page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
-        page.text(0.02, 1 - 14 / self.height, self.title, fontsize=0.72 * self.title_size, color=INK, va="top")
+        page.text(
+            0.02, 1 - 14 / self.height, self.title, fontsize=0.72 * self.title_size, color=INK, va="top"
+        )
         panels, labels = self.panels(), dict[str, Any]()
         for panel in panels:
             (x, y), (right_x, top_y) = (place(*corner) for corner in zip(*_pairs(panel.domain), strict=True))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rolab.evaluation import percent
+from rolab.evaluation import accuracy_percent
+from rolab.experiments.robustness_results import RobustnessResults
 from rolab.figures import RED, Style, style
 from rolab.standing.curves import Curve, CurveFigure
-
-if TYPE_CHECKING:
-    from rolab.standing.results import Standing
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,7 @@ class StandingFigure(CurveFigure):
         nets: which are drawn
     """
 
-    standing: Standing
+    standing: RobustnessResults
     steps: int
     restarts: int
     radius: float
@@ -114,6 +112,46 @@ class StandingFigure(CurveFigure):
         return self.standing.percent(net, radius, steps, self.restarts)
 
 
+def robustness_figure(
+    results: RobustnessResults,
+    steps: int | None = None,
+    restarts: int | None = None,
+    *,
+    radius: float | None = None,
+    nets: Sequence[str] | None = None,
+) -> StandingFigure:
+    """The curves of these nets, with a slider of its own over the steps, at which it opens.
+
+    Args:
+        results: the numbers
+        steps: as many as there are, if left out
+        restarts: the same
+        radius: of which the title speaks; that nearest to 0.1, if left out
+        nets: which are drawn; all, if left out
+    """
+    chosen = (
+        results.hardest[0] if steps is None else steps,
+        results.restarts if restarts is None else restarts,
+    )
+    spoken = min(results.radii, key=lambda r: abs(r - 0.1)) if radius is None else radius
+    return StandingFigure(results, *chosen, spoken, results.nets if nets is None else tuple(nets))
+
+
+def bounds_figure(results: RobustnessResults, net: str, largest: float = 0.3) -> BandFigure:
+    """Between what is proved and what attacks have broken, for radii up to the largest.
+
+    Raises:
+        ValueError: the certificates of this net were not computed.
+    """
+    holds = results.certified_radius(net)
+    found = (
+        results.first_failure_radius(net, one_step=True),
+        results.first_failure_radius(net, "ensemble"),
+    )
+    one_step, attacks = (radii[: len(holds)] for radii in found)
+    return BandFigure(net, one_step, attacks, holds, largest)
+
+
 PROVED = Style("proved to hold", "#009E73", "dashdot", "circle")
 BROKEN = Style("left by all attacks", "#0072B2", "solid", "circle")
 ONE_STEP = Style("left by one step:<br>what the paper<br>measured", RED, "dash", "circle")
@@ -162,15 +200,15 @@ class BandFigure(CurveFigure):
 
     def lower(self, radius: float) -> float:
         """For how many digits a proof holds: percent, a lower bound of the robust accuracy."""
-        return percent((self.holds >= radius) & (self.falls > 0))
+        return accuracy_percent((self.holds >= radius) & (self.falls > 0))
 
     def upper(self, radius: float) -> float:
         """How many digits no attack has broken: percent, an upper bound of the robust accuracy."""
-        return percent(self.falls > radius)
+        return accuracy_percent(self.falls > radius)
 
     def single(self, radius: float) -> float:
         """How many digits the single step has not broken, percent."""
-        return percent(self.one_step > radius)
+        return accuracy_percent(self.one_step > radius)
 
     def curves(self) -> list[Curve]:
         """What is proved, what all attacks leave, the band between filled; and what one step leaves."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
-from rolab.evaluation import evaluating
+from rolab.evaluation import eval_mode
 from rolab.figures import INK, PALE, Style, style
 from rolab.pictures import data_uri, pixels
 from rolab.sets import UncertaintySet, pixel_box
@@ -194,7 +194,7 @@ def walk(
     device = next(model.parameters()).device
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
-    with evaluating(model):
+    with eval_mode(model):
         if attack is not first_order:
             images = x.repeat(len(radii), *[1] * (x.ndim - 1))
             sets = U.scaled(scales)  # type: ignore[arg-type]  # a ball takes a factor for each example

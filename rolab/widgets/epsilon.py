@@ -11,7 +11,7 @@ from torch import nn
 
 from rolab.attacks import Attack, first_order, pgd
 from rolab.data import MNIST_CLASSES, Dataset
-from rolab.evaluation import evaluating, predict
+from rolab.evaluation import eval_mode, predict
 from rolab.figures import style
 from rolab.sets import Ball, UncertaintySet, at, pixel_box
 from rolab.walks import GAIN, PairFigure, Walk, WalkFigure, walk
@@ -150,7 +150,7 @@ class EpsilonExplorer:
             rows = torch.tensor(order[start : start + batch])
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
-            with evaluating(model):
+            with eval_mode(model):
                 d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):

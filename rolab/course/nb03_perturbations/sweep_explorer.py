@@ -20,8 +20,8 @@ from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
 from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
 from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
 from rolab.data import MNIST_CLASSES, Dataset
-from rolab.evaluation import evaluating, predict
-from rolab.net_styles import style
+from rolab.evaluation import eval_mode, predict
+from rolab.experiments.styles import style
 from rolab.plotting.figure import Figure
 from rolab.sets import Ball, UncertaintySet, at, pixel_box
 
@@ -157,7 +157,7 @@ class PerturbationExplorer(Explorer):
             rows = torch.tensor(order[start : start + batch])
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
-            with evaluating(model):
+            with eval_mode(model):
                 d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
-from rolab.net_styles import style
+from rolab.experiments.styles import style
 from rolab.plotting.figure import Legend
 from rolab.plotting.panels import Axis, Cursor, Panel
 from rolab.plotting.slider import Sliding

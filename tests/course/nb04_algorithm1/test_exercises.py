@@ -40,12 +40,12 @@ def test_the_step_by_hand_is_the_one_of_the_library():
 
     from rolab.objectives import Robust
     from rolab.sets import Ball
-    from rolab.training import descend
+    from rolab.training import training_step
 
     net = nn.Linear(2, 2, bias=False)  # logits (0, wᵀx): its cross-entropy is the logistic loss
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, -2.0]]))
-    descend(
+    training_step(
         net,
         torch.tensor([[2.0, 0.25]]),
         torch.tensor([1]),

@@ -38,7 +38,7 @@ def made_up(test, on_A=None, others=None, plan=FULL):
                 "seconds": 1.0,
                 **{
                     name: counts(test[net][place], test[opponent][place])
-                    for name, opponent in plan.opponents(net).items()
+                    for name, opponent in plan.comparisons(net).items()
                     if opponent in known
                 },
             }

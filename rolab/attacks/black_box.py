@@ -1,0 +1,91 @@
+"""A black-box attack: random search, which sees logits and no gradient."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
+from rolab.attacks.losses import margin
+from rolab.attacks.pgd import draw
+from rolab.sets import UncertaintySetLike, at
+
+
+@torch.no_grad()
+def random_search(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    U: UncertaintySetLike,
+    *,
+    queries: int = 1000,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Random search that sees nothing but logits: keep what raises the margin max_{k≠y} z_k − z_y.
+
+    In the manner of Square Attack (Andriushchenko et al. 2020): first random stripes, then in each query a
+    random window in which Δ is replaced by Δ*(±1 on the window), the set's own answer to one sign for all of
+    it, followed by the projection on U. In an ℓ∞ ball that is ±radius on the window and the old Δ elsewhere.
+    The windows shrink from most of the image to some pixels. An example that is lost is left alone from then
+    on, which changes nothing for the others.
+
+    Args:
+        model: maps (N, …) pixels in [0, 1] to (N, K) logits
+        x: images (N, …); those of shape (N, C, H, W) are pictures, any others a line of pixels
+        y: class numbers (N,)
+        U: an uncertainty set, or a function `x -> set`
+        queries: forward passes for each example, the first for the image itself
+        generator: where the stripes and windows come from
+
+    Returns:
+        Δ shaped like x, in U.
+
+    Raises:
+        ValueError: queries is not positive, or U does not fit x.
+    """
+    if queries < 1:
+        raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
+    x, U = x.detach(), at(U, x)
+    best, V = BestSoFar(nearest_to_zero(U, x)), U
+    for query in range(queries):
+        if not len(best.active):
+            break
+        d = best.perturbation[best.active]
+        if query == 1:
+            d = V.maximizer(_stripes(x, generator)[best.active])
+        elif query > 1:
+            window = _windows(x, 0.8 / (1 + 255 * query / queries), generator)[best.active]
+            d = V.project(torch.where(window == 0, d, V.maximizer(window)))
+        logits, goal = model(x[best.active] + d), y[best.active]
+        if not best.update(d, logits.argmax(1) != goal, margin(logits, goal)).all():
+            V = U[best.active]
+    return best.perturbation
+
+
+def _grid(x: Tensor) -> tuple[int, int, int]:
+    """Channels, height and width of the images (N, C, H, W); else one line of pixels."""
+    return (x.shape[1], x.shape[2], x.shape[3]) if x.ndim == 4 else (1, 1, x[0].numel())
+
+
+def _stripes(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """±1, one sign for each column of each channel, shaped like x."""
+    channels, height, width = _grid(x)
+    sign = (draw(torch.rand, x, (len(x), channels, 1, width), generator) - 0.5).sign()
+    return sign.expand(-1, -1, height, -1).reshape(x.shape)
+
+
+def _windows(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """±1 in a random window with this share of the pixels, one sign for each channel; 0 outside; like x."""
+    channels, height, width = _grid(x)
+    tall = min(height, max(1, round(math.sqrt(share * height * width))))
+    wide = min(width, max(1, round(share * height * width / tall)))
+    places = draw(torch.rand, x, (2, len(x), 1), generator)
+    sign = (draw(torch.rand, x, (len(x), channels, 1, 1), generator) - 0.5).sign()
+
+    def inside(place: Tensor, size: int, whole: int) -> Tensor:
+        first = (place * (whole - size + 1)).floor()
+        index = torch.arange(whole, device=x.device)
+        return (index >= first) & (index < first + size)
+
+    rows, columns = inside(places[0], tall, height), inside(places[1], wide, width)
+    return (sign * (rows[:, None, :, None] & columns[:, None, None, :])).reshape(x.shape)

@@ -1,0 +1,49 @@
+"""Evaluation of trained networks: accuracy, the collection A, accuracy under attack, masked gradients. §5."""
+
+from rolab.evaluation.accuracy import (
+    BATCH,
+    accuracy,
+    accuracy_percent,
+    accuracy_vs_radius,
+    correct,
+    eval_mode,
+    gradients,
+    in_batches,
+    predict,
+)
+from rolab.evaluation.collection import Collection, adversarial_collection
+from rolab.evaluation.masking import MaskingCheck, flatness, masking_report
+from rolab.evaluation.robustness import (
+    correct_under_attack,
+    perturbations,
+    robust_mask,
+    rows_of,
+    transfer_matrix,
+    worst_case_accuracy,
+)
+from rolab.evaluation.statistics import AccuracyEstimate, mcnemar
+
+__all__ = [
+    "BATCH",
+    "AccuracyEstimate",
+    "Collection",
+    "MaskingCheck",
+    "accuracy",
+    "accuracy_percent",
+    "accuracy_vs_radius",
+    "adversarial_collection",
+    "correct",
+    "correct_under_attack",
+    "eval_mode",
+    "flatness",
+    "gradients",
+    "in_batches",
+    "masking_report",
+    "mcnemar",
+    "perturbations",
+    "predict",
+    "robust_mask",
+    "rows_of",
+    "transfer_matrix",
+    "worst_case_accuracy",
+]

@@ -1,0 +1,112 @@
+"""The collection A of adversarial examples made from one network, §5.1."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rolab.data import Dataset
+from rolab.evaluation.accuracy import correct, gradients
+from rolab.sets import UncertaintySet
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Adversarial examples made from one network: the paper's A.
+
+    Attributes:
+        sources: the unperturbed examples, all of them classified correctly by that network
+        perturbation: Δ of each, shaped like the images
+        rows: where in the data each source stands
+        radii: for each name of a set, the radius used
+        names: for each example, the name of its set
+    """
+
+    sources: Dataset
+    perturbation: Tensor
+    rows: Tensor
+    radii: dict[str, float]
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def examples(self, scale: float = 1.0) -> Dataset:
+        """x + scale·Δ with the label of x; the radii grow with the scale, the direction stays."""
+        return Dataset(self.sources.images + scale * self.perturbation, self.sources.labels)
+
+
+def adversarial_collection(
+    model: nn.Module,
+    data: Dataset,
+    sets: Mapping[str, UncertaintySet],
+    grids: Mapping[str, Sequence[float]],
+    sizes: Mapping[str, int],
+) -> Collection:
+    """The collection A of §5.1: examples that the model gets right until `first_order` perturbs them.
+
+    For each set: the smallest factor on its ascending grid by which the set must be scaled so that at least
+    as many examples as asked for are misclassified, and of these the first in the order of the data. How many
+    are misclassified is taken to grow with the factor, as it does while they are few.
+
+    Args:
+        model: the network, which the collection will have misled
+        data: where the examples are taken from
+        sets: name → a set of radius 1; not a function of x, since a set is scaled as a whole
+        grids: name → radii in ascending order
+        sizes: name → how many examples
+
+    Raises:
+        ValueError: a set is a function, or even the largest radius of its grid misleads too seldom.
+    """
+    for name, U in sets.items():
+        if not isinstance(U, UncertaintySet):
+            raise ValueError(f"sets[{name!r}]: expected an UncertaintySet, got {U!r}")
+    g = gradients(model, data)
+    right = correct(model, data).nonzero().squeeze(1)
+    data, g = data[right], g[right]
+    steps = {
+        name: _smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()
+    }
+    chosen = torch.cat([rows for _, rows, _ in steps.values()])
+    return Collection(
+        sources=data[chosen],
+        perturbation=torch.cat([perturbation for _, _, perturbation in steps.values()]),
+        rows=right[chosen],
+        radii={name: radius for name, (radius, _, _) in steps.items()},
+        names=[name for name, (_, rows, _) in steps.items() for _ in rows],
+    )
+
+
+def _smallest_step(
+    model: nn.Module, data: Dataset, g: Tensor, name: str, U: UncertaintySet, grid: Sequence[float], size: int
+) -> tuple[float, Tensor, Tensor]:
+    """The smallest radius that misleads the model often enough, the first rows it does mislead, their Δ."""
+
+    def step(radius: float) -> tuple[Tensor, Tensor]:
+        perturbation = U.scaled(radius).maximizer(g)
+        return (~correct(model, data, perturbation)).nonzero().squeeze(1), perturbation
+
+    radius = _smallest(grid, lambda radius: len(step(radius)[0]) >= size)
+    if radius is None:
+        most = len(step(grid[-1])[0]) if grid else 0
+        raise ValueError(
+            f"set {name}: at its largest radius, {grid[-1] if grid else 'none'}, only {most} of {len(data)} "
+            f"examples are misclassified, expected at least {size}; give it a grid with larger radii"
+        )
+    rows, perturbation = step(radius)
+    return radius, rows[:size], perturbation[rows[:size]]
+
+
+def _smallest(grid: Sequence[float], enough: Callable[[float], bool]) -> float | None:
+    """The smallest value of an ascending grid that is enough, None if none is.
+
+    More is taken to be enough wherever less is: steps that double, then halve, find it in few trials.
+    """
+    size = 1
+    while size <= len(grid) and not enough(grid[size - 1]):
+        size *= 2
+    place = bisect_left(grid, True, size // 2, min(size - 1, len(grid)), key=enough)
+    return grid[place] if place < len(grid) else None

@@ -1,0 +1,109 @@
+"""Accuracy under attack: of one attack, the worst of several, and the transfer from net to net.
+
+Every accuracy comes with a confidence interval. Models are judged in eval mode.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rolab.attacks import Attack, ensemble, first_order
+from rolab.data import Dataset
+from rolab.evaluation.accuracy import correct, in_batches
+from rolab.evaluation.statistics import AccuracyEstimate
+from rolab.sets import UncertaintySet, UncertaintySetLike, at
+
+
+def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
+    """The sets of some examples; a function of x makes them itself."""
+    return U[rows] if isinstance(U, UncertaintySet) else U
+
+
+def perturbations(
+    model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
+) -> Tensor:
+    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
+    return in_batches(
+        lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
+        model, data.images, data.labels, torch.arange(len(data)),
+    )  # fmt: skip
+
+
+def correct_under_attack(
+    model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
+) -> Tensor:
+    """Which examples are still classified correctly under an attack: bool (N,)."""
+    return correct(model, data, perturbations(model, data, U, attack))
+
+
+def robust_mask(
+    model: nn.Module,
+    data: Dataset,
+    sets: Sequence[UncertaintySetLike],
+    attacks: Sequence[Attack] = (ensemble,),
+) -> Tensor:
+    """Which examples no attack has broken in a set, nor in one before it: bool (sets, N).
+
+    The sets are nested, each within the next, so whatever breaks an example in one of them does so in all
+    that follow: an example that is lost stays lost, and is not attacked again.
+
+    Raises:
+        ValueError: a Δ found in one set is not in the next.
+    """
+    right = correct(model, data)
+    worst = torch.zeros_like(data.images)
+    rows = []
+    for number, U in enumerate(sets):
+        lost = (~right).nonzero()[:, 0]
+        if not at(U, data.images)[lost].contains(worst[lost]).all():
+            raise ValueError(
+                f"sets[{number}]: expected nested sets, each within the next, got {sets[number]!r}"
+            )
+        for attack in attacks:
+            left = right.nonzero()[:, 0]
+            if len(left):
+                d = perturbations(model, data[left], rows_of(U, left), attack)
+                broken = ~correct(model, data[left], d)
+                worst[left[broken]], right[left[broken]] = d[broken], False
+        rows.append(right.clone())
+    return torch.stack(rows) if rows else right.new_zeros(0, len(data))
+
+
+def worst_case_accuracy(
+    model: nn.Module,
+    data: Dataset,
+    sets: Sequence[UncertaintySetLike],
+    attacks: Sequence[Attack] = (ensemble,),
+) -> list[AccuracyEstimate]:
+    """The accuracy under the worst of all attacks, for each of some nested sets: a curve that cannot rise.
+
+    An upper bound of the true robust accuracy, (1/N) Σ_i 1[the model is right at x_i + Δ for all Δ ∈ U]. One
+    attack's own curve may rise with the radius, as that of a single step does where it jumps over the worst.
+
+    Args:
+        model: the network
+        data: the examples
+        sets: each contained in the next, such as `[lambda x, r=r: Ball("linf", r) & pixel_box(x) for r in …]`
+        attacks: `(model, x, y, U) -> Δ`, run in this order on what the others have left
+
+    Raises:
+        ValueError: the sets are not nested, or there are no examples.
+    """
+    return [AccuracyEstimate.of(right) for right in robust_mask(model, data, sets, attacks)]
+
+
+def transfer_matrix(
+    models: Mapping[str, nn.Module], data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
+) -> dict[str, dict[str, AccuracyEstimate]]:
+    """matrix[a][b]: the accuracy of net b on what the attack made from net a. The diagonal is white-box.
+
+    Each net makes its Δ once, and all nets see them.
+    """
+    matrix = {}
+    for source, model in models.items():
+        d = perturbations(model, data, U, attack)
+        matrix[source] = {
+            name: AccuracyEstimate.of(correct(other, data, d)) for name, other in models.items()
+        }
+    return matrix

@@ -1,0 +1,42 @@
+"""Experiments: the paper's tables as data, what runs them, and the robustness benchmark. §5.
+
+    runner.reproduce(mnist_experiment("fast"), "runs/mnist")    # trains, evaluates, tabulates, draws
+    robustness.benchmark(nets, data, "runs/robustness.json")    # what `rolab evaluate` does
+
+spec      what an experiment is: Experiment, NetSpec          presets  the paper's two, and its numbers
+runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
+robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
+single_pixel, radius_selection, masked_net                    three smaller ones
+"""
+
+from rolab.experiments.presets import (
+    EXPERIMENTS,
+    NETS,
+    NORMS,
+    PAPER,
+    TITLES,
+    cifar10_experiment,
+    mnist_experiment,
+)
+from rolab.experiments.spec import Experiment, NetSpec, by_name
+from rolab.experiments.tables import COLUMNS, caption, grid, markdown, mean_sd, table, table_cells
+
+__all__ = [
+    "COLUMNS",
+    "EXPERIMENTS",
+    "NETS",
+    "NORMS",
+    "PAPER",
+    "TITLES",
+    "Experiment",
+    "NetSpec",
+    "by_name",
+    "caption",
+    "cifar10_experiment",
+    "grid",
+    "markdown",
+    "mean_sd",
+    "mnist_experiment",
+    "table",
+    "table_cells",
+]

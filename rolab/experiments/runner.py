@@ -1,0 +1,115 @@
+"""Runs an experiment into a folder: the nets, trained side by side, the collection A, the table, the figures.
+
+out/experiment.json                what the folder holds; a folder that holds something else is refused
+out/seed-0/                        the nets of a seed and what was measured: `rolab.experiments.seed`
+out/table1.json, .md, figure1…3    the results (of CIFAR-10: table2, figure4…6)
+"""
+
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+
+from rolab.evaluation import accuracy
+from rolab.experiments.figures import draw
+from rolab.experiments.seed import evaluate_seed, load_collection, load_net, train_net
+from rolab.experiments.spec import Experiment
+from rolab.experiments.tables import markdown, mean_sd, table
+from rolab.experiments.workers import Progress, worker_pool
+from rolab.storage import claim, read_json, write, write_json
+from rolab.training import pick_device
+
+
+def reproduce(
+    experiment: Experiment, out: str | Path, *, device: str = "auto", progress: Progress = True
+) -> dict:
+    """Runs an experiment, or what is missing of it, and returns the table that it writes to `out`.
+
+    On a CPU every net is trained by its own process on one thread, as many at a time as there are cores; on
+    an accelerator one after the other.
+
+    Args:
+        experiment: as `mnist_experiment("fast")` gives it
+        out: the folder; where it holds the same experiment, finished parts are taken over
+        device: "auto", or a name that torch knows
+        progress: a bar; or a function that is told (share done, a line); or False
+
+    Raises:
+        DataError: the images have not been fetched.
+        RecordError: `out` cannot be written, is damaged, holds something else, or another process is at it.
+        DivergedError: a loss became NaN.
+    """
+    out, place = Path(out), pick_device(device)
+    experiment.images("test")  # if they have not been fetched, this says so before anything is written
+    path = out / "experiment.json"
+    with claim(path, experiment.identity(), "experiment", {"seconds": 0.0}) as claimed:
+        began = time.perf_counter()
+        try:
+            records, workers = _train_and_evaluate(experiment, out, place, progress)
+        finally:  # over all sittings
+            claimed["seconds"] = round(claimed["seconds"] + time.perf_counter() - began, 1)
+            write_json(path, claimed)
+        folders = {seed: out / f"seed-{seed}" for seed in experiment.seeds}
+        first = folders[experiment.seeds[0]]
+        run = read_json(first / experiment.baseline / "run.json")
+        made_on = run["environment"] | {"workers": workers}
+        result = table(experiment, [records[seed] for seed in folders], made_on, claimed["seconds"])
+        result["collection"]["other_baselines"] = _others_on_A(experiment, folders)
+        draw(out, experiment, result, *load_collection(experiment, first))
+        write(out / f"{experiment.table}.md", markdown(result, experiment=experiment).encode())
+        write_json(out / f"{experiment.table}.json", result)
+    return result
+
+
+def _train_and_evaluate(
+    experiment: Experiment, out: Path, place: torch.device, progress: Progress
+) -> tuple[dict[int, dict], int]:
+    """Trains what is missing, and evaluates each seed as soon as its nets are there.
+
+    Returns:
+        the record of every seed, and the number of workers
+    """
+    # The baseline takes half as long as the others, so it comes last: it fills the gap that they leave.
+    every = [(seed, net) for seed in experiment.seeds for net in reversed(experiment.nets_of(seed))]
+    every.sort(key=lambda job: experiment.nets[job[1]].control)  # what the paper has comes before what we add
+    jobs: deque[tuple] = deque((train_net, *job) for job in every)
+    missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
+    records: dict[int, dict] = {}
+    with worker_pool(place.type, len(jobs), progress) as (workers, submit):
+        running: dict[Future, tuple] = {}
+        while jobs or running:
+            while jobs and len(running) < workers:
+                job, seed, *net = jobs.popleft()
+                future = submit(job, experiment, seed, *net, out / f"seed-{seed}", str(place))
+                running[future] = (seed, *net)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                seed, *net = running.pop(future)
+                result = future.result()
+                missing[seed] -= set(net)
+                if not net:
+                    records[seed] = result
+                elif not missing[seed]:
+                    jobs.appendleft((evaluate_seed, seed))
+    return records, workers
+
+
+def _others_on_A(experiment: Experiment, folders: dict[int, Path]) -> dict[str, Any] | None:
+    """The accuracy, on the A of each seed, of the baselines of the other seeds; None with one seed.
+
+    A was not aimed at them, and they have seen no attack: what they get right, robust training need not
+    explain.
+    """
+    if len(folders) < 2:
+        return None
+    baselines = {seed: load_net(experiment, folder) for seed, folder in folders.items()}
+    right: dict[int, list[float]] = {}
+    for seed, folder in folders.items():
+        A, _ = load_collection(experiment, folder)
+        right[seed] = [accuracy(net, A.examples()) for other, net in baselines.items() if other != seed]
+    return mean_sd([value for values in right.values() for value in values]) | {
+        "per_seed": [mean(values) for values in right.values()]
+    }

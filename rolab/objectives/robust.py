@@ -1,0 +1,112 @@
+"""The standard objective and the robust one, eq. (9), whose inner maximum is one ascent step, eq. (11)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rolab.attacks import cross_entropy, first_order
+from rolab.objectives.base import Objective
+from rolab.sets import UncertaintySetLike
+
+Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]
+
+
+@dataclass(frozen=True, repr=False)
+class Nominal(Objective):
+    """The standard loss, J(θ, x, y): the mean cross-entropy of the batch, −log p_y.
+
+    Args:
+        smoothing: s of label smoothing, from 0 to 1 (Szegedy et al. 2016, §7): J becomes the mean of
+            −(1 − s) log p_y − (s/K) Σ_k log p_k over the batch, with K classes
+
+    Raises:
+        ValueError: smoothing lies outside [0, 1].
+    """
+
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.smoothing, int | float) or not 0 <= self.smoothing <= 1:
+            raise ValueError(f"smoothing: expected a number from 0 to 1, got {self.smoothing!r}")
+
+    def __repr__(self) -> str:  # part of a run's identity, as is that of `Robust`
+        return f"Nominal(smoothing={self.smoothing!r})" if self.smoothing else "Nominal()"
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        if not self.smoothing:
+            return cross_entropy(model, x, y)
+        logits = model(x)
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(precise, y, label_smoothing=self.smoothing)
+
+
+@dataclass(frozen=True, repr=False)
+class Robust(Objective):
+    """The min–max loss of eq. (9), the inner maximum by one ascent step: J(θ, x + Δ̂, y) with Δ̂ from eq. (11).
+
+    The descent step sees perturbed images only, and Δ̂ is held constant in it: nothing flows through the
+    attack. The attack runs in whatever mode (train or eval) the model is in, under `frozen_statistics`: batch norm
+    and dropout behave in it so that a robust and a standard step differ in Δ̂ and in nothing else.
+
+    The attack climbs −log p_y also where labels are smoothed. The smoothed loss is least at p_y = 1 − s + s/K
+    (0.82 for s = 0.2 and ten classes): where the network is surer than that, climbing it would make the
+    network surer still.
+
+    Args:
+        U: an uncertainty set, or a function `x -> set`
+        attack: how the inner maximum is sought; `first_order` makes this Algorithm 1
+        smoothing: of the labels in the descent, as in `Nominal`
+
+    Raises:
+        ValueError: smoothing lies outside [0, 1].
+    """
+
+    U: UncertaintySetLike
+    attack: Attack = first_order
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        Nominal(self.smoothing)
+
+    def __repr__(self) -> str:
+        attack = "" if self.attack is first_order else f", {getattr(self.attack, '__name__', self.attack)}"
+        smoothing = f", smoothing={self.smoothing!r}" if self.smoothing else ""
+        return f"Robust({self.U!r}{attack}{smoothing})"
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with frozen_statistics(model):
+            perturbation = self.attack(model, x, y, self.U).detach()
+        return Nominal(self.smoothing)(model, x + perturbation, y)
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """While an attack looks at a network in training, it leaves no trace in it and does not see dropout.
+
+    Batch norm takes mean and deviation of the batch, as the descent will, but its running averages, with
+    which the finished net works, do not move: they are averages over steps, of what was descended. Dropout is
+    off: Δ̂ is against the network, not against a random part of it which differs from the part that is then
+    descended; and as the attack draws no numbers, the runs of a seed have the same masks with any U.
+    """
+    training = [layer for layer in model.modules() if layer.training]
+    averaging = [layer for layer in training if isinstance(layer, BATCH_NORM) and layer.track_running_stats]
+    dropping = [layer for layer in training if isinstance(layer, DROPOUT)]
+    for norm in averaging:
+        norm.track_running_stats = False
+    for dropout in dropping:
+        dropout.training = False
+    try:
+        yield
+    finally:
+        for norm in averaging:
+            norm.track_running_stats = True
+        for dropout in dropping:
+            dropout.training = True
+
+
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)

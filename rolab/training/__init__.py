@@ -1,0 +1,25 @@
+"""Training: Algorithm 1 as one loop, its hyperparameters, its checkpoints and its devices.
+
+    run = train(ConvNet(), mnist("train"), Robust(Ball("linf", 0.06)), Recipe(), folder="runs/mine")
+
+`training_step` is the body of Algorithm 1 on one mini-batch. A run that is given a folder goes on from there.
+"""
+
+from rolab.training.checkpoint import Checkpoint, Run, keep_weights
+from rolab.training.devices import multiplies_bfloat16, pick_device
+from rolab.training.loop import Report, train, training_step
+from rolab.training.recipe import PRECISIONS, SCHEDULES, Recipe
+
+__all__ = [
+    "PRECISIONS",
+    "SCHEDULES",
+    "Checkpoint",
+    "Recipe",
+    "Report",
+    "Run",
+    "keep_weights",
+    "multiplies_bfloat16",
+    "pick_device",
+    "train",
+    "training_step",
+]

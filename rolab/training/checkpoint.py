@@ -1,0 +1,179 @@
+"""Checkpoint: a training run and the folder that keeps it after every epoch, for one and the same run only."""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import partial
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+from rolab.data.base import Dataset
+from rolab.sets.base import UncertaintySet
+from rolab.storage import claim, environment, read_json, read_tensors, write_json, write_tensors
+from rolab.training.recipe import Recipe
+
+RECORD = "run.json"  # what a run is, its history, and the name of its state
+WEIGHTS = "weights.safetensors"  # the state of a finished run of which only the weights are kept
+
+
+@dataclass
+class Run:
+    """What training gave: the model, in eval mode, and one record an epoch (loss, test accuracy, seconds)."""
+
+    model: nn.Module
+    recipe: Recipe
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training steps, over all sittings."""
+        return sum(epoch["seconds"] for epoch in self.history)
+
+
+class Checkpoint:
+    """A run's folder. `run.json` names the one state file that counts; it is replaced last, in one move.
+
+    Its identity says which run it is. It names classes and functions as users know them, `Ball` and
+    `first_order`, whatever file of rolab they stand in.
+    """
+
+    def __init__(self, folder: Path, run: Run, objective: Any, data: Dataset) -> None:
+        self.folder, self.run, self.path = folder, run, folder / RECORD
+        parameters = sum(parameter.numel() for parameter in run.model.parameters())
+        hidden = repr((str(run.model), fingerprint_of(objective)))
+        self.identity = {
+            "model": f"{type(run.model).__name__}, {parameters} parameters",
+            "objective": _public(repr(objective)),
+            "recipe": asdict(run.recipe),
+            "seed": run.seed,
+            "examples": len(data),
+            "data": _fingerprint_of_data(data),
+            "layers, sets, attack": hashlib.sha256(hidden.encode()).hexdigest()[:16],
+        }
+
+    @contextmanager
+    def open(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> Iterator[None]:
+        """Claims the folder; model, optimiser and random numbers go on from what it holds."""
+        with claim(self.path, self.identity, "run", self._now(None, None)) as record:
+            if record["state"] is not None:
+                self._restore(record, optimizer, generator)
+            yield
+
+    def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
+        """Writes all that the next epoch depends on."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.run.model.state_dict().items()}
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in state.items() if value is not None}
+        tensors["random"] = generator.get_state()
+        name = f"state-{len(self.run.history):04d}.safetensors"
+        sha256 = write_tensors(self.folder / name, tensors)
+        write_json(self.path, {"identity": self.identity, **self._now(name, sha256)})
+        _remove_states(self.folder, but=name)
+
+    def _now(self, state: str | None, sha256: str | None) -> dict[str, Any]:
+        device = next(self.run.model.parameters()).device
+        record = {"state": state, "sha256": sha256, "history": self.run.history}
+        return record | {"environment": environment(device)}
+
+    def _restore(
+        self, record: dict[str, Any], optimizer: torch.optim.Optimizer, generator: torch.Generator
+    ) -> None:
+        tensors = read_tensors(self.folder / record["state"], record["sha256"])
+        self.run.history.extend(record["history"])
+        if record["state"] == WEIGHTS:
+            self.run.model.load_state_dict(tensors)
+            return
+        self.run.model.load_state_dict(_weights(tensors))
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        state: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, i, key = name.split(".", 2)
+                in_layout = torch.empty_like(weights[int(i)]).copy_(tensor)  # that of its weight
+                state.setdefault(int(i), {})[key] = in_layout
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        generator.set_state(tensors["random"])
+
+
+def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
+    """Leaves of a finished run what a net needs, in this precision; what the optimiser held goes.
+
+    Returns what `run.json` then says. Called again, or after it was interrupted, it ends with the same.
+    """
+    record = read_json(folder / RECORD)
+    if record["state"] != WEIGHTS:
+        weights = _weights(read_tensors(folder / record["state"], record["sha256"]))
+        record |= {"state": WEIGHTS, "sha256": write_tensors(folder / WEIGHTS, weights, precision)}
+        write_json(folder / RECORD, record)
+    _remove_states(folder)
+    return record
+
+
+def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The model's part of a saved state."""
+    return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+
+
+def _remove_states(folder: Path, but: str = WEIGHTS) -> None:
+    for stale in folder.glob("state-*.safetensors"):
+        if stale.name != but:
+            stale.unlink(missing_ok=True)
+
+
+def fingerprint_of(part: Any) -> Any:
+    """What two things that do the same share, and a `repr` may leave out: tensors' numbers, functions' code.
+
+    A function that can be imported is its name; of rolab's the file does not count. Of the global names in
+    another function those of numbers, tensors and sets count, as in `lambda x: Ball("l2", epsilon)`.
+    """
+    if isinstance(part, torch.Tensor):
+        dense = part.detach().to_dense().cpu()
+        return str(dense.dtype), tuple(dense.shape), hashlib.sha256(dense.numpy().tobytes()).hexdigest()
+    if isinstance(part, type):
+        return part.__qualname__
+    if is_dataclass(part):
+        return type(part).__qualname__, [fingerprint_of(getattr(part, each.name)) for each in fields(part)]
+    if isinstance(part, partial):
+        return fingerprint_of(part.func), fingerprint_of(part.args), fingerprint_of(part.keywords)
+    if isinstance(part, CodeType):
+        return part.co_code.hex(), part.co_names, fingerprint_of(part.co_consts)
+    if isinstance(part, FunctionType):
+        if part.__module__ != "__main__" and part.__qualname__.isidentifier():
+            of_rolab = part.__module__.startswith("rolab.")
+            return "rolab" if of_rolab else part.__module__, part.__qualname__
+        cells = [value for cell in part.__closure__ or () if (value := cell.cell_contents) is not part]
+        seen = (part.__globals__.get(name) for name in part.__code__.co_names)
+        values = [value for value in seen if isinstance(value, int | float | torch.Tensor | UncertaintySet)]
+        return (
+            fingerprint_of(part.__code__),
+            fingerprint_of(cells),
+            fingerprint_of(part.__defaults__),
+            fingerprint_of(values),
+        )
+    if isinstance(part, Mapping):
+        return [(str(key), fingerprint_of(value)) for key, value in part.items()]
+    if isinstance(part, tuple | list):
+        return [fingerprint_of(each) for each in part]
+    return _public(repr(part))
+
+
+def _public(text: str) -> str:
+    """A `repr` without addresses in memory and without the modules of rolab's classes."""
+    return re.sub(r" at 0x[0-9a-f]+|(?<=[<'])rolab\.(?:[a-z_0-9]+\.)+", "", text)
+
+
+def _fingerprint_of_data(data: Dataset) -> str:
+    """A hash of the labels and of some of the pixels: enough to tell one data set from another."""
+    step = max(1, data.images.numel() // 10_000)
+    while math.gcd(step, data.images.shape[1:].numel()) > 1:  # it would meet the same pixels of all images
+        step += 1
+    some = data.images.reshape(-1)[::step]
+    return hashlib.sha256(data.labels.cpu().numpy().tobytes() + some.cpu().numpy().tobytes()).hexdigest()[:16]

@@ -1,0 +1,182 @@
+"""Training loop: Algorithm 1. One loop trains every method of the course; what differs is the objective.
+
+A run that is given a folder is saved after every epoch. Started again it goes on from there. On a CPU it ends
+with the same bits as a run that was never interrupted (same machine, same number of threads); an accelerator
+may add in another order.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rolab.data.base import Dataset
+from rolab.errors import DivergedError, NonFiniteError
+from rolab.evaluation import accuracy
+from rolab.objectives.base import Objective
+from rolab.training.checkpoint import Checkpoint, Run
+from rolab.training.devices import pick_device
+from rolab.training.recipe import PRECISIONS, Recipe
+
+Report = Callable[[int, int, str], None]  # steps done, steps in all, a line on how it goes
+
+
+def train(
+    model: nn.Module,
+    data: Dataset,
+    objective: Objective,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    test: Dataset | None = None,
+    folder: str | Path | None = None,
+    device: str | torch.device = "auto",
+    progress: bool | Report = True,
+) -> Run:
+    """Trains the model in place: with `Robust(U)` by Algorithm 1, with `Nominal()` in the standard way.
+
+    Args:
+        model: its weights are the initialisation; it ends on the device, in eval mode
+        data: images in [0, 1] and labels, held on the device as a whole
+        objective: `objective(model, x, y)`, the scalar that a step descends
+        recipe: the optimiser and its schedule
+        seed: of the order of the examples and of dropout
+        test: where given, the accuracy on it is recorded after every epoch (and decides nothing)
+        folder: where the run is saved after every epoch, and from where it goes on; None keeps nothing
+        device: "auto", or a name that torch knows
+        progress: a bar; or a function that is told (steps done, steps in all, a line); or False
+
+    Raises:
+        DivergedError: the loss became NaN or infinite.
+        RecordError: the folder holds another run, is damaged or cannot be written.
+    """
+    place = pick_device(device)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    model.to(place).to(memory_format=layout)
+    data = Dataset(data.images.to(place, memory_format=layout), data.labels.to(place))
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+    generator = torch.Generator().manual_seed(seed)
+    run = Run(model, recipe, seed)
+    kept = Checkpoint(Path(folder), run, objective, data) if folder is not None else None
+    with kept.open(optimizer, generator) if kept else nullcontext(), _reporting(progress) as report:
+        report(*_steps(run, data), f"epoch {len(run.history)}/{recipe.epochs}{_last(run)}")
+        while (epoch := len(run.history)) < recipe.epochs:
+            started = time.perf_counter()
+            try:
+                loss = _epoch(run, data, objective, optimizer, generator, report)
+            except NonFiniteError as error:
+                left = f" The state after epoch {epoch} is kept in {kept.folder}." if kept and epoch else ""
+                advice = f"a learning_rate below {recipe.learning_rate:g} may help."
+                raise DivergedError(
+                    f"training diverged in epoch {epoch + 1}: {error}; {advice}{left}"
+                ) from error
+            run.history.append(
+                {"epoch": epoch + 1, "loss": loss, "seconds": round(time.perf_counter() - started, 3)}
+            )
+            if test is not None:
+                run.history[-1]["test_accuracy"] = accuracy(model, test)
+            if kept:
+                kept.save(optimizer, generator)
+            report(*_steps(run, data), f"epoch {epoch + 1}/{recipe.epochs}{_last(run)}")
+    model.eval()
+    return run
+
+
+def _epoch(
+    run: Run, data: Dataset, objective: Objective, optimizer, generator: torch.Generator, report: Report
+) -> float:
+    """One pass of Algorithm 1 over the data; returns the mean of the loss that was descended.
+
+    `objective` is where the methods differ. `Robust(U)` first sets x̃ᵢ ← xᵢ + Δ̂ᵢ by one ascent step, eq. (11).
+    """
+    model, recipe, device = run.model.train(), run.recipe, data.images.device
+    done, steps = _steps(run, data)
+    total = 0.0
+    with _seeded(generator, device):
+        order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
+        for i, rows in enumerate(order.to(device).split(recipe.batch_size)):  # for every mini-batch
+            optimizer.param_groups[0]["lr"] = recipe.rate(done + i, steps)
+            loss = training_step(
+                model, data.images[rows], data.labels[rows], objective, optimizer, recipe.precision
+            )
+            total += loss * len(rows)
+            if i % 20 == 0:
+                report(
+                    done + i,
+                    steps,
+                    f"epoch {len(run.history) + 1}/{recipe.epochs}, loss {loss:.4f}{_last(run)}",
+                )
+    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+        raise NonFiniteError("a weight became NaN or infinite")
+    return total / len(data)
+
+
+def training_step(
+    model: nn.Module, x: Tensor, y: Tensor, objective: Objective, optimizer, precision: str = "float32"
+) -> float:
+    """One descent step of θ on a mini-batch, the body of Algorithm 1; returns the loss before the step.
+
+    Raises:
+        NonFiniteError: the loss is NaN or infinite; θ is left as it was.
+    """
+    mixed = torch.autocast(x.device.type, PRECISIONS[precision]) if precision != "float32" else nullcontext()
+    with mixed:
+        loss = objective(model, x, y)
+    value = loss.item()
+    if not math.isfinite(value):
+        raise NonFiniteError(f"the loss is {value}")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return value
+
+
+def _steps(run: Run, data: Dataset) -> tuple[int, int]:
+    """The steps done and the steps in all."""
+    per_epoch = math.ceil(len(data) / run.recipe.batch_size)
+    return len(run.history) * per_epoch, run.recipe.epochs * per_epoch
+
+
+def _last(run: Run) -> str:
+    """The accuracy after the last whole epoch, where it is known."""
+    known = run.history and "test_accuracy" in run.history[-1]
+    return f", test accuracy {run.history[-1]['test_accuracy']:.2f} %" if known else ""
+
+
+@contextmanager
+def _seeded(generator: torch.Generator, device: torch.device):
+    """Seeds what draws from the global generators (dropout) from the run's own, and puts them back after."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        yield
+
+
+@contextmanager
+def _reporting(progress: bool | Report):
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, steps, line: None
+    else:
+        from tqdm.auto import tqdm
+
+        with tqdm(unit="step") as bar:
+
+            def report(done: int, steps: int, line: str) -> None:
+                if bar.total is None:
+                    bar.reset(steps)
+                    bar.initial = done  # what an earlier sitting did does not count for the speed
+                bar.n = done
+                bar.set_description(line)
+
+            yield report
