@@ -7,9 +7,10 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check, zoo
+from rolab import zoo
 from rolab.attacks import first_order
 from rolab.certify import certified
+from rolab.course import check
 from rolab.data import mnist
 from rolab.evaluation import correct_under_attack
 from rolab.experiments.attack_grid import linf_in_pixel_box

@@ -1,20 +1,17 @@
-"""A form for predictions: what notebooks 07 and 08 ask a reader to predict and to try; both need a kernel.
-
-TablePrediction(result)              # fields, and a button that compares
-live(attack, epsilon=FloatSlider())  # controls, and a sentence that follows them
-"""
+"""A form for predictions: the table of notebooks 07 and 08 as a reader fills it in; needs a kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets
 
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import show_errors
 from rolab.course.nb07_mnist.significance import noun_of, rows_of
 from rolab.experiments import NETS, PAPER, TITLES
-from rolab.figures import Table
-from rolab.widgets.shared import guarded, prepare_colab, status
+from rolab.plotting.figure import Table
 
 
 class TablePrediction(ipywidgets.VBox):
@@ -41,7 +38,7 @@ class TablePrediction(ipywidgets.VBox):
             grid += [ipywidgets.Label(TITLES[net]), *fields.values()]
         columns = {"grid_template_columns": "110px 130px 130px"}
         self.children = [ipywidgets.GridBox(grid, layout=columns), self.button, self.answer, self.error]
-        self.button.on_click(guarded(self._answer, self.error))
+        self.button.on_click(show_errors(self._answer, self.error))
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each number: the reader's, ours and the paper's."""
@@ -66,24 +63,3 @@ def percentage(value: float, **more: Any) -> ipywidgets.BoundedFloatText:
     return ipywidgets.BoundedFloatText(
         value=value, min=0, max=100, step=0.1, layout={"width": "110px"}, **more
     )
-
-
-def live(say: Callable[..., str], **controls: Any) -> ipywidgets.VBox:
-    """Controls, and below them what `say` makes of their values; or its error: Jupyter would swallow it.
-
-    Args:
-        say: a function of the controls' values, by name, that returns a sentence
-        controls: name → widget
-    """
-    prepare_colab()
-    line, error = ipywidgets.HTML(), ipywidgets.HTML()
-
-    def update() -> None:
-        values = {name: control.value for name, control in controls.items()}
-        line.value = status(say(**values))
-
-    show = guarded(update, error)
-    for control in controls.values():
-        control.observe(show, "value")
-    show()
-    return ipywidgets.VBox([*controls.values(), line, error])

@@ -6,28 +6,17 @@ been trained with fewer seeds, always the first ones: nets are compared on the s
 and a net with the baseline of its own seed.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
 from scipy.stats import ttest_1samp
 
-from rolab.experiments import (
-    NETS,
-    NORMS,
-    PAPER,
-    SWEEPS,
-    TITLES,
-    Experiment,
-    cifar10_experiment,
-    grid,
-    mnist_experiment,
-)
-from rolab.figures import style
+from rolab.experiments import EXPERIMENTS, NETS, NORMS, PAPER, TITLES, grid
+from rolab.plotting.style import style
 
 LEVEL = 0.05  # of significance
 ROBUST = NETS[1:]
-PLANS: dict[str, Callable[[str], Experiment]] = {"mnist": mnist_experiment, "cifar10": cifar10_experiment}
 WORDS = {  # what the nets of an experiment are judged on, and what is said of attacks with many steps
     "mnist": ("digits", "open here, see notebook 09"),
     "cifar10": ("images", "notebook 09 asks it of digits"),
@@ -99,8 +88,8 @@ def crossing(x: Sequence[float], y: Sequence[float], level: float) -> float | No
 
 def tested(result: Result) -> tuple[int, str]:
     """How many test images the nets were judged on, and that said where it is not the paper's 10,000."""
-    excerpt = PLANS[result["experiment"]](result["preset"]).excerpt
-    return (1_000, " of 1,000") if excerpt else (10_000, "")
+    subset = EXPERIMENTS[result["experiment"]](result["preset"]).subset
+    return (1_000, " of 1,000") if subset else (10_000, "")
 
 
 # Nets with different numbers of seeds
@@ -186,7 +175,7 @@ def small_steps(result: Result) -> str:
 
 def as_radii_grow(result: Result) -> str:
     """What becomes of the order on A when its radii grow."""
-    scale, curves = result["growth"]["scale"], result["growth"]["accuracy"]
+    scale, curves = result["radius_scaling"]["scale"], result["radius_scaling"]["accuracy"]
     start, end = ({net: curves[net]["mean"][k] for net in ROBUST} for k in (0, -1))
     uneven = _own_seeds(rows_of(result))
     order = "the same" if ranking(start) == ranking(end) else f"another: {ranking(end)}"
@@ -350,7 +339,7 @@ def _findings(result: Result) -> list[str]:
     gains = by_net({row["net"]: f"{mean(leads_of(row)):+.1f}" for row in rows})
     on_A = [row["adversarial_accuracy"]["mean"] for row in rows]
     both = which_seeds(result, rows) and f"; both{which_seeds(result, rows)}"
-    sweep = result[SWEEPS[result["experiment"]]]
+    sweep = result["accuracy_vs_epsilon"]
     curves = {net: curve["mean"][1:] for net, curve in sweep["accuracy"].items()}
     above = [
         f"{sum(r > b for r, b in zip(curves[net], curves['baseline'], strict=True))} ({TITLES[net]})"

@@ -27,10 +27,8 @@ from rolab.course.nb07_mnist.significance import (
     titles,
     which_seeds,
 )
-from rolab.experiments import LONGER, NETS, PAPER, TITLES, grid
-
-# net → the same with flips and shifts
-AUGMENTED = {"baseline": "baseline-augmented", "robust-linf": "robust-linf-augmented"}
+from rolab.experiments import NETS, PAPER, TITLES, grid
+from rolab.experiments.presets import AUGMENTED, LONGER
 
 
 def resolution(result: Result) -> str:
@@ -61,7 +59,7 @@ def others_on_A(result: Result) -> str:
     values, size = others["values"], result["collection"]["size"]
     rows = []
     for row in rows_of(result):
-        pairs = list(zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False))
+        pairs = list(zip(row["adversarial_accuracy"]["values"], others["per_seed"], strict=False))
         mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
         rows.append(
             [TITLES[row["net"]], f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"]
@@ -119,7 +117,7 @@ def beside_augmentation(result: Result) -> str:
     """The gain of a robust net over the baseline, without and with flips and shifts; Markdown."""
     rows = {row["net"]: row for row in result["rows"]}
     test = {net: row["test_accuracy"]["values"][0] for net, row in rows.items()}
-    augmented = {net: more for net, more in AUGMENTED.items() if more in rows}
+    augmented = {net: more for more, net in AUGMENTED.items() if more in rows}
     if not {"baseline"} < set(augmented):
         return "This run has no nets with flips and shifts; the preset `full` has two."
     lines, said, base = [], [], augmented.pop("baseline")

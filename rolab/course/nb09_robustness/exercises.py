@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from rolab import zoo
 from rolab.course.checking import exercise, require
 from rolab.data import mnist
+from rolab.evaluation import flatness
 from rolab.sets import Ball, pixel_box
-from rolab.stress import flatness
 
 RADIUS = 0.3
 DIGITS = 60

@@ -1,40 +1,32 @@
-"""What a reader predicts and moves in notebooks 07 and 08: the table, a sentence under controls, curves."""
+"""The form of notebooks 07 and 08: what a reader predicts beside what we found and what the paper says."""
 
-import json
 import re
-from dataclasses import replace
 
-import ipywidgets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_tables import made_up_table
 
-from rolab import results
-from rolab.course.nb07_mnist.prediction_form import TablePrediction, live
-from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment, table
-from rolab.figures import WIDTH, Curves
+from rolab import storage
+from rolab.course.nb07_mnist.prediction_form import TablePrediction
+from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment
 
 COLUMNS = ("test_accuracy", "adversarial_accuracy")
 
 
 def cifar10():
     """Results with one seed of some nets and with rows that the paper does not have."""
-    plan = replace(cifar10_experiment("full"), scales=(1.0,), epsilons=(0.0,))
-    records = []
-    for seed in plan.seeds:
-        nets = {}
-        for k, net in enumerate(plan.nets_of(seed)):
-            mcnemar = {"only_a": 0, "only_b": 0, "p": 1.0}
-            measured = {"test_accuracy": 90.0 + k + seed, "adversarial_accuracy": 10.0 * k, "seconds": 1.0}
-            curves = {"growth": [1.0], "sweep": [1.0], "epochs": [1.0]}
-            nets[net] = measured | curves | {"mcnemar": mcnemar}
-        records.append({"size": 1712, "radii": {norm: 1.0 for norm in plan.radii}, "nets": nets})
-    return table(plan, records, {}, 1.0)
+    plan = cifar10_experiment("full")
+    test, on_A = (
+        {net: [step * k + 90 + seed for seed in plan.seeds] for k, net in enumerate(plan.nets)}
+        for step in (1.0, 0.1)
+    )
+    return made_up_table(plan, test, on_A, lambda *_: {"only_a": 0, "only_b": 0, "p": 1.0})
 
 
 @pytest.fixture(params=["mnist", "cifar10"])
 def result(request):
-    return results.load("mnist") if request.param == "mnist" else cifar10()
+    return storage.load_result("mnist") if request.param == "mnist" else cifar10()
 
 
 def cells(html):
@@ -113,70 +105,3 @@ def test_an_error_is_shown_where_the_reader_looks(result):
 def test_it_can_be_shown(result):
     """Jupyter asks for its text, which goes through methods that a name of ours might hide."""
     assert repr(TablePrediction(result)).startswith("TablePrediction(children=(GridBox(")
-
-
-# A sentence under controls
-
-
-def test_the_sentence_follows_the_controls():
-    a, b = ipywidgets.IntSlider(1, max=9), ipywidgets.IntSlider(2, max=9)
-    shown = live(lambda a, b: f"{a} < {b + 1}", a=a, b=b)
-    assert shown.children[:2] == (a, b)
-    line, error = shown.children[2:]
-    assert "1 &lt; 3" in line.value and 'role="status"' in line.value and error.value == ""
-    a.value = 2
-    assert "2 &lt; 3" in line.value
-    b.value = 5
-    assert "2 &lt; 6" in line.value
-
-
-@pytest.mark.parametrize("start", [0, 4], ids=["at once", "later"])
-def test_the_error_of_a_sentence_is_shown(start):
-    k = ipywidgets.IntSlider(start, max=9)
-    _, line, error = live(lambda k: f"{12 / k:g} each", k=k).children
-    k.value = 0
-    assert 'role="alert"' in error.value and "ZeroDivisionError" in error.value
-    k.value = 3
-    assert error.value == "" and "4 each" in line.value
-
-
-# Curves that are read off
-
-
-CURVES = Curves(
-    "The message",
-    [0.0, 0.1, 0.2, 0.3, 0.4],
-    {"baseline": [99.0, 80.04, 50.0, 20.0, 1.0], "something": [98.0, 90.0, 81.26, 72.0, 63.0]},
-    "ε",
-    "accuracy in %",
-    alt="Two curves that fall.",
-)
-
-
-def test_the_slider_reads_the_curves_off():
-    drawn = json.loads(CURVES.sliding("ε").plotly().to_json())
-    (slider,), (line,) = drawn["layout"]["sliders"], drawn["layout"]["shapes"]
-    assert slider["currentvalue"]["prefix"] == "ε = "
-    assert [step["label"] for step in slider["steps"]] == ["0", "0.1", "0.2", "0.3", "0.4"]
-    moved = [step["args"][0] for step in slider["steps"]]
-    assert [m["shapes[0].x0"] for m in moved] == [m["shapes[0].x1"] for m in moved] == CURVES.x
-    assert moved[2]["title.text"] == "ε = 0.2: baseline 50.0, something 81.3 %"
-    assert all(step["method"] == "relayout" for step in slider["steps"]), "needs no kernel and no frames"
-    k = slider["active"]
-    assert 0 < k < 4 and line["x0"] == line["x1"] == CURVES.x[k]
-    assert drawn["layout"]["title"]["text"] == moved[k]["title.text"]
-
-
-def test_the_curves_are_the_same_with_and_without_the_slider():
-    sliding = CURVES.sliding("ε")
-    assert sliding.plotly().data == CURVES.plotly().data
-    assert sliding.table() == CURVES.table() and sliding.png_bytes() == CURVES.png_bytes()
-    assert (sliding.title, sliding.alt) == (CURVES.title, CURVES.alt)
-
-
-def test_a_notebook_holds_the_picture_with_its_text_and_the_slider():
-    data, metadata = CURVES.sliding("ε")._repr_mimebundle_()
-    assert data["application/vnd.plotly.v1+json"]["layout"]["sliders"]
-    assert data["text/plain"] == metadata["image/png"]["alt"] == CURVES.alt
-    assert metadata["image/png"]["width"] == WIDTH
-    assert "application/vnd.plotly.v1+json" not in CURVES._repr_mimebundle_()[0]

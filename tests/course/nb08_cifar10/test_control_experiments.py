@@ -1,4 +1,4 @@
-"""The sentences about rivals: computed from any table, so they have to be true of any."""
+"""The sentences about control experiments: computed from any table, so they have to be true of any."""
 
 import re
 from dataclasses import replace
@@ -7,45 +7,24 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_tables import made_up_table
 from scipy.stats import kendalltau
 
 from rolab.course.nb08_cifar10 import control_experiments
-from rolab.experiments import NETS, PAPER, cifar10_experiment, mnist_experiment, table
+from rolab.experiments import NETS, PAPER, cifar10_experiment, mnist_experiment
 
 FULL = cifar10_experiment("full")
 
 
-def counts(mine, theirs):
-    """Disputed images that make the accuracies, of 10,000 images: 30 for the other, the rest for this net."""
-    lead = round(100 * (mine - theirs))
-    only_a = 30 + max(-lead, 0)
-    return {"only_a": only_a, "only_b": only_a + lead, "p": 0.03 if abs(lead) > 19 else 0.8}
-
-
 def made_up(test, on_A=None, others=None, plan=FULL):
-    """A table as `experiments.table` writes it, from the nets' accuracies."""
-    plan = replace(plan, epsilons=(0.0, 0.1), scales=(1.0, 2.0))
-    records = []
-    for place, seed in enumerate(plan.seeds):
-        known = plan.nets_of(seed)
-        nets = {
-            net: {
-                "test_accuracy": test[net][place],
-                "adversarial_accuracy": (on_A or test)[net][place],
-                "growth": [50.0, 40.0],
-                "sweep": [90.0, 10.0],
-                "epochs": [80.0] * plan.recipe_of(net).epochs,
-                "seconds": 1.0,
-                **{
-                    name: counts(test[net][place], test[opponent][place])
-                    for name, opponent in plan.comparisons(net).items()
-                    if opponent in known
-                },
-            }
-            for net in known
-        }
-        records.append({"size": 1712, "radii": {"l1": 0.4, "l2": 0.02, "linf": 0.0006}, "nets": nets})
-    result = table(plan, records, {}, 1.0)
+    """A table from the nets' accuracies; 30 disputed images for the other, the rest for this net."""
+
+    def counts(net, other, place):
+        lead = round(100 * (test[net][place] - test[other][place]))
+        only_a = 30 + max(-lead, 0)
+        return {"only_a": only_a, "only_b": only_a + lead, "p": 0.03 if abs(lead) > 19 else 0.8}
+
+    result = made_up_table(plan, test, on_A or test, counts, size=1712)
     result["collection"]["other_baselines"] = others
     return result
 
@@ -56,7 +35,7 @@ EQUAL = {net: [90.0, 90.1, 90.2] for net in FULL.nets}
 def test_other_baselines_on_A():
     on_A = {**EQUAL, "robust-l1": [60.0] * 3, "robust-l2": [70.0] * 3, "robust-linf": [58.0] * 3}
     values = [58.0, 59.0, 60.0, 60.0, 61.0, 62.0]
-    others = {"mean": 60.0, "sd": 1.4, "values": values, "of_each_A": [58.5, 60.0, 61.5]}
+    others = {"mean": 60.0, "sd": 1.4, "values": values, "per_seed": [58.5, 60.0, 61.5]}
     said = control_experiments.others_on_A(made_up(EQUAL, on_A, others))
     assert "right on 60.0 % of A (58.0 to 62.0 %)" in said and "is 1.2 points." in said
     # ℓ1 and ℓ2 have the A of seed 0 alone, on which the others are right on 58.5 %.
@@ -82,9 +61,18 @@ def test_what_leads_the_seeds_allow():
 def test_the_cost_of_an_epoch_is_counted():
     test = {**EQUAL, "baseline-longer": [91.25], "robust-linf": [91.5, 0.0, 0.0], "robust-l2": [91.2]}
     said = control_experiments.same_time(made_up(test), 1.5)
+    longer = str(FULL.recipe_of("baseline-longer").epochs)
     epochs, cost = str(FULL.recipe.epochs), f"{1.5 * FULL.recipe.epochs:g}"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()[2:7]]
-    assert rows[0] == ["baseline, more epochs", str(FULL.longer), str(FULL.longer), "91.25", "–", "–", "91.2"]
+    assert rows[0] == [
+        "baseline, more epochs",
+        str(FULL.recipe_of("baseline-longer").epochs),
+        str(FULL.recipe_of("baseline-longer").epochs),
+        "91.25",
+        "–",
+        "–",
+        "91.2",
+    ]
     assert rows[1] == ["baseline", epochs, epochs, "90.00", "-125", "0.03", "90.0"]
     assert rows[3] == ["robust ℓ2", epochs, cost, "91.20", "-5", "0.8", "91.2"]
     assert rows[4] == ["robust ℓ∞", epochs, cost, "91.50", "+25", "0.03", "91.5"]
@@ -109,7 +97,7 @@ def test_flips_and_shifts():
     assert said.endswith("Flips and shifts change the baseline by +3.00 points (p = 0.03).")
 
 
-def test_a_run_without_the_rivals_says_so():
+def test_a_run_without_the_controls_says_so():
     plan = cifar10_experiment("fast")
     result = made_up(EQUAL, plan=plan)
     assert "no baseline with more epochs" in control_experiments.same_time(result, 1.5)
@@ -151,7 +139,7 @@ def test_orders_side_by_side():
 def test_the_sentences_are_whole_for_any_table(data):
     accuracies = st.lists(st.integers(0, 10_000).map(lambda n: n / 100), min_size=3, max_size=3)
     test, on_A = ({net: data.draw(accuracies) for net in FULL.nets} for _ in range(2))
-    others = {"mean": 50.0, "sd": 1.0, "values": [49.0, 51.0], "of_each_A": [49.0, 51.0]}
+    others = {"mean": 50.0, "sd": 1.0, "values": [49.0, 51.0], "per_seed": [49.0, 51.0]}
     result = made_up(test, on_A, data.draw(st.sampled_from([None, others])))
     said = [
         control_experiments.others_on_A(result),
