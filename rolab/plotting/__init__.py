@@ -8,24 +8,20 @@ Slider                         states of a figure under a slider that needs no k
 from rolab.plotting.curves import Curves
 from rolab.plotting.figure import ABOVE, BESIDE, Figure, Legend, Table
 from rolab.plotting.images import ImageGrid, ImageRow
-from rolab.plotting.panels import (
-    Area,
-    Axis,
-    Bars,
-    Cursor,
-    Line,
-    Panel,
-    Picture,
-    Points,
-    Text,
-    segments,
-)
+from rolab.plotting.marks import Area, Bars, Cursor, Line, Mark, Picture, Points, Text, segments
+from rolab.plotting.panels import Axis, Panel
+from rolab.plotting.pixels import pixels
 from rolab.plotting.slider import Slider, Sliding
-from rolab.plotting.style import STYLES, Style, style
+from rolab.plotting.style import BLUE, GREY, INK, PALE, RED, STYLES, Style, style
 
 __all__ = [
     "ABOVE",
     "BESIDE",
+    "BLUE",
+    "GREY",
+    "INK",
+    "PALE",
+    "RED",
     "STYLES",
     "Area",
     "Axis",
@@ -37,6 +33,7 @@ __all__ = [
     "ImageRow",
     "Legend",
     "Line",
+    "Mark",
     "Panel",
     "Picture",
     "Points",
@@ -45,6 +42,7 @@ __all__ = [
     "Style",
     "Table",
     "Text",
+    "pixels",
     "segments",
     "style",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from rolab.plotting.figure import BESIDE, Figure, Legend
-from rolab.plotting.panels import Axis, Cursor, Line, Panel, Points
+from rolab.plotting.marks import Cursor, Line, Points
+from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.slider import Slider
 from rolab.plotting.style import STYLES, Style, style
 
@@ -64,7 +65,7 @@ class Curves(Figure):
         ]
         for place, (name, (x, y)) in enumerate(self.paper.items()):
             look, named = looks[name], {"name": HOLLOW, "legend": place == 0}
-            marks.append(Points([x], [y], look.color, look.marker, 13, hollow=True, **named))
+            marks.append(Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True, **named))
         counts = len(self.x) <= 15 and all(isinstance(x, int) for x in self.x)
         across = Axis(self.x_title, ticks=list(self.x) if counts else None)
         if self.at is not None:
@@ -97,30 +98,10 @@ class Curves(Figure):
         Args:
             symbol: what the slider calls the axis
         """
-        return _Reading(
+        return Slider(
             [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))],
             [f"{x:g}" for x in self.x],
             f"{symbol} = ",
             len(self.x) // 3,
-            curves=self,
+            picture=self,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Reading(Slider):
-    """A slider whose picture and whose table are those of the curves without a line."""
-
-    curves: Curves = field(kw_only=True)
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The message of the curves, which is the title of the picture."""
-        return self.curves.title
-
-    def matplotlib(self) -> Any:
-        """The curves without a line."""
-        return self.curves.matplotlib()
-
-    def table(self) -> list[dict[str, Any]]:
-        """The numbers of the curves."""
-        return self.curves.table()

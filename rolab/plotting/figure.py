@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.storage import write
+from rolab.records import write
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def entry_width(name: str) -> float:
 
 
 def legend_rows(names: Sequence[str], room: float = WIDTH - 76) -> int:
-    """How many rows a legend of these names has: plotly makes all as broad as the broadest if one is too few."""
+    """How many rows plotly's legend of these names has; if one is too few, all get the broadest's width."""
     broad = list(map(entry_width, names))
     return 1 if sum(broad) <= room else math.ceil(len(names) / max(1, room // max(broad)))
 
@@ -67,6 +67,10 @@ class Figure(ABC):
     @abstractmethod
     def table(self) -> list[dict[str, Any]]:
         """The numbers or captions of the figure, a row each."""
+
+    def rows_shown(self) -> list[dict[str, Any]]:
+        """Those of them that are about the state shown."""
+        return self.table()
 
     @property
     def alt(self) -> str:
@@ -222,7 +226,8 @@ class Table:
         def line(tag: str, cells: Any) -> str:
             return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
 
-        return f"<table>{line('th', self.rows[0])}{''.join(line('td', row.values()) for row in self.rows)}</table>"
+        lines = line("th", self.rows[0]), *(line("td", row.values()) for row in self.rows)
+        return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
         lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rolab.plotting.figure import Figure
-from rolab.plotting.panels import Line, Mark, Panel, Picture, Points, Text
+from rolab.plotting.marks import Line, Mark, Picture, Points, Text
+from rolab.plotting.panels import Panel
 from rolab.plotting.pixels import pixels
 from rolab.plotting.style import PALE, RED, TITLE, WIDTH
 
@@ -88,7 +89,7 @@ class ImageGrid(Figure):
                 if caption:
                     marks.append(Text(x + width / 2, y + height + units(11), caption, size=13))
                 if pixel is not None:
-                    ring = {"size": 6 * scale, "hollow": True, "edge": 2.5}
+                    ring = {"size": 6 * scale, "hollow": True, "width": 2.5}
                     marks.append(Points([x + pixel[1] + 0.5], [y + pixel[0] + 0.5], RED, **ring))
             y += height + (units(26) if row.captions else self.GAP)
         mosaic = np.full((y, across, 3), 255, np.uint8)
@@ -106,9 +107,7 @@ class ImageGrid(Figure):
         """One, as large as the figure."""
         mosaic, _, marks = self._laid_out()
         high, wide = mosaic.shape[:2]
-        picture = Picture(mosaic, (0, wide, high, 0), enlarged=8)
-        bare = Panel.picture(picture, (0, 1, 0, 1), marks=marks)
-        return [Panel(bare.marks, bare.x, bare.y, bare=True, framed=False)]
+        return [Panel.picture(Picture(mosaic, (0, wide, high, 0), enlarged=8), marks=marks, frame="")]
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each picture that has a caption or a circle."""

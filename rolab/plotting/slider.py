@@ -75,6 +75,7 @@ class Slider(Figure):
         prefix: what stands before a label
         shown: the place at which it opens, and that the PNG shows; -1 is the last
         ticks: whether the labels stand below the slider too
+        picture: what the PNG, the title and the table are of, if not of the place shown
     """
 
     figures: Sequence[Figure]
@@ -82,6 +83,7 @@ class Slider(Figure):
     prefix: str = ""
     shown: int = 0
     ticks: bool = True
+    picture: Figure | None = None
     slides: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -92,34 +94,33 @@ class Slider(Figure):
 
     @property
     def figure(self) -> Figure:
-        """The one that is shown first."""
-        return self.figures[self.shown]
+        """The one that is shown first, or the picture that stands for it."""
+        return self.picture or self.figures[self.shown]
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """Of the one that is shown first."""
         return self.figure.title
 
     @property
     def alt(self) -> str:
-        """Of the one that is shown first."""
         return self.figure.alt
 
     def panels(self) -> Sequence[Panel]:
-        """Of the one that is shown first."""
         return self.figure.panels()
 
     def still(self) -> dict[str, Any]:
-        """The one that is shown first."""
         return self.figure.still()
 
     def matplotlib(self) -> Any:
-        """The one that is shown first."""
         return self.figure.matplotlib()
 
     def table(self) -> list[dict[str, Any]]:
         """The rows of all places."""
-        return [row for figure in self.figures for row in figure.table()]
+        return (
+            self.picture.table()
+            if self.picture
+            else [row for figure in self.figures for row in figure.rows_shown()]
+        )
 
     def plotly(self) -> dict[str, Any]:
         """The figure that is shown first, with a slider whose steps change what differs."""
@@ -204,7 +205,12 @@ class Sliding(Figure):
     def plotly(self) -> dict[str, Any]:
         """The figure with its slider."""
         every = range(len(self.places))
-        return Slider(list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown).plotly()
+        return Slider(
+            list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown
+        ).plotly()
+
+    def rows_shown(self) -> list[dict[str, Any]]:
+        return [self.row(self.shown)]
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each place."""

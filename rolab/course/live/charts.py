@@ -1,8 +1,8 @@
 """A chart in a notebook whose figure changes in place: by plotly, or as PNGs where widgets are old.
 
-The browser has a base figure and a patch: all that has ever differed from it since. So a view that comes late,
-or that has missed a message, is still right. Plotly.js is megabytes, and anywidget gives up on a widget whose
-module takes two seconds to read; so it is handed over as the value of a widget that all charts share.
+The browser has a base figure and a patch: all that has ever differed from it since. So a view that comes
+late, or that has missed a message, is still right. Plotly.js is megabytes, and anywidget gives up on a widget
+whose module takes two seconds to read; so it is the value of a core widget that all charts share.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Controls of an explorer: what each can be set to, and the widget that a reader sets it with.
+"""Controls of an explorer: what each can be set to, and the widgets that a reader sets it with.
 
-A control is a description, made anew from the state after each change: its widget takes on a new range, new
-options, or is disabled. All widgets work from the keyboard.
+A control is a description, made anew from the state after each change: its widgets take on a new range, new
+options, or are disabled. All work from the keyboard.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -19,134 +19,96 @@ import ipywidgets
 WIDE = {"description_width": "70px"}
 
 
+@dataclass(frozen=True)
 class Control(ABC):
-    """What a state has one value of. `start` is the value to begin with, unless another is given."""
+    """What a state has one value of.
+
+    Attributes:
+        label: what stands before it
+        disabled: whether it cannot be moved
+    """
 
     label: str
-    start: Any
+    disabled: bool = field(default=False, kw_only=True)
+
+    @property
+    @abstractmethod
+    def start(self) -> Any:
+        """The value to begin with, unless another is given."""
 
     @abstractmethod
     def check(self, name: str, value: Any) -> Any:
         """The value, or the nearest that is possible; a `ValueError` that says its name if there is none."""
 
     @abstractmethod
-    def bind(self, value: Any) -> Bound:
-        """Its widget, set to this value."""
+    def traits(self) -> dict[str, Any]:
+        """What its widgets get from it."""
 
+    @abstractmethod
+    def widgets(self, value: Any) -> Sequence[Any]:
+        """Its widgets, set to this value, which is that of the first."""
 
-@dataclass
-class Bound:
-    """A control's widget.
+    def _look(self, width: int, **more: Any) -> dict[str, Any]:
+        words = {"description": self.label, "style": WIDE, "layout": {"width": f"{width}px"}}
+        return {**words, **self.traits(), **more}
 
-    Attributes:
-        widget: whose `value` is the control's
-        box: what is shown of it
-        parts: all that is disabled, or gets a new range, with it
-    """
-
-    widget: Any
-    box: Any
-    parts: tuple[Any, ...]
-
-    @property
-    def value(self) -> Any:
-        """The value chosen."""
-        return self.widget.value
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self.widget.value = value
-
-    def adapt(self, control: Any, value: Any) -> None:
-        """Takes on a new description, and its value."""
-        for part in self.parts:
-            if part.disabled != getattr(control, "disabled", False):
-                part.disabled = not part.disabled
-        if value is not None and self.value != value:
-            self.value = value
+    def adapt(self, parts: Sequence[Any], value: Any) -> None:
+        """Gives widgets the traits of this control, and their value."""
+        traits = {"disabled": self.disabled, **self.traits()}
+        ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
+        for part in parts:
+            for name, trait in traits.items():
+                if getattr(part, name) != trait:
+                    setattr(part, name, trait)
+            if ends:  # at first both ranges, for the value may be in one of them only
+                part.min, part.max = min(part.min, ends["min"]), max(part.max, ends["max"])
+        if value is not None and parts[0].value != value:
+            parts[0].value = value
+        for part in parts:
+            for name, end in ends.items():
+                setattr(part, name, end)
 
 
 @dataclass(frozen=True)
 class Slide(Control):
-    """A slider over places; in equal steps, with a field for the number.
+    """A slider over ascending places; in equal steps, with a field for the number.
 
     Attributes:
-        label: what stands before it
-        places: ascending
         at: the value to begin with; None is the first place
-        disabled: whether it can be moved
         lazy: whether the figure waits until the slider is let go
     """
 
-    label: str
     places: Sequence[float]
     at: float | None = None
-    disabled: bool = False
-    lazy: bool = False
+    lazy: bool = field(default=False, kw_only=True)
 
     @property
-    def start(self) -> float:  # type: ignore[override]
-        """The value to begin with."""
+    def start(self) -> float:
         return self.places[0] if self.at is None else self.at
-
-    @property
-    def even(self) -> bool:
-        """Whether the places are in equal steps."""
-        steps = [b - a for a, b in zip(self.places, self.places[1:], strict=False)]
-        return len(self.places) > 1 and max(steps) - min(steps) <= 1e-9 * abs(max(steps))
 
     def place(self, value: float) -> int:
         """Where the nearest place is."""
         return min(range(len(self.places)), key=lambda k: abs(self.places[k] - value))
 
     def check(self, name: str, value: Any) -> float:
-        """The nearest place."""
         return self.places[self.place(value)]
 
-    def bind(self, value: float) -> Bound:
-        """A slider and a number field, linked; or a slider that says its value."""
-        layout = {"width": "480px"}
-        look = {"description": self.label, "style": WIDE, "layout": layout, "disabled": self.disabled}
-        look |= {"continuous_update": not self.lazy}
-        if not self.even:
-            options = [(f"{place:g}", place) for place in self.places]
-            slider = ipywidgets.SelectionSlider(options=options, value=value, **look)
-            return _Stepped(slider, slider, (slider,))
-        scale = {"min": self.places[0], "max": self.places[-1], "step": self.places[1] - self.places[0]}
-        scale["step"] = round(scale["step"], 10)
+    def traits(self) -> dict[str, Any]:
+        steps = [b - a for a, b in zip(self.places, self.places[1:], strict=False)]
+        if not steps or max(steps) - min(steps) > 1e-6 * abs(max(steps)):
+            return {"options": tuple((f"{place:g}", place) for place in self.places)}
+        return {"min": self.places[0], "max": self.places[-1], "step": round(steps[0], 10)}
+
+    def widgets(self, value: float) -> Sequence[Any]:
+        look = self._look(480, value=value, disabled=self.disabled, continuous_update=not self.lazy)
+        if "options" in look:
+            return (ipywidgets.SelectionSlider(**look),)
         whole = all(isinstance(place, int) for place in self.places)
-        kinds = ipywidgets.IntSlider, ipywidgets.BoundedIntText
-        kinds = kinds if whole else (ipywidgets.FloatSlider, ipywidgets.BoundedFloatText)
-        slider = kinds[0](**scale, value=value, readout=False, **look)
-        number = kinds[1](**scale, value=value, disabled=self.disabled, layout={"width": "100px"})
+        slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(**look, readout=False)
+        kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
+        number = kind(**self.traits(), value=value, disabled=self.disabled, layout={"width": "100px"})
         ipywidgets.link((slider, "value"), (number, "value"))
-        return _Scaled(slider, ipywidgets.HBox([slider, number]), (slider, number))
-
-
-class _Stepped(Bound):
-    """A slider over options."""
-
-    def adapt(self, control: Slide, value: Any) -> None:
-        options = tuple((f"{place:g}", place) for place in control.places)
-        if self.widget.options != options:
-            self.widget.options = options
-        super().adapt(control, value)
-
-
-class _Scaled(Bound):
-    """A slider and a number field, whose range can change."""
-
-    def adapt(self, control: Slide, value: Any) -> None:
-        low, high, step = control.places[0], control.places[-1], control.places[1] - control.places[0]
-        changed = (self.widget.min, self.widget.max) != (low, high)
-        if changed:
-            for part in self.parts:
-                part.min, part.max = min(part.min, low), max(part.max, high)
-                part.step = round(step, 10)
-        super().adapt(control, value)
-        if changed:
-            for part in self.parts:
-                part.min, part.max = low, high
+        return slider, number
 
 
 @dataclass(frozen=True)
@@ -154,17 +116,14 @@ class Choice(Control):
     """One of several values.
 
     Attributes:
-        label: what stands before it
         options: value → what it is called; or values that say so themselves
         at: the value to begin with; None is the first
         hidden: whether there is nothing to choose
     """
 
-    label: str
     options: Mapping[Any, str] | Sequence[Any]
     at: Any = None
-    disabled: bool = False
-    hidden: bool = False
+    hidden: bool = field(default=False, kw_only=True)
 
     @property
     def names(self) -> dict[Any, str]:
@@ -173,92 +132,87 @@ class Choice(Control):
         return dict(given) if isinstance(given, Mapping) else {value: str(value) for value in given}
 
     @property
-    def start(self) -> Any:  # type: ignore[override]
-        """The value to begin with."""
+    def start(self) -> Any:
         return next(iter(self.names)) if self.at is None else self.at
 
     def check(self, name: str, value: Any) -> Any:
-        """The value."""
         if value not in self.names:
             raise ValueError(f"{name}: expected one of {', '.join(map(str, self.names))}, got {value!r}")
         return value
 
-    def bind(self, value: Any) -> Bound:
-        """A drop-down list."""
-        options = [(name, value) for value, name in self.names.items()]
-        look = {"description": self.label, "style": WIDE, "layout": {"width": "240px"}}
-        look["layout"] |= {"display": "none"} if self.hidden else {}
-        chosen = ipywidgets.Dropdown(options=options, value=value, disabled=self.disabled, **look)
-        return Bound(chosen, chosen, (chosen,))
+    def traits(self) -> dict[str, Any]:
+        return {"options": tuple((name, value) for value, name in self.names.items())}
+
+    def widgets(self, value: Any) -> Sequence[Any]:
+        chosen = ipywidgets.Dropdown(**self._look(240, value=value, disabled=self.disabled))
+        chosen.layout.display = "none" if self.hidden else None
+        return (chosen,)
 
 
 @dataclass(frozen=True)
 class Toggle(Control):
-    """Yes or no."""
+    """Yes or no; `start` is the value to begin with."""
 
-    label: str
-    start: bool = False
-    disabled: bool = False
+    start: bool = False  # type: ignore[assignment]
 
     def check(self, name: str, value: Any) -> bool:
-        """Whether."""
         return bool(value)
 
-    def bind(self, value: bool) -> Bound:
-        """A box to tick."""
+    def traits(self) -> dict[str, Any]:
+        return {}
+
+    def widgets(self, value: bool) -> Sequence[Any]:
         layout = {"width": "auto", "margin": "0 16px 0 0"}
-        look = {"description": self.label, "indent": False, "disabled": self.disabled, "layout": layout}
-        box = ipywidgets.Checkbox(value=value, **look)
-        return Bound(box, box, (box,))
+        look = {"description": self.label, "indent": False, "layout": layout, "disabled": self.disabled}
+        return (ipywidgets.Checkbox(value=value, **look),)
 
 
 @dataclass(frozen=True)
 class Number(Control):
-    """A number in a field, from `least` to `most`; whole if these are."""
+    """A number in a field, from `least` to `most`, whole if these are; `start` is the value to begin with."""
 
-    label: str
     least: float
     most: float
-    start: float = 0
+    start: float = 0  # type: ignore[assignment]
     step: float = 1
-    disabled: bool = False
 
     def check(self, name: str, value: Any) -> float:
-        """The number."""
         if not self.least <= value <= self.most:
             raise ValueError(f"{name} is {value}, expected {self.least:g} to {self.most:g}")
         return value
 
-    def bind(self, value: float) -> Bound:
-        """A field."""
+    def traits(self) -> dict[str, Any]:
+        return {"min": self.least, "max": self.most, "step": self.step}
+
+    def widgets(self, value: float) -> Sequence[Any]:
         whole = isinstance(self.least, int) and isinstance(self.most, int)
         kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-        look = {"description": self.label, "style": WIDE, "layout": {"width": "170px"}, "step": self.step}
-        field = kind(value=value, min=self.least, max=self.most, disabled=self.disabled, **look)
-        return Bound(field, field, (field,))
+        return (kind(**self._look(170, value=value, disabled=self.disabled)),)
 
 
 @dataclass(frozen=True)
-class Button:
-    """Something to press: `action` makes of the state the values that change; it has no value of its own.
+class Button(Control):
+    """Something to press; it has no value.
 
     Attributes:
-        label: what stands on it
         action: (name of each control → value) → those that change
         tip: what is said when the pointer is over it
     """
 
-    label: str
     action: Callable[..., Mapping[str, Any]]
     tip: str = ""
-    disabled: bool = False
+    start = None
 
-    def bind(self) -> Bound:
-        """A button, wide enough for its words."""
-        width = {"width": f"{max(110, 24 + 7 * len(self.label))}px"}
-        look = {"description": self.label, "tooltip": self.tip, "layout": width}
-        button = ipywidgets.Button(**look, disabled=self.disabled)
-        return Bound(button, button, (button,))
+    def check(self, name: str, value: Any) -> None:
+        raise ValueError(f"{name}: is a button")
+
+    def traits(self) -> dict[str, Any]:
+        return {}
+
+    def widgets(self, value: None) -> Sequence[Any]:
+        layout = {"width": f"{max(110, 24 + 7 * len(self.label))}px"}
+        look = {"description": self.label, "tooltip": self.tip, "layout": layout}
+        return (ipywidgets.Button(**look, disabled=self.disabled),)
 
 
 class Notice(Exception):

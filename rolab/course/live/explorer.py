@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import ipywidgets
 
 from rolab.course.live.charts import chart, has_live_charts, prepare_colab
-from rolab.course.live.controls import Bound, Button, Choice, Control, Slide, aria_status, show_errors
+from rolab.course.live.controls import Button, Choice, Control, Slide, aria_status, show_errors
 from rolab.plotting.figure import Figure
 from rolab.plotting.slider import Slider
 
@@ -38,8 +38,8 @@ class Explorer(ABC):
     # What a subclass says
 
     @abstractmethod
-    def controls(self, **state: Any) -> dict[str, Control | Button]:
-        """Name → control. The state may have only some of the values: those of controls before it, or none."""
+    def controls(self, **state: Any) -> dict[str, Control]:
+        """Name → control. The state may have only the values of controls before it, or none."""
 
     @abstractmethod
     def draw(self, **state: Any) -> Figure:
@@ -53,9 +53,9 @@ class Explorer(ABC):
         """What else changes when one control has."""
         return {}
 
-    def clicked(self, x: float, y: float, /, **state: Any) -> Mapping[str, Any] | None:
+    def clicked(self, x: float, y: float, /, **state: Any) -> Mapping[str, Any]:
         """What changes when a point of the figure is clicked on."""
-        return None
+        return {}
 
     def stops(self, slide: str, /, **state: Any) -> Sequence[tuple[str, Any]]:
         """The label and the value of each place of the slider that needs no kernel."""
@@ -77,17 +77,14 @@ class Explorer(ABC):
 
     def state(self, **chosen: Any) -> State:
         """All values: those chosen, and where each control begins; a wrong one is named."""
-        wanted: State = {**self.given, **chosen}
-        state: State = {}
+        wanted, state = {**self.given, **chosen}, State()
         while True:  # a control may depend on those before it
-            controls = self.controls(**{**wanted, **state})
-            known = {name: control for name, control in controls.items() if isinstance(control, Control)}
-            missing = [name for name in known if name not in state]
-            if not missing:
+            rest = ((name, c) for name, c in self.controls(**state).items() if not isinstance(c, Button))
+            name, control = next(((name, c) for name, c in rest if name not in state), ("", None))
+            if control is None:
                 break
-            name = missing[0]
             value = wanted.get(name)
-            state[name] = known[name].check(name, known[name].start if value is None else value)
+            state[name] = control.check(name, control.start if value is None else value)
         if unknown := [name for name in wanted if name not in state]:
             raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
         return state
@@ -144,7 +141,8 @@ class Live(ipywidgets.VBox):
     """The controls and the figure. All work from the keyboard, and errors are shown below the controls.
 
     Attributes:
-        controls: name → its widget: `live.controls["ε"].value = 0.1`
+        controls: name → its widget, such as `live.controls["epsilon"].value = 0.1`
+        state: name → value
         chart: the figure
         shown: what it shows
         summary, error: what is said
@@ -156,31 +154,36 @@ class Live(ipywidgets.VBox):
         self.explorer, self.state, self._busy = explorer, state, False
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
         self.shown = explorer.draw(**state)
-        self.controls: dict[str, Bound] = {}
-        for name, control in explorer.controls(**state).items():
-            is_button = isinstance(control, Button)
-            self.controls[name] = control.bind() if is_button else control.bind(state[name])  # type: ignore
-            if is_button:
-                press = show_errors(lambda name=name: self._press(name), self.error)
-                self.controls[name].widget.on_click(press)
+        self._parts = {name: c.widgets(state.get(name)) for name, c in explorer.controls(**state).items()}
+        self.controls = {name: parts[0] for name, parts in self._parts.items()}
+        for name, widget in self.controls.items():
+            change = show_errors(lambda name=name: self._change(name), self.error)
+            if name in state:
+                widget.observe(change, "value")
             else:
-                change = show_errors(lambda name=name: self._change(name), self.error)
-                self.controls[name].widget.observe(change, "value")
+                widget.on_click(change)
         clickable = type(explorer).clicked is not Explorer.clicked
         self.chart = chart(self.shown, plain, self._click if clickable else None)
         rows = explorer.ROWS or [(name,) for name in self.controls]
-        lines = [ipywidgets.HBox([self.controls[name].box for name in row]) for row in rows]
+        lines = [ipywidgets.HBox([part for name in row for part in self._parts[name]]) for row in rows]
         self.children = [*lines, self.summary, self.error, self.chart.widget]
         self._say()
 
     def set(self, **changes: Any) -> None:
         """Sets some controls at once, and shows the figure of the new state."""
-        wanted = {**self.state, **changes}
-        self.state = self.explorer.state(**{name: wanted[name] for name in self.state})
+        wanted, before = {**self.state, **changes}, self.explorer.controls(**self.state)
+        for name, control in self.explorer.controls(**wanted).items():
+            old = before[name]
+            if name not in changes and isinstance(control, Slide) and isinstance(old, Slide):
+                if control.places != old.places and len(control.places) == len(old.places):
+                    wanted[name] = control.places[
+                        old.place(self.state[name])
+                    ]  # keeps its place on another scale
+        self.state = self.explorer.state(**wanted)
         self._busy = True  # the widgets change one after the other
         try:
             for name, control in self.explorer.controls(**self.state).items():
-                self.controls[name].adapt(control, self.state.get(name))
+                control.adapt(self._parts[name], self.state.get(name))
         finally:
             self._busy = False
         self.shown = self.explorer.draw(**self.state)
@@ -190,25 +193,16 @@ class Live(ipywidgets.VBox):
     def _change(self, name: str) -> None:
         if self._busy:
             return
-        before, value = self.state, self.controls[name].value
-        state = {**before, name: value}
-        kept: State = {}
-        for other, control in self.explorer.controls(**state).items():  # keeps the place on another scale
-            old = self.explorer.controls(**before).get(other)
-            if other != name and isinstance(control, Slide) and isinstance(old, Slide):
-                if control.places != old.places and len(control.places) == len(old.places):
-                    kept[other] = control.places[old.place(before[other])]
-        self.set(**{name: value, **kept, **self.explorer.follow(name, **state)})
-
-    def _press(self, name: str) -> None:
-        button = self.explorer.controls(**self.state)[name]
-        assert isinstance(button, Button)
-        self.set(**button.action(**self.state))
+        control = self.explorer.controls(**self.state)[name]
+        if isinstance(control, Button):
+            self.set(**control.action(**self.state))
+        else:
+            change = {name: self.controls[name].value}
+            self.set(**change, **self.explorer.follow(name, **{**self.state, **change}))
 
     def _click(self, x: float, y: float) -> None:
         def act() -> None:
-            if changes := self.explorer.clicked(x, y, **self.state):
-                self.set(**changes)
+            self.set(**self.explorer.clicked(x, y, **self.state))
 
         show_errors(act, self.error)()
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rolab.convex import RobustLP, Solution
-from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region
+from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
 from rolab.plotting.panels import Area, Axis, Line, Panel, Points, Text, segments
 from rolab.plotting.slider import Sliding
 from rolab.plotting.style import BLUE, RED
@@ -85,7 +85,7 @@ class CuttingSetFigure(Sliding):
         plan = [
             Area(*self.region(self.shown).outline, BLUE),
             Line(*segments(middle - along, middle + along), dash="dot", width=1),
-            Points(*trace[-1].x[:, None], size=11),
+            Points(*xy(trace[-1].x[None]), size=11),
             Line(*self._nominal.outline, dash="dash", width=1.5),
             *self._nominal.row_names(),
         ]

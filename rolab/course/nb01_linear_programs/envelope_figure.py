@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import Polygon, closed, extreme_points
+from rolab.course.nb01_linear_programs.polygon import Polygon, closed, extreme_points, xy
 from rolab.course.nb01_linear_programs.region_figure import LOOKS
 from rolab.plotting.panels import Area, Axis, Line, Panel, Points, segments
 from rolab.plotting.slider import Sliding
@@ -90,7 +90,7 @@ class EnvelopeFigure(Sliding):
             z, look = self.drawn(name, self.shown), LOOKS[name]
             above = [
                 Line.of(look, *closed(self.extremes[name]), width=1.5),
-                Points(*z.T, size=5),
+                Points(*xy(z), size=5),
             ]
             area = Area(*self.left(name, self.shown).outline, look.color, look.dash, 2.5)
             below = [Line(*self._lines(z), GREY, width=0.7), area]

@@ -17,6 +17,7 @@ from rolab.convex import RobustLP
 from rolab.plotting.panels import Axis, Text
 from rolab.sets import UncertaintySet
 
+XY = tuple[np.ndarray, np.ndarray]
 FAR = 1e9  # stands in for no bound
 
 
@@ -51,8 +52,8 @@ class Polygon:
         return self.corners[int((self.corners @ c).argmax())]
 
     @property
-    def outline(self) -> np.ndarray:
-        """x and y of the corners and the first again, (2, n + 1)."""
+    def outline(self) -> XY:
+        """x and y of the corners and the first again."""
         return closed(self.corners)
 
     @property
@@ -78,13 +79,19 @@ class Polygon:
                 outward = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
                 outward = outward if outward @ ((at - middle) / size) > 0 else -outward
                 anchor = "left" if outward[0] > 0.3 else "center"
-                found.append(Text(*(at + 0.05 * outward * size), name, anchor=anchor))
+                x, y = at + 0.05 * outward * size
+                found.append(Text(x, y, name, anchor=anchor))
         return found
 
 
-def closed(points: np.ndarray) -> np.ndarray:
-    """Points (n, 2) and the first again, as x and y (2, n + 1)."""
-    return np.vstack([points, points[:1]]).T
+def xy(points: np.ndarray) -> XY:
+    """x and y of points (n, 2)."""
+    return points[:, 0], points[:, 1]
+
+
+def closed(points: np.ndarray) -> XY:
+    """x and y of points (n, 2) and the first again."""
+    return xy(np.vstack([points, points[:1]]))
 
 
 def extreme_points(U: UncertaintySet) -> np.ndarray:

@@ -12,11 +12,13 @@ import torch
 
 from rolab.convex import RobustLP, Scenario
 from rolab.course.nb01_linear_programs.polygon import (
+    XY,
     Polygon,
     closed,
     cut_off,
     extreme_points,
     nominal_region,
+    xy,
 )
 from rolab.plotting.figure import Figure
 from rolab.plotting.panels import Area, Axis, Line, Panel, Points
@@ -124,7 +126,7 @@ class RegionSolution:
         return s.z if s is not None and abs(s.violation) <= 1e-6 * (1 + abs(s.rhs)) else None
 
     @cached_property
-    def outline(self) -> np.ndarray:
+    def outline(self) -> XY:
         """The boundary of the set, x and y."""
         return closed(extreme_points(self.Z))
 
@@ -190,25 +192,25 @@ class RegionFigure(Figure):
 
     def panels(self) -> list[Panel]:
         """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
-        region, look, none = self.region, self.region.look, np.empty((2, 0))
-        z = none if region.worst is None else region.worst[:, None]
-        data = [Area(*region.outline, look.color, look.dash), Points(*z, size=11)]
+        region, look, none = self.region, self.region.look, np.empty((0, 2))
+        z = none if region.worst is None else region.worst[None]
+        data = [Area(*region.outline, look.color, look.dash), Points(*xy(z), size=11)]
         level = x = none
         if region.x is not None:
             slope = np.array([-region.program.c[1], region.program.c[0]]) / np.abs(region.program.c).max()
-            level = (region.x + np.outer([-1, 1], slope) * np.ptp(region.nominal.corners, axis=0).max()).T
-            x = region.x[:, None]
+            level = region.x + np.outer([-1, 1], slope) * np.ptp(region.nominal.corners, axis=0).max()
+            x = region.x[None]
         decisions = [
             Area(*region.robust.outline, look.color, look.dash),
-            Line(*level, RED, "dot", 1.5),
-            Points(*x, size=11),
+            Line(*xy(level), RED, "dot", 1.5),
+            Points(*xy(x), size=11),
             Line(*region.nominal.outline, dash="dash", width=1.5),
             *region.nominal.row_names(),
         ]
-        around = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
+        one, other = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
         window = region.nominal.window(region.program.variables)
         return [
-            Panel(data, *around, (0, 0.36, 0, 1), equal=True),
+            Panel(data, one, other, (0, 0.36, 0, 1), equal=True),
             Panel(decisions, *window, (0.48, 1, 0, 1)),
         ]
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.course.live.controls import Button, Choice, Control, Slide
+from rolab.course.live.controls import Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
 from rolab.plotting.slider import Sliding
 
@@ -48,7 +48,7 @@ class RadiusExplorer(Explorer):
             raise ValueError("figures: expected at least one figure, got none")
         self.figures = dict(figures)
 
-    def controls(self, name: str | None = None, **state: Any) -> dict[str, Control | Button]:
+    def controls(self, name: str | None = None, **state: Any) -> dict[str, Control]:
         """Which figure, and its radius."""
         figure = self.figures[name or next(iter(self.figures))]
         radius = Slide(figure.symbol, figure.places, figure.places[figure.shown])

@@ -12,9 +12,7 @@ import numpy as np
 from rolab.convex.designs import WorstDesign, worst_design
 from rolab.convex.regression import RobustFit, robust_least_squares
 from rolab.course.nb02_regression.explorer import RadiusFigure
-from rolab.plotting.figure import ABOVE, Legend
-from rolab.plotting.panels import Axis, Line, Mark, Panel, Points, segments
-from rolab.plotting.style import BLUE, INK, RED
+from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Legend, Line, Mark, Panel, Points, segments
 from rolab.sets import Ball
 
 
@@ -95,7 +93,9 @@ class LineFit(RadiusFigure):
             Line(self.places, robust, BLUE, "dash", name="robust line"),
         ]
         if self.found:
-            right.append(Points(self.places, self.found, "#CC79A7", "x", 6, name="found by ascent"))
+            right.append(
+                Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
+            )
         miss, bound = Axis("worst ‖(t + Δ)x − b‖, cm"), Axis("γ, bound of ‖Δ‖₂, N")
         return [
             Panel(left, Axis("load t, N", across), Axis("extension b, cm", up), (0, 0.46, 0, 1)),

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.course.nb03_perturbations.sweep_figure import curves
-from rolab.experiments.styles import style
-from rolab.plotting.figure import Legend, legend_rows
-from rolab.plotting.panels import Panel
-from rolab.plotting.slider import Sliding
+from rolab.net_styles import style
+from rolab.plotting import Legend, Panel, Sliding
+from rolab.plotting.figure import legend_rows
 
 LEFT, HALF = (0.0, 0.55), 0.45  # where the half of each net begins, and how broad it is
 

@@ -1,8 +1,8 @@
 """One image, one net, one uncertainty set that grows: what the net answers on the way.
 
-Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the sweep,
-and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image again
-and again in sets of different sizes.
+Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the
+sweep, and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image
+again and again in sets of different sizes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
-from rolab.evaluation import eval_mode
-from rolab.experiments.styles import style
-from rolab.plotting.panels import Line, Picture
-from rolab.plotting.pixels import pixels
-from rolab.plotting.style import INK, PALE, RED, Style
+from rolab.evaluation import evaluating
+from rolab.net_styles import style
+from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong
@@ -193,7 +191,7 @@ def perturbation_sweep(
     device = next(model.parameters()).device
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
-    with eval_mode(model):
+    with evaluating(model):
         if attack is not first_order:
             images = x.repeat(len(radii), *[1] * (x.ndim - 1))
             sets = U.scaled(scales)  # type: ignore[arg-type]  # a ball takes a factor for each example

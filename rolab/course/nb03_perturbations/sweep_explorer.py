@@ -81,7 +81,7 @@ class PerturbationExplorer(Explorer):
         }
         self._sweeps = Cache(self.KEPT)
 
-    def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control | Button]:
+    def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control]:
         """The net, the image, the set, the attack, ε."""
         nets = {name: style(name).label for name in self.nets}
         norms = {name: style(name).label for name in self.sets}
@@ -146,13 +146,14 @@ class PerturbationExplorer(Explorer):
         radii = self.radii[norm]
         return min(max(round(epsilon / radii[1]), 0), len(radii) - 1)
 
-    def next_misread(self, **state: Any) -> int | None:
-        """The next image after `index` that the net gets wrong, around the end to the start; None if none is."""
+    def next_misread(self, after: int | None = None, **state: Any) -> int | None:
+        """The next image after one, or after `index`, that the net gets wrong, round the end; or None."""
         state = self.state(**state)
+        after = state["index"] if after is None else after
         U, batch, model = self.sets[state["norm"]].scaled(state["epsilon"]), 100, self.nets[state["net"]]
         attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
         device = next(model.parameters()).device
-        order = [(state["index"] + 1 + i) % len(self.data) for i in range(len(self.data))]
+        order = [(after + 1 + i) % len(self.data) for i in range(len(self.data))]
         for start in range(0, len(order), batch):
             rows = torch.tensor(order[start : start + batch])
             chunk = self.data[rows]

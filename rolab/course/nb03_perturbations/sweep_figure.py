@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
-from rolab.experiments.styles import style
-from rolab.plotting.figure import Legend
-from rolab.plotting.panels import Axis, Cursor, Panel
-from rolab.plotting.slider import Sliding
+from rolab.net_styles import style
+from rolab.plotting import Axis, Cursor, Legend, Panel, Sliding
 
 LEFT = (0, 0.355, 0.71)  # where the three pictures begin
 
@@ -23,7 +21,7 @@ class SweepFigure(Sliding):
     shown: int
     HEIGHT: ClassVar[int] = 540
     MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 54)
-    legend: ClassVar[Legend] = Legend(0.82, 0.46)
+    legend: ClassVar[Legend] = Legend(0.765, 0.46)
     prefix: ClassVar[str] = "ε = "
 
     @property
@@ -58,7 +56,7 @@ class SweepFigure(Sliding):
             Panel.picture(picture, (left, left + 0.29, 0.58, 1), name)
             for picture, left, name in zip(pictures, LEFT, names, strict=True)
         ]
-        return [*above, curves(w, self.shown, (0, 0.8, 0, 0.46), w.x_title)]
+        return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
 
     def row(self, k: int) -> dict[str, Any]:
         """ε, the answer, the probability of each class."""

@@ -1,0 +1,111 @@
+"""Every explorer of every notebook on a busy machine, in JupyterLab and headless Chromium: its controls move it."""
+
+import json
+import os
+
+import browser_driver as driver
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WITH_EXPLORERS = [path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if "Explorer(" in path.read_text()]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, driven by playwright; playwright's own browsers are not needed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    if driver.CHROMIUM is None:
+        pytest.skip("no Chromium here; install it with: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=driver.CHROMIUM, args=driver.FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def test_there_are_explorers():
+    assert len(WITH_EXPLORERS) >= 6
+
+
+@pytest.mark.parametrize("notebook", WITH_EXPLORERS, ids=lambda path: path.stem)
+def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook):
+    busy = max(4, 2 * (os.cpu_count() or 2))
+    with driver.busy_machine(busy), driver.jupyterlab(tmp_path) as address:
+        page, errors = driver.open_notebook(browser, address, notebook.name)
+        driver.run_all(page)
+        written = driver.saved(page, tmp_path / "notebooks" / notebook.name)
+        expected = driver.outputs(written, "application/vnd.jupyter.widget-view+json")
+        explorers = driver.find(page, f"{driver.EXPLORER}", count_of_explorers(written))
+        assert 0 < len(explorers) <= expected
+        for number, explorer in enumerate(explorers):
+            plot = driver.bring(page, explorer)
+            page.screenshot(path=tmp_path / f"{number}-before.png", timeout=driver.MINUTES)
+            assert move(page, explorer, plot), f"explorer {number} of {notebook.name}: no control moves its figure"
+            page.screenshot(path=tmp_path / f"{number}-after.png", timeout=driver.MINUTES)
+            assert explorer.locator("[role=alert]").count() == 0, explorer.locator("[role=alert]").inner_text()
+        assert driver.serious(errors) == []
+        page.close()
+
+
+def count_of_explorers(notebook):
+    """Outputs that have both the live widget and the figure that stands without a kernel."""
+    cells = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    kinds = (output.get("data", {}).keys() for cell in cells for output in cell["outputs"])
+    return sum(
+        {"application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json", "image/png"} <= kind
+        for kind in kinds
+    )
+
+
+def move(page, explorer, plot):
+    """Moves each slider by the keyboard, then presses each button: how many of them changed the figure."""
+    moved = 0
+    sliders = explorer.locator(".noUi-handle:not([disabled])")
+    for k in range(sliders.count()):
+        handle = sliders.nth(k)
+        if handle.locator("xpath=ancestor::*[@disabled]").count():
+            continue
+        before = plot.evaluate(driver.DRAWN)
+        at_end = float(handle.get_attribute("aria-valuenow")) >= float(handle.get_attribute("aria-valuemax"))
+        handle.focus()
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        moved += driver.changed(page, plot, before, 60 if not moved else 10) is not None
+        agree(page, explorer)
+    buttons = explorer.locator("button:not([disabled])")
+    for k in range(buttons.count()):
+        button = buttons.nth(k)
+        if button.is_enabled() and button.is_visible():
+            before = plot.evaluate(driver.DRAWN)
+            button.focus()
+            page.keyboard.press("Enter")
+            moved += driver.changed(page, plot, before, 60 if not moved else 10) is not None
+    return moved
+
+
+def agree(page, explorer):
+    """Waits until the sentence and the title of the figure say the same."""
+    for _ in range(120):
+        title = explorer.locator(".gtitle").text_content()
+        if title and title in explorer.locator("[role=status]").inner_text():
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError(f"{title!r} is the title, and said is {explorer.locator('[role=status]').inner_text()!r}")
+
+
+@pytest.mark.parametrize("notebook", sorted(driver.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_committed_file_reads_without_a_kernel(browser, tmp_path, notebook):
+    """Opened and not run: the standing figures are drawn, and the slider of each moves its picture."""
+    expected = driver.outputs(json.loads(notebook.read_text()), "application/vnd.plotly.v1+json")
+    if not expected:
+        pytest.skip("no figure with a slider")
+    with driver.jupyterlab(tmp_path) as address:
+        page, errors = driver.open_notebook(browser, address, notebook.name)
+        for number, figure in enumerate(driver.find(page, ".jp-RenderedPlotly", expected)):
+            plot = driver.bring(page, figure)
+            before = plot.evaluate(driver.DRAWN)
+            track = figure.locator(".slider-rail-touch-rect").bounding_box()
+            page.mouse.click(track["x"] + 0.9 * track["width"], track["y"] + track["height"] / 2)
+            assert driver.changed(page, plot, before), f"the slider of figure {number} does not move it"
+            page.screenshot(path=tmp_path / f"{number}.png", timeout=driver.MINUTES)
+        assert driver.serious(errors) == []
+        page.close()
