@@ -10,7 +10,8 @@ import numpy as np
 
 from rolab.convex import RobustLP, Solution
 from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
-from rolab.plotting.panels import Area, Axis, Line, Panel, Points, Text, segments
+from rolab.plotting.marks import Area, Line, Points, Text, segments
+from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.slider import Sliding
 from rolab.plotting.style import BLUE, RED
 
@@ -26,7 +27,7 @@ class CuttingSetFigure(Sliding):
 
     program: RobustLP
     shown: int = -1
-    prefix: ClassVar[str] = "round "
+    prefix: ClassVar[str] = "round "  # type: ignore[misc]
     MARGIN: ClassVar[tuple[int, int, int, int]] = (70, 12, 56, 54)
     SEEN: ClassVar[str] = (
         "Left what the scenarios known so far leave, and its optimum; right the bounds, closing."

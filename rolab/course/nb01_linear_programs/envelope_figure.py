@@ -12,7 +12,8 @@ import torch
 
 from rolab.course.nb01_linear_programs.polygon import Polygon, closed, extreme_points, xy
 from rolab.course.nb01_linear_programs.region_figure import LOOKS
-from rolab.plotting.panels import Area, Axis, Line, Panel, Points, segments
+from rolab.plotting.marks import Area, Line, Points, segments
+from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.slider import Sliding
 from rolab.sets import UncertaintySet
 
@@ -34,7 +35,7 @@ class EnvelopeFigure(Sliding):
     counts: Sequence[int] = (1, 3, 10, 30, 100)
     shown: int = 2
     seed: int = 1
-    prefix: ClassVar[str] = "scenarios: "
+    prefix: ClassVar[str] = "scenarios: "  # type: ignore[misc]
     HEIGHT: ClassVar[int] = 540
     MARGIN: ClassVar[tuple[int, int, int, int]] = (50, 12, 56, 54)
     REACH: ClassVar[float] = 2.2

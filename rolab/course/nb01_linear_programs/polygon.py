@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from rolab.convex import RobustLP
-from rolab.plotting.panels import Axis, Text
+from rolab.plotting.marks import Text
+from rolab.plotting.panels import Axis
 from rolab.sets import UncertaintySet
 
 XY = tuple[np.ndarray, np.ndarray]

@@ -21,7 +21,8 @@ from rolab.course.nb01_linear_programs.polygon import (
     xy,
 )
 from rolab.plotting.figure import Figure
-from rolab.plotting.panels import Area, Axis, Line, Panel, Points
+from rolab.plotting.marks import Area, Line, Points
+from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.style import RED, Style
 from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
 
