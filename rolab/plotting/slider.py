@@ -52,11 +52,11 @@ def path(keys: Keys) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)[1:]
 
 
-def padded(page: dict[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
-    """The page with lists as long as these: what is added is not visible."""
-    for name, length in lengths.items():
+def padded(page: dict[str, Any], longest: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The page with lists as long as these: what is added has all keys, and is not visible."""
+    for name, others in longest.items():
         found = page["layout"][name]
-        found += [{"visible": False} for _ in range(length - len(found))]
+        found += [{**other, "visible": False} for other in others[len(found) :]]
     return page
 
 
@@ -128,10 +128,10 @@ class Slider(Figure):
         base, shown = pages[self.shown], self.shown % len(pages)
         if any(structure(page) != structure(base) for page in pages):
             raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        lengths = {name: max(len(page["layout"][name]) for page in pages) for name in LISTS}
+        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
         size = min(figure.title_size for figure in self.figures)
         for page in pages:
-            padded(page, lengths)["layout"]["title"]["font"]["size"] = size
+            padded(page, longest)["layout"]["title"]["font"]["size"] = size
         moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
         steps = [
             {"label": label, **_step(page, moves)} for label, page in zip(self.labels, pages, strict=True)

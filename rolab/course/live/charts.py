@@ -60,15 +60,15 @@ class LiveChart:
     def show(self, figure: Figure) -> None:
         """Shows another state of the figure, or another figure."""
         page = figure.still()
-        lengths = {name: len(self._base["layout"][name]) for name in LISTS}
-        longer = any(len(page["layout"][name]) > length for name, length in lengths.items())
+        lists = {name: self._base["layout"][name] for name in LISTS}
+        longer = any(len(page["layout"][name]) > len(found) for name, found in lists.items())
         with self.widget.hold_sync():  # one message
             self.widget.alt = figure.alt
             if longer or structure(page) != structure(self._base):
                 self._rebase(page)
                 self.widget.figure, self.widget.patch = page, {}
                 return
-            self._touched |= dict.fromkeys(changes(self._base, padded(page, lengths)))
+            self._touched |= dict.fromkeys(changes(self._base, padded(page, lists)))
             self.widget.patch = {path(keys): lookup(page, keys) for keys in self._touched}
 
 
