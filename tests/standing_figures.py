@@ -1,10 +1,6 @@
-"""What is asked of figures with a slider of their own, and of live charts."""
+"""What figures with a slider of their own have in common."""
 
 import json
-import re
-from copy import deepcopy
-from functools import reduce
-from operator import getitem
 
 from rolab.plotting.figure import Figure
 
@@ -22,16 +18,3 @@ def steps(figure):
     """What its slider changes at each place: of the layout, path by path."""
     every = figure.plotly()["layout"]["sliders"][0]["steps"]
     return [step["args"][-1 if step["method"] == "relayout" else 1] for step in every]
-
-
-def in_the_browser(chart):
-    """The page that a live chart shows: its base figure, changed by the patch."""
-    page = deepcopy(chart.widget.figure)
-    for path, value in chart.widget.patch.items():
-        *keys, last = (int(key) if key.isdigit() else key for key in re.findall(r"[^.[\]]+", path))
-        there = reduce(getitem, keys, page)
-        if value is None:
-            there.pop(last, None)
-        else:
-            there[last] = value
-    return page

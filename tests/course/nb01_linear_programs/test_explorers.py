@@ -1,7 +1,7 @@
 """The explorers of notebook 01: live widget, standing figure and table hold the same numbers."""
 
 import pytest
-from standing_figures import in_the_browser
+from live_charts import page_of
 
 from rolab.course.live.explorer import WIDGET
 from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, RegionExplorer
@@ -23,7 +23,7 @@ def test_live_and_standing_figure_and_table_agree(explorer, shape):
     for figure, row in zip(standing.figures, explorer.table(shape=shape), strict=True):
         live.controls["rho"].value = row["ρ"]
         assert live.error.value == ""
-        shown = in_the_browser(live.chart)
+        shown = page_of(live.chart)
         assert not changes(shown, figure.still())
         title = shown["layout"]["title"]["text"]
         assert title == figure.title and title in live.summary.value and f"{row['objective']:,.2f}" in title
@@ -49,7 +49,7 @@ def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
     field.value = 0.3
     assert live.controls["rho"].value == 0.3 and all(part.disabled for part in live._parts["gamma"])
     fresh = explorer.live(plain=False, shape="ellipsoid", rho=0.3)
-    assert not changes(in_the_browser(live.chart), in_the_browser(fresh.chart))
+    assert not changes(page_of(live.chart), page_of(fresh.chart))
     assert live.summary.value == fresh.summary.value
     live.controls["shape"].value = "budget"
     assert not any(part.disabled for part in live._parts["gamma"])
@@ -99,7 +99,7 @@ def test_the_button_goes_through_the_rounds():
     add, again = (live.controls[name] for name in ("add", "again"))
     standing = explorer.figure().figures
     for k, (figure, row) in enumerate(zip(standing, explorer.table(), strict=True)):
-        shown = in_the_browser(live.chart)
+        shown = page_of(live.chart)
         assert not changes(shown, figure.still())
         title = shown["layout"]["title"]["text"]
         assert title == figure.title and title in live.summary.value

@@ -60,7 +60,7 @@ def test_the_worst_scenario_is_where_the_row_binds(shape):
     z = region.scenario.z
     assert region.worst is z and region.Z.contains(torch.tensor(z)[None], atol=1e-9)
     assert (4 * (1 + z[0])) * region.x[0] + 2 * (1 + z[1]) * region.x[1] == pytest.approx(4800)
-    outline = torch.tensor(region.outline).T
+    outline = torch.tensor(np.array(region.outline)).T
     assert region.Z.contains(outline, atol=1e-5).all() and torch.equal(outline[0], outline[-1])
     assert not region.Z.contains(outline * 1.01, atol=1e-6).any()
 
