@@ -1,1 +1,1 @@
-"""Notebook 02, robustness is regularisation: its figures, its explorer."""
+"""The code behind notebook 02: regression and the support vector machine."""

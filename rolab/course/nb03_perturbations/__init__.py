@@ -1,1 +1,1 @@
-"""Notebook 03, worst-case perturbations: its figures, its explorers."""
+"""The code behind notebook 03: worst-case perturbations."""

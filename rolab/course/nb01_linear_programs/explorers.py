@@ -1,0 +1,106 @@
+"""The explorers of notebook 01: an uncertainty set that changes, and cutting sets round by round.
+
+explorer = RegionExplorer(problems.production)
+explorer                                 # at the end of a cell: sliders; without a kernel one over ρ
+explorer.figure("gamma", gamma=0.5)      # the figure with a slider over Γ, which needs no kernel
+CuttingSetExplorer(problems.production())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rolab.convex import RobustLP
+from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
+from rolab.course.live.explorer import Explorer
+from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
+from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure, RegionSolution
+from rolab.plotting.figure import Figure
+from rolab.sets import UncertaintySet
+
+
+class RegionExplorer(Explorer):
+    """A two-variable program whose uncertain row's set changes its shape, its radius ρ and its budget Γ.
+
+    Args:
+        program: set → the program with that set
+        shapes: name → the set of a radius and a budget
+        largest: where the slider of ρ ends
+        points: how many places a slider has, 0 among them
+    """
+
+    SLIDE = "rho"
+    KEPT = 256  # regions in the cache
+    MOST = 2.0  # errors there are: where the slider of Γ ends
+
+    def __init__(
+        self,
+        program: Callable[[UncertaintySet], RobustLP],
+        shapes: Mapping[str, Callable[[float, float], UncertaintySet]] = SHAPES,
+        largest: float = 0.5,
+        points: int = 26,
+    ) -> None:
+        if not shapes or not largest > 0 or points < 2:
+            raise ValueError("shapes, largest, points: expected a shape, a positive radius and two points")
+        self.program, self.shapes = program, dict(shapes)
+        self.radii = tuple(round(largest * k / (points - 1), 10) for k in range(points))
+        self.budgets = tuple(round(self.MOST * k / 20, 10) for k in range(21))
+        self._regions = Cache(self.KEPT)
+
+    def controls(self, shape: str = "", **state: Any) -> dict[str, Control | Button]:
+        """The shape, ρ, and Γ for a set that asks for it."""
+        first = "budget" if "budget" in self.shapes else next(iter(self.shapes))
+        budgeted = self.shapes[shape if shape in self.shapes else first](1.0, 1.0).budgeted
+        return {
+            "shape": Choice("set", list(self.shapes), first),
+            "rho": Slide("ρ", self.radii, 0.2),
+            "gamma": Slide("Γ", self.budgets, 1.5, disabled=not budgeted),
+        }
+
+    def region(self, shape: str = "budget", rho: float = 0.2, gamma: float = 1.5) -> RegionSolution:
+        """The program with this set, solved: computed once. Only a budget asks for Γ."""
+        if shape not in self.shapes:
+            raise ValueError(f"shape: expected one of {', '.join(self.shapes)}, got {shape!r}")
+        Z = self.shapes[shape](rho, gamma)
+        return self._regions.get((shape, rho, Z), lambda: RegionSolution(self.program(Z), shape, rho, gamma))
+
+    def draw(self, **state: Any) -> RegionFigure:
+        """The region of the state."""
+        return RegionFigure(self.region(**state), 1.15 * self.radii[-1])
+
+    def say(self, figure: RegionFigure, /, **state: Any) -> str:  # type: ignore[override]
+        """The title, the optimum and its worst data."""
+        return f"{figure.title}{figure.region.places()}."
+
+
+class CuttingSetExplorer(Explorer):
+    """The cutting-set method of a two-variable program, a round at each press of a button.
+
+    Without a kernel a slider goes through the rounds, and opens at the last.
+    """
+
+    SLIDE = "round"
+    ROWS = (("add", "again", "round"),)
+
+    def __init__(self, program: RobustLP) -> None:
+        self.rounds = CuttingSetFigure(program)
+
+    def controls(self, round: int = 1, **state: Any) -> dict[str, Control | Button]:
+        """The round, which only the buttons change."""
+        last = self.rounds.places[-1]
+        add = Button("add the worst scenario", lambda round: {"round": round + 1}, disabled=round == last)
+        again = Button("start again", lambda round: {"round": 1})
+        return {"round": Choice("round", list(self.rounds.places), hidden=True), "add": add, "again": again}
+
+    def draw(self, *, round: int) -> CuttingSetFigure:  # type: ignore[override]
+        """The figure of a round."""
+        return self.rounds.at(round - 1)
+
+    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
+        """The figure with a slider over the rounds, which needs no kernel."""
+        return super().figure(slide, **{"round": self.rounds.places[-1], **self.given, **chosen})
+
+    def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
+        """The numbers, a row for each round."""
+        return self.rounds.table()

@@ -1,0 +1,220 @@
+"""A two-variable program with one uncertain row: its set on the left, its decisions on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from rolab.convex import RobustLP, Scenario
+from rolab.course.nb01_linear_programs.polygon import (
+    XY,
+    Polygon,
+    closed,
+    cut_off,
+    extreme_points,
+    nominal_region,
+    xy,
+)
+from rolab.plotting.figure import Figure
+from rolab.plotting.marks import Area, Line, Points
+from rolab.plotting.panels import Axis, Panel
+from rolab.plotting.style import RED, Style
+from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
+
+FINE, EXACT = 1e-4, 1e-9  # how far a corner may break a row, by its right-hand side: drawn, and the optimum
+Z_TITLES = ("z₁, error of the first number", "z₂, error of the second")
+TILTED = torch.tensor([[1.0, 0.8], [0.8, 1.0]], dtype=torch.float64)
+SHAPES: Mapping[str, Callable[[float, float], UncertaintySet]] = {  # of the radius ρ and the budget Γ
+    "box": lambda rho, gamma: Ball("linf", rho),
+    "ball": lambda rho, gamma: Ball("l2", rho),
+    "budget": lambda rho, gamma: Budget(gamma, rho),
+    "ellipsoid": lambda rho, gamma: Ellipsoid(TILTED, rho),
+}
+
+
+LOOKS = {
+    "box": Style("box", "#009E73", "solid", "diamond"),
+    "ball": Style("ball", "#0072B2", "dash", "square"),
+    "budget": Style("budget", "#E69F00", "dashdot", "triangle-up"),
+    "ellipsoid": Style("ellipsoid", "#CC79A7", "dot", "cross"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSolution:
+    """A two-variable program solved and drawn, with one uncertain row whose set is in the plane.
+
+    Attributes:
+        program: the program
+        shape, rho, gamma: what its set is called, and how large it is
+    """
+
+    program: RobustLP
+    shape: str
+    rho: float
+    gamma: float
+
+    def __post_init__(self) -> None:
+        effects = list(self.program.uncertain)
+        if len(effects) != 1 or len(effects[0]) != 1 or effects[0][0] not in self.program.names:
+            raise ValueError(f"program: expected one uncertain row, and a certain objective, got {effects}")
+
+    @property
+    def row(self) -> str:
+        """The name of the uncertain row."""
+        ((name,),) = self.program.uncertain
+        return name
+
+    @property
+    def Z(self) -> UncertaintySet:
+        """Its set."""
+        (block,) = self.program.uncertain.values()
+        return block.Z
+
+    @cached_property
+    def nominal(self) -> Polygon:
+        """The decisions for the data as printed."""
+        return nominal_region(self.program)
+
+    @cached_property
+    def robust(self) -> Polygon:
+        """The decisions for all data; without corners if there are none."""
+        certain = [name for name in self.program.names if name != self.row]
+        polygon, checked = nominal_region(self.program, certain), set[bytes]()
+        while len(polygon.corners) and (best := polygon.best(self.gain)).tobytes() not in checked:
+            checked.add(best.tobytes())
+            polygon = cut_off(self.program, polygon, best, EXACT)
+        while rest := [corner for corner in polygon.corners if corner.tobytes() not in checked]:
+            checked.add(rest[0].tobytes())
+            polygon = cut_off(self.program, polygon, rest[0], FINE)
+        return polygon
+
+    @cached_property
+    def gain(self) -> np.ndarray:
+        """The direction in which the objective gets better."""
+        return self.program.c if self.program.maximize else -self.program.c
+
+    @cached_property
+    def x(self) -> np.ndarray | None:
+        """The robust optimum; None if there is none."""
+        return self.robust.best(self.gain) if len(self.robust.corners) else None
+
+    @cached_property
+    def objective(self) -> float | None:
+        """The objective at x."""
+        return None if self.x is None else float(self.program.c @ self.x)
+
+    @cached_property
+    def percent(self) -> float | None:
+        """What robustness costs, in percent of the nominal objective."""
+        printed = float(self.program.c @ self.nominal.best(self.gain))
+        return None if self.objective is None else 100 * abs(printed - self.objective) / abs(printed)
+
+    @cached_property
+    def scenario(self) -> Scenario | None:
+        """The worst data at x."""
+        return None if self.x is None else self.program.worst_case(self.x).scenarios[self.row]
+
+    @cached_property
+    def worst(self) -> np.ndarray | None:
+        """The worst z at x, if the uncertain row holds x back."""
+        s = self.scenario
+        return s.z if s is not None and abs(s.violation) <= 1e-6 * (1 + abs(s.rhs)) else None
+
+    @cached_property
+    def outline(self) -> XY:
+        """The boundary of the set, x and y."""
+        return closed(extreme_points(self.Z))
+
+    @property
+    def label(self) -> str:
+        """The set in words."""
+        return f"{self.shape}, Γ = {self.gamma:g}" if self.asks_gamma else self.shape
+
+    @property
+    def asks_gamma(self) -> bool:
+        """Whether Γ means anything to the set."""
+        return self.Z.budgeted
+
+    @property
+    def look(self) -> Style:
+        """The colour and the dash of the set."""
+        return LOOKS.get(self.shape, LOOKS["ellipsoid"])
+
+    @cached_property
+    def sentence(self) -> str:
+        """Objective and loss in words: the figure's title."""
+        said = f"{self.label}, ρ = {self.rho:g}: "
+        if self.x is None or self.percent is None:
+            return said + "no decision holds for all data"
+        return said + f"the objective is {self.objective:,.2f}, {self.percent:.2f} % are lost"
+
+    def places(self) -> str:
+        """Where the optimum is, and its worst data."""
+        said = "" if self.x is None else "; x = ({:.2f}, {:.2f})".format(*self.x)
+        return said if self.worst is None else said + "; worst z = ({:.3g}, {:.3g})".format(*self.worst)
+
+    def record(self) -> dict[str, Any]:
+        """The numbers of the figure."""
+        row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.asks_gamma else None}
+        names = self.program.variables
+        x = (None, None) if self.x is None else self.x.tolist()
+        z = (None, None) if self.worst is None else self.worst.tolist()
+        row |= {**dict(zip(names, x, strict=True)), "objective": self.objective, "lost %": self.percent}
+        return row | dict(zip(("z₁*", "z₂*"), z, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class RegionFigure(Figure):
+    """The set and its worst data on the left, the decisions on the right.
+
+    Attributes:
+        region: the program, solved
+        reach: how far the plane of the data is drawn
+    """
+
+    region: RegionSolution
+    reach: float
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (70, 12, 56, 54)
+    SEEN: ClassVar[str] = (
+        "Left the uncertainty set in the plane of the data, with the worst data of the optimum; right "
+        "the decisions, for the data as printed dashed, for all data filled."
+    )
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Objective and loss in words."""
+        return self.region.sentence
+
+    def panels(self) -> list[Panel]:
+        """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
+        region, look, none = self.region, self.region.look, np.empty((0, 2))
+        z = none if region.worst is None else region.worst[None]
+        data = [Area(*region.outline, look.color, look.dash), Points(*xy(z), size=11)]
+        level = x = none
+        if region.x is not None:
+            slope = np.array([-region.program.c[1], region.program.c[0]]) / np.abs(region.program.c).max()
+            level = region.x + np.outer([-1, 1], slope) * np.ptp(region.nominal.corners, axis=0).max()
+            x = region.x[None]
+        decisions = [
+            Area(*region.robust.outline, look.color, look.dash),
+            Line(*xy(level), RED, "dot", 1.5),
+            Points(*xy(x), size=11),
+            Line(*region.nominal.outline, dash="dash", width=1.5),
+            *region.nominal.row_names(),
+        ]
+        one, other = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
+        window = region.nominal.window(region.program.variables)
+        return [
+            Panel(data, one, other, (0, 0.36, 0, 1), equal=True),
+            Panel(decisions, *window, (0.48, 1, 0, 1)),
+        ]
+
+    def table(self) -> list[dict[str, Any]]:
+        """The set, the optimum, its objective and the worst data."""
+        return [self.region.record()]

@@ -1,0 +1,1 @@
+"""The code behind notebook 04: Algorithm 1."""

@@ -1,0 +1,1 @@
+"""The code behind notebook 07: the tables of MNIST."""

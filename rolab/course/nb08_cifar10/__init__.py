@@ -1,0 +1,1 @@
+"""The code behind notebook 08: the tables of CIFAR-10."""

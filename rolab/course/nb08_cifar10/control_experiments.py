@@ -1,0 +1,181 @@
+"""Control experiments that the paper does not have, in words: what else could have done it?
+
+Other baselines on A, a baseline that trains as long, flips and shifts; and the same table on other data.
+Every function is true of any table that `experiments.table` makes; where a table lacks the nets, it says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import mean
+
+from scipy.stats import ttest_1samp
+
+from rolab.course.nb07_mnist.significance import (
+    LEVEL,
+    ROBUST,
+    Result,
+    Row,
+    lead_and_p,
+    lead_in,
+    leads_of,
+    means,
+    noun_of,
+    ranking,
+    rows_of,
+    significant,
+    tested,
+    titles,
+    which_seeds,
+)
+from rolab.experiments import NETS, PAPER, TITLES, grid
+from rolab.experiments.presets import AUGMENTED, LONGER
+
+
+def resolution(result: Result) -> str:
+    """What leads the seeds allow: Student's 95 % interval of the mean lead, beside the paper's gain."""
+    paper, said = PAPER[result["experiment"]], []
+    n, of = tested(result)
+    for row in rows_of(result):
+        leads = leads_of(row)
+        if len(set(leads)) > 1:
+            low, high = ttest_1samp(leads, 0).confidence_interval(0.95)
+            gain = paper[row["net"]]["test_accuracy"] - paper["baseline"]["test_accuracy"]
+            said.append(
+                f"From {len(leads)} seeds the lead of {TITLES[row['net']]} over the baseline is, with 95 % "
+                f"confidence, between {low:+.0f} and {high:+.0f} images{of}; "
+                f"the paper's gain is {n * gain / 100:+.0f}."
+            )
+    return " ".join(said) or "One seed says nothing of how much a lead varies from one training to the next."
+
+
+def others_on_A(result: Result) -> str:
+    """What baselines that A was not aimed at read of it, and what the robust nets read beyond that.
+
+    A robust net is compared with them on the same A, that of its own seed.
+    """
+    others = result["collection"].get("other_baselines")
+    if not others:
+        return "There is one baseline only, that at which A was aimed. More seeds would give others."
+    values, size = others["values"], result["collection"]["size"]
+    rows = []
+    for row in rows_of(result):
+        pairs = list(zip(row["adversarial_accuracy"]["values"], others["per_seed"], strict=False))
+        mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
+        rows.append(
+            [TITLES[row["net"]], f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"]
+        )
+    heads = ("network", "seeds", "on A %", "other baselines on the same A %", "difference")
+    share = others["mean"] / 100
+    said = (
+        f"Baselines of other seeds are right on {others['mean']:.1f} % of A ({min(values):.1f} to "
+        f"{max(values):.1f} %), without any robust training. One standard error of an accuracy on "
+        f"{size:,} examples is {100 * (share * (1 - share) / size) ** 0.5:.1f} points."
+    )
+    return f"{grid(heads, rows)}\n\n{said}"
+
+
+def same_time(result: Result, ratio: float) -> str:
+    """The robust nets beside a baseline that trains as long; a Markdown table and what it says.
+
+    Args:
+        result: the table
+        ratio: what a robust step costs, in standard steps
+    """
+    if LONGER not in (row["net"] for row in result["rows"]):
+        return "This run has no baseline with more epochs; the preset `full` has one."
+    short, *robust, longer = rows_of(result, ("baseline", *ROBUST, LONGER))
+    # The longer baseline was compared with the baseline, and the robust nets with it.
+    leads = [["–", "–"], lead_and_p(longer["mcnemar"][0], -1)]
+    leads += [lead_and_p(row["against_longer"][0]) for row in robust]
+    rows = []
+    for row, lead in zip((longer, short, *robust), leads, strict=True):
+        epochs = len(result["epochs"][row["net"]]["mean"])
+        cost = epochs * (ratio if row in robust else 1)
+        test, on_A = (row[f"{which}_accuracy"]["values"][0] for which in ("test", "adversarial"))
+        rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", *lead, f"{on_A:.1f}"])
+    heads = ["network", "epochs", "cost, in standard epochs", "test %"]
+    heads += ["lead over the first, images", "p", "on A %"]
+    return f"{grid(heads, rows)}\n\n{_one_each(result)} {_beaten(robust)}"
+
+
+def _one_each(result: Result) -> str:
+    return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
+
+
+def _beaten(robust: Sequence[Row]) -> str:
+    """Whether the robust nets are better than the baseline that trains as long."""
+    said = [
+        f"significantly {word}: {titles(nets)}"
+        for word, sign in (("better", 1), ("worse", -1))
+        if (nets := [row["net"] for row in robust if significant(row["against_longer"][:1], sign)])
+    ]
+    found = "; ".join(said) or "none of them differs from it significantly"
+    return f"Against the baseline that trains as long, {found} (McNemar, p < {LEVEL})."
+
+
+def beside_augmentation(result: Result) -> str:
+    """The gain of a robust net over the baseline, without and with flips and shifts; Markdown."""
+    rows = {row["net"]: row for row in result["rows"]}
+    test = {net: row["test_accuracy"]["values"][0] for net, row in rows.items()}
+    augmented = {net: more for more, net in AUGMENTED.items() if more in rows}
+    if not {"baseline"} < set(augmented):
+        return "This run has no nets with flips and shifts; the preset `full` has two."
+    lines, said, base = [], [], augmented.pop("baseline")
+    for net, more in augmented.items():
+        tests = [rows[which]["mcnemar"][0] for which in (net, more)]
+        pairs = [("baseline", net, "without"), (base, more, "both with flips and shifts")]
+        for (first, second, how), against in zip(pairs, tests, strict=True):
+            accuracies = (f"{test[first]:.2f}", f"{test[second]:.2f}")
+            lines.append([f"{TITLES[net]}, {how}", *accuracies, *lead_and_p(against)])
+        change = lead_in(tests[1]) - lead_in(tests[0])
+        error = sum(against["only_a"] + against["only_b"] for against in tests) ** 0.5
+        said.append(
+            f"With flips and shifts the lead of {TITLES[net]} changes by {change:+d} images; one standard "
+            f"error of such a change is {error:.0f} (as if the two leads were independent)."
+        )
+    points, p = test[base] - test["baseline"], rows[base]["mcnemar"][0]["p"]
+    said.append(f"Flips and shifts change the baseline by {points:+.2f} points (p = {p:.2g}).")
+    heads = ("", "baseline, test %", "robust, test %", "lead of the robust net, images", "p")
+    return f"{grid(heads, lines)}\n\n{_one_each(result)} {' '.join(said)}"
+
+
+def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The pairs of nets that stand in one order in the first, and in the other in the second; ties do not.
+
+    >>> swapped({"baseline": 99.1, "robust-l1": 99.3}, {"baseline": 90.7, "robust-l1": 90.5})
+    [('baseline', 'robust-l1')]
+    """
+
+    def apart(accuracies: Mapping[str, float], a: str, b: str) -> float:
+        return round(accuracies[a], 2) - round(accuracies[b], 2)  # as they are printed
+
+    return [(a, b) for a, b in combinations(first, 2) if apart(first, a, b) * apart(second, a, b) < 0]
+
+
+def orders(*results: Result) -> str:
+    """How the four nets are ordered in the paper and here, on each data set; and how many pairs swap.
+
+    Ours are means over the seeds that all four nets have; Markdown.
+    """
+    tables, said = [], []
+    for column, where in (("test_accuracy", "clean images"), ("adversarial_accuracy", "A")):
+        ours = [means(rows_of(result, NETS), column) for result in results]
+        rows = []
+        for result, found in zip(results, ours, strict=True):
+            paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
+            rows.append([noun_of(result), ranking(found), ranking(paper)])
+        tables.append(grid((f"on {where}", "here", "the paper"), rows))
+        for one, other in combinations(range(len(results)), 2):
+            pairs = swapped(ours[one], ours[other])
+            names = "; ".join(f"{TITLES[a]} and {TITLES[b]}" for a, b in pairs)
+            all_pairs = len(NETS) * (len(NETS) - 1) // 2
+            said.append(
+                f"Pairs swapped on {where}: {len(pairs)} of {all_pairs}{f' ({names})' * bool(names)}."
+            )
+    fewer = [
+        f"the order on {noun_of(result)} is that{which}"
+        for result in results
+        if (which := which_seeds(result, rows_of(result, NETS)))
+    ]
+    said += [f"Note: {'; '.join(fewer)}."] * bool(fewer)
+    return "\n\n".join([*tables, " ".join(said)])

@@ -1,0 +1,1 @@
+"""The code behind notebook 09: robustness under many attacks."""

@@ -1,0 +1,135 @@
+"""The exercises of notebook 09: who masks its gradients, the worst of many attacks, a linear net's proof."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from rolab import zoo
+from rolab.course.checking import exercise, require
+from rolab.data import mnist
+from rolab.evaluation import flatness
+from rolab.sets import Ball, pixel_box
+
+RADIUS = 0.3
+DIGITS = 60
+
+
+class Rounded(nn.Module):
+    """A network that sees its image in a few shades of grey: flat almost everywhere, so its gradient is 0."""
+
+    def __init__(self, net: nn.Module, shades: int = 4) -> None:
+        super().__init__()
+        self.net, self.shades = net, shades
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pixels to logits, by way of the nearest shade."""
+        steps = self.shades - 1
+        return self.net((x * steps).round() / steps)
+
+
+class Louder(nn.Module):
+    """A network that is very sure of itself: the same answers, logits so many times as large."""
+
+    def __init__(self, net: nn.Module, times: float = 4.0) -> None:
+        super().__init__()
+        self.net, self.times = net, times
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pixels to logits."""
+        return self.times * self.net(x)
+
+
+def suspects() -> dict[str, nn.Module]:
+    """Four networks that read digits. Two of them mask their gradients."""
+    return {
+        "A": zoo.load("mnist/robust-linf"),
+        "B": Rounded(zoo.load("mnist/robust-l2")).eval(),
+        "C": Louder(zoo.load("mnist/baseline")).eval(),
+        "D": zoo.load("mnist/masked"),
+    }
+
+
+MASKERS = ("B", "D")
+
+
+@exercise("who masks its gradients?")
+def masks(f: Callable) -> str:
+    """f(net, data, radius) → whether the net misleads an attack that follows its gradient (ℓ∞, pixel box)."""
+    data = mnist("test")[:DIGITS]
+    for name, net in suspects().items():
+        called = f(net, data, RADIUS)
+        require(
+            isinstance(called, bool) or (isinstance(called, Tensor) and called.dtype == torch.bool),
+            f"suspect {name}: expected True or False, got {called!r}",
+        )
+        if bool(called) != (name in MASKERS):
+            generator = torch.Generator().manual_seed(0)
+            evidence = flatness(net, data, lambda x: Ball("linf", RADIUS) & pixel_box(x), generator)
+            require(False, f"you call suspect {name} {'a masker' if called else 'honest'}. {evidence}")
+    return "A is honest, C only loud; B and D mislead the single step"
+
+
+@exercise("the worst of all attacks")
+def worst_curve(f: Callable) -> str:
+    """f(lost) → accuracies in percent, (R,), from lost (A, R, N) bool: A attacks, R radii that grow."""
+    generator = torch.Generator().manual_seed(1)
+    cases = [
+        torch.tensor([[[False, True, True], [True, False, False]]]),  # which a larger radius confuses
+        torch.tensor([[[False, True, False]], [[True, True, False]]]),
+        torch.rand(3, 5, 40, generator=generator) < 0.15,
+    ]
+    for lost in cases:
+        attacks, radii, n = lost.shape
+        yours = torch.as_tensor(f(lost.clone())).double().flatten()
+        case = f"{attacks} attack{'s' * (attacks > 1)}, {radii} radi{'i' if radii > 1 else 'us'}, {n} digits"
+        require(len(yours) == radii, f"{case}: expected a number for each radius, got {len(yours)}")
+        broken = [
+            {i for a in range(attacks) for i in lost[a, r].nonzero()[:, 0].tolist()} for r in range(radii)
+        ]
+        truth = [100 * (n - len(set().union(*broken[: r + 1]))) / n for r in range(radii)]
+        shown = ", ".join(f"{value:.0f}" for value in yours[:5])
+        require(not 0 < float(yours.max()) <= 1, f"{case}: ({shown}) are shares; give them in percent")
+        require(
+            bool((yours.diff() <= 1e-4).all()),
+            f"{case}: your curve ({shown}) rises, but what breaks a digit is in every larger set as well",
+        )
+        require(
+            bool((yours <= torch.tensor(truth) + 1e-4).all()),
+            f"{case}: yours is ({shown}), but some digits counted there are lost to one of the attacks",
+        )
+        require(
+            bool((yours >= torch.tensor(truth) - 1e-4).all()),
+            f"{case}: yours is ({shown}), which is less than what all attacks together leave",
+        )
+    return "over attacks, and over all smaller radii: that curve cannot rise"
+
+
+@exercise("a proof for a linear net")
+def linear_proof(f: Callable) -> str:
+    """f(W, b, x, y, radius) → bool (N,): no Δ with ‖Δ‖∞ ≤ radius changes the answer of z = W x + b from y."""
+    generator = torch.Generator().manual_seed(2)
+    W = torch.randn(4, 6, generator=generator, dtype=torch.float64)
+    b = torch.randn(4, generator=generator, dtype=torch.float64)
+    x = torch.randn(200, 6, generator=generator, dtype=torch.float64)
+    z = x @ W.T + b
+    y = z.argmax(1)
+    y[:20] = (y[:20] + 1) % 4  # some that the net gets wrong
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * 6)
+    for radius in (0.0, 0.1, 0.4):
+        reached = (x[:, None] + radius * corners) @ W.T + b  # (200, 64, 4)
+        truth = (reached.argmax(2) == y[:, None]).all(1)  # linear in Δ, so a corner is worst
+        yours = torch.as_tensor(f(W.clone(), b.clone(), x.clone(), y.clone(), radius))
+        case = f"radius {radius:g}"
+        require(
+            yours.dtype == torch.bool and yours.shape == y.shape,
+            f"{case}: expected bool of shape (200,), got {yours.dtype} of shape {tuple(yours.shape)}",
+        )
+        wrong = yours & (z.argmax(1) != y)
+        require(
+            not wrong.any(), f"{case}: you prove {int(wrong.sum())} that the net gets wrong without any Δ"
+        )
+        over, under = int((yours & ~truth).sum()), int((truth & ~yours).sum())
+        require(not over, f"{case}: you prove {over} points that a corner of the ball breaks")
+        require(not under, f"{case}: {under} points that no corner breaks are missing from your proof")
+    return "for a linear net the proof misses nothing: lower and upper bound meet"
