@@ -12,7 +12,7 @@ from typing import Any
 
 import ipywidgets
 
-from rolab.course.nb01_linear_programs.explorers import chart, lever
+from rolab.levers import chart, lever
 from rolab.paths import Sliding
 from rolab.widgets.shared import WIDE, guarded, has_figure_widget, prepare_colab, status
 

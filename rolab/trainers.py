@@ -13,8 +13,8 @@ from typing import Any
 import ipywidgets
 from torch import Tensor
 
-from rolab.course.nb01_linear_programs.explorers import chart, lever
 from rolab.figures import style
+from rolab.levers import chart, lever
 from rolab.moons import RunFigure, Training, two_moons
 from rolab.sets import Ball
 from rolab.widgets.shared import WIDE, Cache, guarded, has_figure_widget, prepare_colab, status

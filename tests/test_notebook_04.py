@@ -4,7 +4,7 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab.course import check
+from rolab import check
 
 SHIPPED = Shipped("04")
 

@@ -13,7 +13,7 @@ from rolab.attacks import Attack, first_order, pgd
 from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import evaluating, predict
 from rolab.figures import style
-from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
+from rolab.sets import Ball, UncertaintySet, at, pixel_box
 from rolab.walks import GAIN, PairFigure, Walk, WalkFigure, walk
 from rolab.widgets.shared import (
     WIDE,
@@ -151,7 +151,7 @@ class EpsilonExplorer:
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
             with evaluating(model):
-                d = attack(model, x, y, resolve(lambda x: U & pixel_box(x) if boxed else U, x))
+                d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):
                 return int(rows[wrong[0, 0]])
