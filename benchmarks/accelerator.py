@@ -44,7 +44,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rolab import reproduction, zoo
+from rolab import zoo
 from rolab.attacks import (
     cross_entropy,
     first_order,
@@ -55,14 +55,12 @@ from rolab.attacks import (
     margin,
     pgd,
 )
-from rolab.bounds import certified, margin_bound
+from rolab.certify import certified, margin_bound
 from rolab.data import Dataset, mnist
-from rolab.experiments import Experiment, cifar10_experiment, mnist_experiment
+from rolab.experiments import Experiment, cifar10_experiment, mnist_experiment, runner, seed
 from rolab.nets import MNIST_STD, VGG, ConvNet, WhitenedNet
-from rolab.objectives import Nominal, Objective, Robust, undisturbed
-from rolab.records import environment, write_json
-from rolab.runs import PRECISIONS, Recipe
-from rolab.sets import (
+from rolab.objectives import Nominal, Objective, Robust, frozen_statistics
+from rolab.sets import (  # fmt: skip
     Ball,
     Budget,
     Columns,
@@ -70,16 +68,18 @@ from rolab.sets import (
     GroupBall,
     Image,
     PixelBall,
-    Pixels,
     Rows,
     Scaled,
     Scenarios,
+    SparsePixels,
     SpectralBall,
     Sum,
     UncertaintySet,
     pixel_box,
-)  # fmt: skip
-from rolab.training import descend, pick_device, train
+)
+from rolab.storage import environment, write_json
+from rolab.training import pick_device, train, training_step
+from rolab.training.recipe import PRECISIONS, Recipe
 
 ROOT = Path(__file__).parents[1]
 SEED, RADIUS = 0, 0.2 * MNIST_STD
@@ -216,7 +216,7 @@ def closed(x: Tensor) -> dict[str, UncertaintySet]:
         "Scaled": Scaled(0.5, Ball("l2", 1.0)),
         "Ball, a radius for each": Ball("l2", radii.to(x)),
         "Ball, radii on the CPU": Ball("l2", radii),
-        "Pixels": Pixels(3, box),
+        "Pixels": SparsePixels(3, box),
     }
     for norm in ("l1", "l2", "linf", "l3"):
         sets[f"Ball {norm}"] = Ball(norm, 0.5)
@@ -293,7 +293,7 @@ def compare_attacks(found: Comparisons, plan: Plan, dtype: torch.dtype) -> None:
     families |= {
         f"{n} in the pixel box": lambda x, n=n, r=r: Ball(n, r) & pixel_box(x) for n, r in balls.items()
     }
-    families["pixels"] = lambda x: Pixels(2, pixel_box(x))
+    families["pixels"] = lambda x: SparsePixels(2, pixel_box(x))
     families["l2, radii on the CPU"] = Ball("l2", torch.full((len(x),), 0.6))
     for name, U in families.items():
         V = U if isinstance(U, UncertaintySet) else U(x)
@@ -331,7 +331,7 @@ def compare_steps(found: Comparisons, plan: Plan, dtype: torch.dtype) -> None:
                 for device in (torch.device("cpu"), plan.device):
                     net = fresh(name, device, images.float(), dropout=0.0).to(dtype)
                     before = flat(net)
-                    descend(net, images.to(device, dtype), y.to(device), objective, sgd(net, 0.01))
+                    training_step(net, images.to(device, dtype), y.to(device), objective, sgd(net, 0.01))
                     weights.append(flat(net))
                 moved = ((weights[1] - weights[0]).norm() / (weights[0] - before).norm()).item()
                 parted = ((weights[1] - weights[0]).norm() / weights[0].norm()).item()
@@ -433,7 +433,9 @@ def steps_of(
             memory_format=torch.channels_last if last else torch.contiguous_format
         )
         optimizer, seen = sgd(net), wrap(net) if wrap else net
-        steps[kind] = lambda seen=seen, o=objective, opt=optimizer: descend(seen, x, y, o, opt, precision)
+        steps[kind] = lambda seen=seen, o=objective, opt=optimizer: training_step(
+            seen, x, y, o, opt, precision
+        )
     return steps
 
 
@@ -527,7 +529,7 @@ def precision(plan: Plan) -> dict[str, Any]:
             model = fresh("ConvNet", plan.device)
             before = flat(model)
             named = kind if kind in PRECISIONS else "float32"
-            descend(model, x[:100], y[:100], Robust(U), sgd(model, 0.01), named)
+            training_step(model, x[:100], y[:100], Robust(U), sgd(model, 0.01), named)
         with tf32(False), torch.no_grad():
             lost = {name: (net(x + d).argmax(1) != y).double().mean().item() for name, d in attacks.items()}
         seen[kind] = (g, answers, lost, flat(model) - before)
@@ -567,14 +569,14 @@ def mnist_fast(plan: Plan) -> dict[str, Any]:
             experiment, recipe=recipe, examples=1500, sizes=few, grids=grids, epsilons=(0.0,), scales=(1.0,)
         )
         experiment = FewDigits(**vars(experiment))
-    draw, hire = reproduction._draw, reproduction.crew
+    draw, hire = runner._draw, runner.crew
     if plan.quick:  # no figures, and one thread, as on an accelerator
-        reproduction._draw = no_figures
-        reproduction.crew = lambda _, jobs, progress: hire("accelerator", jobs, progress)
+        runner._draw = no_figures
+        runner.crew = lambda _, jobs, progress: hire("accelerator", jobs, progress)
     with tempfile.TemporaryDirectory() as folder:
 
         def run() -> dict:
-            return reproduction.reproduce(experiment, folder, device=str(plan.device), progress=False)
+            return runner.reproduce(experiment, folder, device=str(plan.device), progress=False)
 
         started = time.perf_counter()
         try:
@@ -582,10 +584,10 @@ def mnist_fast(plan: Plan) -> dict[str, Any]:
                 result = run()
             except ImportError as error:
                 record["figures"] = f"none: {type(error).__name__}: {error}"
-                reproduction._draw = no_figures
+                runner._draw = no_figures
                 result = run()
         finally:
-            reproduction._draw, reproduction.crew = draw, hire
+            runner._draw, runner.crew = draw, hire
         record["seconds"] = number(time.perf_counter() - started)
     return record | {
         "training_and_judging_seconds": result["seconds"],
@@ -613,7 +615,7 @@ def cifar10_epoch(plan: Plan) -> dict[str, Any]:
             recipe = replace(plan_of_it.recipe, epochs=1)
             if plan.quick:
                 recipe = replace(recipe, batch_size=20)
-            model = reproduction.initial_net(plan_of_it, SEED, images)
+            model = seed.initial_net(plan_of_it, SEED, images)
             what = plan_of_it.objective(net)
             run, seconds = plan.timed(
                 lambda m=model, o=what, r=recipe: train(m, data, o, r, device=plan.device, progress=False)
@@ -666,7 +668,7 @@ def by_hand(net: nn.Module, x: Tensor, y: Tensor, radius: float | None, optimize
     def once() -> None:
         seen = x
         if radius is not None:
-            with undisturbed(net):
+            with frozen_statistics(net):
                 seen = x + radius * input_gradient(net, x, y).sign()
         optimizer.zero_grad()
         cross_entropy(net, seen, y).backward()
@@ -736,7 +738,7 @@ ALONE = """
 import sys
 sys.modules.update(dict.fromkeys({refused!r}))  # None there: neither found nor imported
 import torch
-import rolab.sets, rolab.attacks, rolab.training, rolab.objectives, rolab.evaluation, rolab.bounds, rolab.cli
+import rolab.sets, rolab.attacks, rolab.training, rolab.objectives, rolab.evaluation, rolab.certify.bounds, rolab.cli
 from rolab import Ball, ConvNet, Recipe, Robust, accuracy, data, train
 torch.manual_seed(0)
 net = ConvNet()

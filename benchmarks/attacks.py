@@ -37,8 +37,8 @@ from rolab import zoo
 from rolab.attacks import ensemble, input_gradient, pgd
 from rolab.data import Dataset, mnist
 from rolab.evaluation import accuracy_percent, accuracy_vs_radius, predict
-from rolab.records import environment, read_json, write_json
 from rolab.sets import Ball, UncertaintySetLike, pixel_box
+from rolab.storage import environment, read_json, write_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADII = [0.015 * i for i in range(1, 21)]

@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 import scipy.sparse as sp
 
-from rolab.records import environment, read_json, write_json
+from rolab.storage import environment, read_json, write_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 A_ROW, ERROR, GAMMA = 20, 0.1, 3.0

@@ -1,6 +1,6 @@
 """The live explorer of notebook 09: who still stands after more steps and restarts.
 
-explorer = StressExplorer(Standing.of(results.load("stress")))
+explorer = StressExplorer(Standing.of(results.load("robustness")))
 explorer.live()      # sliders; needs a kernel
 explorer.figure()    # the same curves under a slider of their own; needs none
 """
@@ -11,9 +11,12 @@ from typing import Any
 
 import ipywidgets
 
-from rolab.figures import style
-from rolab.standing import Standing, StandingFigure
-from rolab.widgets.shared import WIDE, Pictures, Plotly, guarded, has_figure_widget, prepare_colab, status
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import aria_status, show_errors
+from rolab.experiments.robustness_results import RobustnessResults
+from rolab.experiments.styles import style
+from rolab.standing import StandingFigure
+from rolab.widgets.shared import WIDE, Pictures, Plotly, has_figure_widget
 
 
 class StressExplorer:
@@ -23,7 +26,7 @@ class StressExplorer:
         standing: the numbers, computed or read from a record
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: RobustnessResults) -> None:
         self.standing = standing
 
     def figure(self, steps: int | None = None, restarts: int | None = None, **more: Any) -> StandingFigure:
@@ -87,7 +90,7 @@ class LiveStress(ipywidgets.VBox):
         ]
         self._say(first)
         for control in (self.steps, self.restarts, self.radius, *self.nets.values()):
-            control.observe(guarded(self._show, self.error), "value")
+            control.observe(show_errors(self._show, self.error), "value")
 
     def _show(self) -> None:
         nets = tuple(net for net, box in self.nets.items() if box.value)
@@ -98,7 +101,7 @@ class LiveStress(ipywidgets.VBox):
         self._say(figure)
 
     def _say(self, figure: StandingFigure) -> None:
-        self.summary.value = status(f"{figure.title}. {figure.verdict()}.")
+        self.summary.value = aria_status(f"{figure.title}. {figure.verdict()}.")
 
 
 def choice(name: str, values: Any, value: Any) -> Any:

@@ -12,9 +12,11 @@ from typing import Any
 
 import ipywidgets
 
-from rolab.levers import chart, lever
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import aria_status, show_errors
+from rolab.course.nb01_linear_programs.explorers import chart, lever
 from rolab.paths import Sliding
-from rolab.widgets.shared import WIDE, guarded, has_figure_widget, prepare_colab, status
+from rolab.widgets.shared import WIDE, has_figure_widget
 
 
 class RadiusExplorer:
@@ -65,7 +67,7 @@ class LiveRadius(ipywidgets.VBox):
         names = list(explorer.figures)
         self.choice = ipywidgets.Dropdown(options=names, value=name, description="show", style=WIDE)
         self._choose()
-        self.choice.observe(guarded(self._choose, self.error), "value")
+        self.choice.observe(show_errors(self._choose, self.error), "value")
 
     @property
     def dial(self) -> Dial:
@@ -92,11 +94,11 @@ class Dial(ipywidgets.VBox):
         controls = ipywidgets.HBox([self.slider, self.number])
         self.children = [controls, self.summary, self.error, self.chart.widget]
         self._show()
-        self.slider.observe(guarded(self._show, self.error), "value")
+        self.slider.observe(show_errors(self._show, self.error), "value")
 
     def _show(self) -> None:
         k = self.figure.place(self.slider.value)
         self.slider.value = self.figure.places[k]  # of a number between two places, the nearer one
         shown = self.figure.at(k)
         self.chart.show(shown, shown.moving(k))
-        self.summary.value = status(f"{shown.title}.")
+        self.summary.value = aria_status(f"{shown.title}.")

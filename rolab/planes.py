@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from rolab.figures import INK, PALE, RED, Figure, canvas, layout, style
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
+from rolab.plotting import INK, PALE, RED, Figure
 from rolab.sets import UncertaintySet
 
 Point = tuple[float, float]

@@ -13,11 +13,13 @@ from typing import Any
 import ipywidgets
 from torch import Tensor
 
-from rolab.figures import style
-from rolab.levers import chart, lever
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import Cache, aria_status, show_errors
+from rolab.course.nb01_linear_programs.explorers import chart, lever
+from rolab.experiments.styles import style
 from rolab.moons import RunFigure, Training, two_moons
 from rolab.sets import Ball
-from rolab.widgets.shared import WIDE, Cache, guarded, has_figure_widget, prepare_colab, status
+from rolab.widgets.shared import WIDE, has_figure_widget
 
 STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
 
@@ -120,10 +122,10 @@ class LiveAlgorithm(ipywidgets.VBox):
         self._drawn = self.explorer.run(norm, epsilon)
         self._show()
         for control in (self.norm, self.epsilon):
-            control.observe(guarded(self._show, self.error), "value")
-        self.one.on_click(guarded(lambda: self._go(self.step + 1), self.error))
-        self.many.on_click(guarded(lambda: self._go(self.step + self.count.value), self.error))
-        self.reset.on_click(guarded(lambda: self._go(0), self.error))
+            control.observe(show_errors(self._show, self.error), "value")
+        self.one.on_click(show_errors(lambda: self._go(self.step + 1), self.error))
+        self.many.on_click(show_errors(lambda: self._go(self.step + self.count.value), self.error))
+        self.reset.on_click(show_errors(lambda: self._go(0), self.error))
 
     @property
     def step(self) -> int:
@@ -143,4 +145,4 @@ class LiveAlgorithm(ipywidgets.VBox):
         if figure.run is not self._drawn:
             traces, self._drawn = traces + figure.ground(), figure.run
         self.chart.show(figure, traces)
-        self.summary.value = status(f"{figure.title}.")
+        self.summary.value = aria_status(f"{figure.title}.")

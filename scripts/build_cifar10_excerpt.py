@@ -35,7 +35,7 @@ from rolab.data.cifar10_images import (
     to_sheet,
     unpack_excerpt,
 )
-from rolab.records import write
+from rolab.storage import write
 
 OUT = Path(__file__).parents[1] / "rolab" / "_data" / EXCERPT_FILE
 COMMENT = "An excerpt of CIFAR-10 by Alex Krizhevsky, Vinod Nair and Geoffrey Hinton; repacked, without loss"

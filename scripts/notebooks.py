@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from rolab.records import write
+from rolab.storage import write
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 LARGEST = 1_000_000  # bytes

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rolab.benches import StressExplorer
-from rolab.figures import style
-from rolab.standing import Standing
+from rolab.experiments.robustness_results import RobustnessResults
+from rolab.experiments.styles import style
 
 NETS = ("baseline", "robust-l2", "masked")
 RADII, STEPS, RESTARTS, DIGITS = (0.05, 0.1, 0.2), (1, 5, 20), 2, 200
@@ -26,7 +26,7 @@ def standing():
     """A record that no one has computed."""
     plan = {"radii": RADII, "steps": STEPS, "restarts": RESTARTS, "digits": DIGITS}
     parts = {f"{net}/pgd": {"clean": 198 - k, "right": counts(198 - k, k)} for k, net in enumerate(NETS)}
-    return Standing.of({"plan": plan, "parts": parts})
+    return RobustnessResults.of({"plan": plan, "parts": parts})
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_the_status_names_the_net_that_stands_best(explorer, standing):
 def test_nets_that_stand_alike_are_both_named():
     part = {"clean": 9, "right": [[[5]]]}
     plan = {"radii": [0.1], "steps": [1], "restarts": 0, "digits": 10}
-    both = Standing.of({"plan": plan, "parts": {"baseline/pgd": part, "masked/pgd": part}})
+    both = RobustnessResults.of({"plan": plan, "parts": {"baseline/pgd": part, "masked/pgd": part}})
     assert "baseline and the fifth stand best alike: 50.0 %" in StressExplorer(both).live().summary.value
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from shipped import Shipped, text_of
 
-from rolab import check, experiments, results, verdicts, zoo
+from rolab import experiments, storage, zoo
+from rolab.course import check
+from rolab.course.nb07_mnist import significance
 from rolab.experiments import NETS, NORMS, mnist_experiment
 
 SHIPPED = Shipped("07")
@@ -106,7 +108,7 @@ def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
 
 
 def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
-    result = results.load("mnist")
+    result = storage.load_result("mnist")
     plan = mnist_experiment(result["preset"], tuple(result["seeds"]))
     assert result["recipe"] == asdict(plan.recipe)
     assert {row["net"]: row["radius"] for row in result["rows"]} == {net: plan.radius(net) for net in NETS}
@@ -121,14 +123,14 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
-    result, shown = results.load("mnist"), SHIPPED.shown()
+    result, shown = storage.load_result("mnist"), SHIPPED.shown()
     for about in (
-        verdicts.beside_the_paper,
-        verdicts.small_steps,
-        verdicts.standard_errors,
-        verdicts.against_luck,
-        verdicts.as_radii_grow,
-        verdicts.claims,
+        significance.beside_the_paper,
+        significance.small_steps,
+        significance.standard_errors,
+        significance.against_luck,
+        significance.as_radii_grow,
+        significance.claims,
     ):
         assert about(result).strip() in shown, f"run the notebook again: {about.__name__}"
     assert experiments.markdown(result, radii=False).strip() in shown  # the radii are to be predicted

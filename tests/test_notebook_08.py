@@ -10,7 +10,10 @@ from dataclasses import asdict
 import pytest
 from shipped import Shipped, text_of
 
-from rolab import check, experiments, results, rivals, verdicts
+from rolab import experiments, storage
+from rolab.course import check
+from rolab.course.nb07_mnist import significance
+from rolab.course.nb08_cifar10 import control_experiments
 from rolab.experiments import NETS, cifar10_experiment
 
 SHIPPED = Shipped("08")
@@ -80,7 +83,7 @@ def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
 
 
 def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
-    result = results.load("cifar10")
+    result = storage.load_result("cifar10")
     plan = cifar10_experiment(result["preset"], tuple(result["seeds"]))
     assert result["recipe"] | {"precision": None} == asdict(plan.recipe) | {"precision": None}
     radii = {row["net"]: row["radius"] for row in result["rows"]}
@@ -89,20 +92,20 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
-    result, mnist, shown = results.load("cifar10"), results.load("mnist"), SHIPPED.shown()
-    ratio = results.load("benchmarks")["cifar_robust_step"]["ratio"]
+    result, mnist, shown = storage.load_result("cifar10"), storage.load_result("mnist"), SHIPPED.shown()
+    ratio = storage.load_result("benchmarks")["cifar_robust_step"]["ratio"]
     for said in (
-        verdicts.beside_the_paper(result),
-        verdicts.small_steps(result),
-        verdicts.against_luck(result),
-        verdicts.standard_errors(result),
-        rivals.resolution(result),
-        verdicts.as_radii_grow(result),
-        verdicts.claims(mnist, result),
-        rivals.others_on_A(result),
-        rivals.same_time(result, ratio),
-        rivals.beside_augmentation(result),
-        rivals.orders(mnist, result),
+        significance.beside_the_paper(result),
+        significance.small_steps(result),
+        significance.against_luck(result),
+        significance.standard_errors(result),
+        control_experiments.resolution(result),
+        significance.as_radii_grow(result),
+        significance.claims(mnist, result),
+        control_experiments.others_on_A(result),
+        control_experiments.same_time(result, ratio),
+        control_experiments.beside_augmentation(result),
+        control_experiments.orders(mnist, result),
         experiments.markdown(result),
     ):
         assert said.strip() in shown, f"run the notebook again: {said[:60]}"
@@ -110,8 +113,8 @@ def test_the_shipped_notebook_says_what_the_shipped_results_say():
 
 def test_the_figures_in_its_text_are_those_of_the_results():
     """On the digits half is lost at about 0.13; no chosen radius beats no set at all on the split."""
-    digits, split = results.load("mnist")["figure3"], results.load("cifar10_radii")
-    half = verdicts.passes(digits["epsilon"], digits["accuracy"]["baseline"]["mean"], 50)
+    digits, split = storage.load_result("mnist")["figure3"], storage.load_result("cifar10_radii")
+    half = significance.crossing(digits["epsilon"], digits["accuracy"]["baseline"]["mean"], 50)
     assert f"On the digits it took about {half:.2f}." in SHIPPED.text
     rows = {(row["norm"], row["radius"]): row for row in split["rows"]}
     chosen = [rows[choice] for choice in split["chosen"].items()]
@@ -124,7 +127,7 @@ def test_its_pictures():
 
 
 def test_the_solutions_solve_the_exercises():
-    asked = 5 + (results.load("cifar10")["collection"]["other_baselines"] is not None)
+    asked = 5 + (storage.load_result("cifar10")["collection"]["other_baselines"] is not None)
     assert len(SHIPPED.reports) == asked
     names: dict = {}
     for solution in SHIPPED.solutions:

@@ -7,17 +7,19 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check, results, zoo
+from rolab import storage, zoo
 from rolab.attacks import first_order
-from rolab.bounds import certified
+from rolab.certify import certified
+from rolab.course import check
 from rolab.data import mnist
+from rolab.evaluation import correct_under_attack
+from rolab.experiments.attack_grid import linf_in_pixel_box
+from rolab.experiments.robustness_results import RobustnessResults
 from rolab.sets import Ball, pixel_box
-from rolab.standing import Standing, pixel_ball
-from rolab.stress import withstands
 
 SHIPPED = Shipped("09")
-RECORD = results.load("stress")
-STANDING = Standing.of(RECORD)
+RECORD = storage.load_result("robustness")
+STANDING = RobustnessResults.of(RECORD)
 
 
 def test_the_parameters():
@@ -80,7 +82,9 @@ def test_the_record_is_of_the_nets_that_ship():
 def test_one_step_of_the_record_is_one_step_today(net):
     data, model = mnist("test")[: STANDING.digits], zoo.load(f"mnist/{net}")
     for radius in (0.1, 0.3):
-        right = withstands(model, data, lambda x, r=radius: Ball("linf", r) & pixel_box(x), first_order)
+        right = correct_under_attack(
+            model, data, lambda x, r=radius: Ball("linf", r) & pixel_box(x), first_order
+        )
         # Rounding may turn a digit that stands on the boundary.
         lost_before = STANDING.right(net, radius, 1, 0)
         assert lost_before <= int(right.sum()) + 2, "the worst of smaller radii too"
@@ -101,7 +105,7 @@ def test_the_bounds_of_the_record_do_not_cross():
 def test_a_proof_of_the_record_is_one_today(net, radius):
     """Some hold at this radius and some do not: a bound that is too good would be seen, or too weak."""
     data = mnist("test")[:20]
-    proved = certified(zoo.load(f"mnist/{net}"), data, pixel_ball(radius))
+    proved = certified(zoo.load(f"mnist/{net}"), data, linf_in_pixel_box(radius))
     recorded = torch.tensor(RECORD["parts"][f"{net}/certified"]["holds"][:20]) >= radius
     assert int((proved != recorded).sum()) <= 1, "rounding may decide one"
     assert 0 < int(recorded.sum()) < 20

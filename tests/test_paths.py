@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from rolab.convex.regression import lasso_equivalent, ridge_equivalent
-from rolab.dials import RadiusExplorer
-from rolab.figures import Figure
-from rolab.paths import LineFit, Margins, Paths, Sliding
+from rolab.course.nb02_regression.explorer import RadiusExplorer
+from rolab.course.nb02_regression.line_fit import LineFit
+from rolab.linear_models import lasso_equivalent, ridge_equivalent
+from rolab.paths import Margins, Paths, Sliding
+from rolab.plotting import Figure
 from rolab.sets import Ball, Columns
 
 PLACES = [0.0, 0.5, 1.0, 1.5, 2.0]

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from rolab import census, cli, results, zoo
+from rolab import cli, storage, zoo
 from rolab.attacks import first_order, input_gradient, single_pixel
 from rolab.data import Dataset, mnist
+from rolab.errors import RecordError
+from rolab.experiments import single_pixel
 from rolab.pixelwise import scan
-from rolab.records import RecordError
-from rolab.sets import Ball, Box, Pixels, pixel_box
+from rolab.sets import Ball, Box, SparsePixels, pixel_box
 from rolab.widgets import PixelExplorer
 
 
@@ -73,7 +74,7 @@ def test_the_step_is_the_l1_step_and_the_truth_is_single_pixel(data):
         x, y = data.images[index : index + 1], data.labels[index : index + 1]
         for radius, boxed, U, box in (
             (0.7, False, Ball("l1", 0.7), Box(-0.7, 0.7)),
-            (1.0, True, Pixels(1, pixel_box(x)), pixel_box(x)),
+            (1.0, True, SparsePixels(1, pixel_box(x)), pixel_box(x)),
         ):
             found = scan(model, x, int(y), radius, boxed)
             step = first_order(model, x, y, U)
@@ -224,7 +225,7 @@ RADII = {"within [0, 1]": None, "by 0.5": 0.5}
 
 def test_the_census_counts_what_scans_find(data, tmp_path):
     nets = {"a": Small(), "b": Small(5)}
-    record = census.census(nets, data, tmp_path / "census.json", RADII, progress=False)
+    record = single_pixel.count_misread(nets, data, tmp_path / "census.json", RADII, progress=False)
     assert record == json.loads((tmp_path / "census.json").read_text())
     assert [(row["net"], row["radius"]) for row in record["rows"]] == [
         (net, radius) for net in nets for radius in RADII.values()
@@ -240,14 +241,14 @@ def test_the_census_counts_what_scans_find(data, tmp_path):
                 truth += [i] * (found.falls > 0)
         assert (row["right"], row["step"], row["truth"], row["done"]) == (right, step, truth, len(data))
         assert set(row["step"]) <= set(row["truth"])
-    counts = census.table(record)
+    counts = single_pixel.table(record)
     assert counts[0]["the truth"].startswith(f"{len(record['rows'][0]['truth'])} (")
 
 
 def test_an_interrupted_census_goes_on(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(census, "DIGITS", 5)
-    whole = census.census({"a": Small()}, data, tmp_path / "whole.json", RADII, progress=False)
-    out, count, calls = tmp_path / "part.json", census._count, []
+    monkeypatch.setattr(single_pixel, "DIGITS", 5)
+    whole = single_pixel.count_misread({"a": Small()}, data, tmp_path / "whole.json", RADII, progress=False)
+    out, count, calls = tmp_path / "part.json", single_pixel._count, []
 
     def stops(*arguments):
         calls.append(1)
@@ -255,18 +256,18 @@ def test_an_interrupted_census_goes_on(data, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         count(*arguments)
 
-    monkeypatch.setattr(census, "_count", stops)
+    monkeypatch.setattr(single_pixel, "_count", stops)
     with pytest.raises(KeyboardInterrupt):
-        census.census({"a": Small()}, data, out, RADII, progress=False)
+        single_pixel.count_misread({"a": Small()}, data, out, RADII, progress=False)
     part = json.loads(out.read_text())
     assert sum(row["done"] for row in part["rows"]) == 17
-    again = census.census({"a": Small()}, data, out, RADII, progress=False)
+    again = single_pixel.count_misread({"a": Small()}, data, out, RADII, progress=False)
     for record in (whole, again):
         for row in record["rows"]:
             row.pop("seconds")
     assert again == whole
     with pytest.raises(RecordError, match="another census"):
-        census.census({"b": Small()}, data, out, RADII, progress=False)
+        single_pixel.count_misread({"b": Small()}, data, out, RADII, progress=False)
 
 
 def test_the_command_counts_and_shows(tmp_path, capsys, monkeypatch):
@@ -291,7 +292,7 @@ def test_a_wrong_option_is_named(tmp_path, capsys, monkeypatch, wrong):
 
 def test_the_shipped_census_is_that_of_the_shipped_nets():
     """The first digits of the record, counted again."""
-    record = results.load("single_pixel")
+    record = storage.load_result("single_pixel")
     test, net = mnist("test")[:6], zoo.load("mnist/baseline")
     rows = [row for row in record["rows"] if row["net"] == "baseline"]
     assert [row["radius"] for row in rows] == [None, 3.0]

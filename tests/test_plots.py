@@ -10,9 +10,9 @@ from PIL import Image
 
 from rolab.evaluation import Collection
 from rolab.experiments import NETS, NORMS
-from rolab.figures import STYLES, Curves, Table
-from rolab.pictures import Pictures, Row, pixels
+from rolab.experiments.styles import STYLES
 from rolab.planes import Turning
+from rolab.plotting import Curves, ImageGrid, ImageRow, Table, pixels
 from rolab.sets import Ball, Box
 
 
@@ -77,7 +77,9 @@ def test_colour_images_keep_their_colours():
 def test_the_mosaic_holds_every_image_where_the_circle_is():
     images = torch.zeros(2, 1, 28, 28)
     images[1, 0, 4, 9] = 1.0
-    figure = Pictures("t", [Row(images, circles=[None, (4, 9)]), Row(images, captions=["a", "b"], gain=1)])
+    figure = ImageGrid(
+        "t", [ImageRow(images, circles=[None, (4, 9)]), ImageRow(images, captions=["a", "b"], gain=1)]
+    )
     mosaic, _, texts, circles, frames = figure._parts()
     (x, y), white = circles[0], (mosaic == 255).all(2)
     assert white[int(y), int(x)] and not white[int(y), int(x) + 1]
@@ -87,7 +89,7 @@ def test_the_mosaic_holds_every_image_where_the_circle_is():
 
 def test_gains_may_differ_in_a_row():
     images = torch.full((2, 1, 28, 28), 0.5)
-    mosaic, *_, frames = Pictures("t", [Row(images, gain=[None, 2])])._parts()
+    mosaic, *_, frames = ImageGrid("t", [ImageRow(images, gain=[None, 2])])._parts()
     assert len(frames) == 1 and {(128, 128, 128), (179, 88, 6)} <= {
         tuple(p) for p in mosaic.reshape(-1, 3).tolist()
     }

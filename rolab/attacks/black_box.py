@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import draw
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def random_search(
     """
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
-    x, U = x.detach(), at(U, x)
+    x, U = x.detach(), resolve(U, x)
     best, V = BestSoFar(nearest_to_zero(U, x)), U
     for query in range(queries):
         if not len(best.active):

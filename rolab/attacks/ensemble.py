@@ -11,7 +11,7 @@ from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.black_box import random_search
 from rolab.attacks.losses import logit_of, margin, without
 from rolab.attacks.pgd import ascend, pgd, random_point
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 
 def ensemble(
@@ -52,7 +52,7 @@ def ensemble(
     """
     if budget < 20:
         raise ValueError(f"budget: expected at least 20 gradients and queries, got {budget}")
-    x, U = x.detach(), at(U, x)
+    x, U = x.detach(), resolve(U, x)
     with torch.no_grad():
         ranked = without(model(x), y).argsort(1, descending=True)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks.losses import log_loss
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]  # model, x, y, U → Δ
 
@@ -55,7 +55,7 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
     """
     g = input_gradient(model, x, y)
     with full_precision(x):
-        return at(U, x).maximizer(g)
+        return resolve(U, x).maximizer(g)
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:

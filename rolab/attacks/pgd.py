@@ -9,7 +9,7 @@ from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.first_order import full_precision
 from rolab.attacks.losses import Loss, log_loss
 from rolab.errors import NonFiniteError
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]  # of logits (n, K) and the rows of the batch, (n,)
 
@@ -92,7 +92,7 @@ def ascend(
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """`pgd` on any loss, until success says so: both are functions of logits (n, K) and rows of x, (n,)."""
-    x, U = x.detach(), at(U, x)
+    x, U = x.detach(), resolve(U, x)
     if steps > 1 or step is not None:
         check_convex(U)
     with full_precision(x):
@@ -153,7 +153,7 @@ def random_point(U: UncertaintySetLike, x: Tensor, generator: torch.Generator | 
 
     t Δ*(g) + (1 − t) Δ*(g'), with g and g' normal and t uniform. The two oracles tell no more of a set.
     """
-    U, g, h = at(U, x), *(draw(torch.randn, x, x.shape, generator) for _ in range(2))
+    U, g, h = resolve(U, x), *(draw(torch.randn, x, x.shape, generator) for _ in range(2))
     check_convex(U)
     t = draw(torch.rand, x, (len(x), *[1] * (x.ndim - 1)), generator)
     with full_precision(x):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks.losses import margin
-from rolab.sets import UncertaintySetLike, at, pixel_box
+from rolab.sets import UncertaintySetLike, pixel_box, resolve
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def single_pixel(
     Returns:
         Δ shaped like x, and for each example whether it misleads the model, bool (N,).
     """
-    x, U = x.detach(), at(box, x)
+    x, U = x.detach(), resolve(box, x)
     perturbation = torch.zeros_like(x, memory_format=torch.contiguous_format)  # its rows are written below
     flips, entries = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.shape[1:].numel()
     moves = torch.cat([U.maximizer(torch.ones_like(x)), U.maximizer(-torch.ones_like(x))]).reshape(

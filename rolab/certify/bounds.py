@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rolab.certify.network import Layer, LinearRelaxation, layers_of, logits
 from rolab.data import Dataset
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 CHUNK = 4  # examples at a time: ConvNet needs some 100 MB for each
 Path = list[tuple[Layer, LinearRelaxation]]
@@ -67,7 +67,7 @@ def certified(model: nn.Module, data: Dataset, U: UncertaintySetLike) -> Tensor:
     right = torch.cat([logits(layers, some) for some in [x[:0], *x.split(CHUNK)]]).argmax(1) == y
     slack = torch.finfo(next(model.parameters()).dtype).eps * float(layers[-1].size.max())
     rows = right.nonzero().squeeze(1)
-    bound = _margin_bound(layers, x[rows], y[rows], at(U, x.double())[rows])
+    bound = _margin_bound(layers, x[rows], y[rows], resolve(U, x.double())[rows])
     return right.index_put((rows,), bound > slack)
 
 
@@ -77,7 +77,7 @@ def _margin_bound(layers: list[Layer], x: Tensor, y: Tensor, U: UncertaintySetLi
     if y.shape != x.shape[:1] or y.dtype != torch.int64 or not ((0 <= y) & (y < classes)).all():
         raise ValueError(f"y: expected {len(x)} class numbers from 0 to {classes - 1}, got {y}")
     x, differences = x.double(), torch.eye(classes, dtype=torch.float64, device=x.device)
-    bound, V = x.new_empty(len(x)), at(U, x)
+    bound, V = x.new_empty(len(x)), resolve(U, x)
     slack = 2 * layers[-1].slack.max()  # of two logits
     for rows in torch.arange(len(x), device=x.device).split(CHUNK):
         c = differences[y[rows], None] - differences  # e_y − e_k for each k: (n, K, K)

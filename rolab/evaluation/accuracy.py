@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
 from rolab.data import Dataset
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 BATCH = 200  # more no longer fits into the caches of a laptop
 
@@ -98,4 +98,4 @@ def accuracy_vs_radius(model: nn.Module, data: Dataset, sets: Sequence[Uncertain
     Δ_U = argmax_{Δ ∈ U} ⟨∇ₓJ(x), Δ⟩ for each U.
     """
     g = gradients(model, data)
-    return [accuracy_percent(correct(model, data, at(U, data.images).maximizer(g))) for U in sets]
+    return [accuracy_percent(correct(model, data, resolve(U, data.images).maximizer(g))) for U in sets]

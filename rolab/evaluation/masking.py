@@ -13,7 +13,7 @@ from rolab.data import Dataset
 from rolab.evaluation.accuracy import accuracy_percent, in_batches
 from rolab.evaluation.robustness import correct_under_attack, perturbations
 from rolab.evaluation.statistics import AccuracyEstimate, mcnemar
-from rolab.sets import UncertaintySetLike, at
+from rolab.sets import UncertaintySetLike, resolve
 
 LEVEL = 0.05  # differences are called differences where chance makes them more seldom than this
 FEW = 10  # percent of examples that may show a sign of masking in a net that does not mask
@@ -119,7 +119,7 @@ def flatness(
     """
 
     def anywhere(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
-        return at(U, x).maximizer(draw(torch.randn, x, x.shape, generator))
+        return resolve(U, x).maximizer(draw(torch.randn, x, x.shape, generator))
 
     def losses(attack: Attack) -> Tensor:
         images = data.images + perturbations(model, data, U, attack)

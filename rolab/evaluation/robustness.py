@@ -12,7 +12,7 @@ from rolab.attacks import Attack, ensemble, first_order
 from rolab.data import Dataset
 from rolab.evaluation.accuracy import correct, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
-from rolab.sets import UncertaintySet, UncertaintySetLike, at
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 
 def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
@@ -56,7 +56,7 @@ def robust_mask(
     rows = []
     for number, U in enumerate(sets):
         lost = (~right).nonzero()[:, 0]
-        if not at(U, data.images)[lost].contains(worst[lost]).all():
+        if not resolve(U, data.images)[lost].contains(worst[lost]).all():
             raise ValueError(
                 f"sets[{number}]: expected nested sets, each within the next, got {sets[number]!r}"
             )

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.figures import INK, PALE, RED, Figure, Style, canvas, layout, style
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
 from rolab.moons.runs import BOTTOM, LEFT, RIGHT, SPACING, TOP, Moment, Training
-from rolab.pictures import data_uri
+from rolab.plotting import INK, PALE, RED, Figure, Style
+from rolab.plotting.pixels import data_uri
 from rolab.sets import Ball
 
 CLASSES = (Style("class 0", "#0072B2", "solid", "circle"), Style("class 1", "#CC79A7", "solid", "square"))

@@ -8,8 +8,8 @@ Each is computed once for all radii, and has a slider of its own, which needs no
 live ones.
 """
 
+from rolab.course.nb02_regression.line_fit import LineFit
 from rolab.paths.coefficients import Paths
-from rolab.paths.lines import LineFit
 from rolab.paths.margins import Margins
 from rolab.paths.sliding import Sliding
 

@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.convex.regression import Equivalent, robust_least_squares
-from rolab.figures import DASHES, INK, RED, canvas, layout, style
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
+from rolab.linear_models import EquivalentPenalty, robust_least_squares
 from rolab.paths.sliding import AXIS, Sliding
+from rolab.plotting import INK, RED
+from rolab.plotting.style import DASHES
 from rolab.polygons.drawing import grid, xy
 from rolab.sets import UncertaintySet
 
@@ -36,7 +39,7 @@ class Paths(Sliding):
     A: np.ndarray
     b: np.ndarray
     U: UncertaintySet
-    equivalent: Callable[[np.ndarray, np.ndarray, float], Equivalent]
+    equivalent: Callable[[np.ndarray, np.ndarray, float], EquivalentPenalty]
     penalized: Callable[[float], np.ndarray]
     places: Sequence[float]
     radius_title: str
@@ -60,7 +63,7 @@ class Paths(Sliding):
         )
 
     @cached_property
-    def equivalents(self) -> list[Equivalent]:
+    def equivalents(self) -> list[EquivalentPenalty]:
         """The λ of each radius, and the coefficients there."""
         return [self.equivalent(self.A, self.b, radius) for radius in self.places]
 

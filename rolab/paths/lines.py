@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.convex.designs import WorstDesign, worst_design
-from rolab.convex.regression import RobustFit, robust_least_squares
-from rolab.figures import INK, RED, canvas, layout
+from rolab.figures import canvas, layout
+from rolab.linear_models import RobustFit, WorstDesign, robust_least_squares, worst_design
 from rolab.paths.sliding import AXIS, Sliding, segments
+from rolab.plotting import INK, RED
 from rolab.polygons.drawing import grid, xy
 from rolab.sets import Ball
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.convex.svm import RobustSVM, robust_svm
-from rolab.figures import INK, RED, canvas, layout
+from rolab.figures import canvas, layout
+from rolab.linear_models import RobustSVM, robust_svm
 from rolab.paths.sliding import AXIS, Sliding, segments
+from rolab.plotting import INK, RED
 from rolab.polygons.drawing import grid, xy
 from rolab.sets import Ball, GroupBall
 

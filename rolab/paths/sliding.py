@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rolab.figures import INK, PALE, Figure
+from rolab.plotting import INK, PALE, Figure
 from rolab.polygons.drawing import sliding
 
 AXIS = {"gridcolor": PALE, "zerolinecolor": PALE, "linecolor": INK, "ticks": "outside", "fixedrange": True}

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rolab.figures import INK, PALE, RED, STYLES, Figure, canvas, layout
-from rolab.pictures import data_uri, pixels
+from rolab.experiments.styles import STYLES
+from rolab.figures import canvas, layout
 from rolab.pixelwise.scan import PixelScan
+from rolab.plotting import INK, PALE, RED, Figure, pixels
+from rolab.plotting.pixels import data_uri
 from rolab.walks.figure import AXIS, caption, frame
 
 GREY = "#b8b8b8"

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rolab.attacks import input_gradient
-from rolab.evaluation import BATCH, evaluating
-from rolab.figures import style
+from rolab.evaluation import BATCH, eval_mode
+from rolab.experiments.styles import style
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ def scan(
         up, down = up.minimum(1 - flat), down.maximum(-flat)
     change = torch.stack([up, down])
     moves = change.flatten().nonzero()[:, 0]
-    with evaluating(model):
+    with eval_mode(model):
         g = input_gradient(model, x, torch.tensor([label], device=device)).flatten()
         with torch.inference_mode():
             before = model(x)[0].double()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from rolab.evaluation import percent
-from rolab.figures import RED, Style, style
+from rolab.evaluation import accuracy_percent
+from rolab.experiments.styles import style
+from rolab.plotting import RED, Style
 from rolab.standing.curves import Curve, CurveFigure
 
 if TYPE_CHECKING:
-    from rolab.standing.results import Standing
+    from rolab.experiments.robustness_results import RobustnessResults
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class StandingFigure(CurveFigure):
         nets: which are drawn
     """
 
-    standing: Standing
+    standing: RobustnessResults
     steps: int
     restarts: int
     radius: float
@@ -162,15 +163,15 @@ class BandFigure(CurveFigure):
 
     def lower(self, radius: float) -> float:
         """For how many digits a proof holds: percent, a lower bound of the robust accuracy."""
-        return percent((self.holds >= radius) & (self.falls > 0))
+        return accuracy_percent((self.holds >= radius) & (self.falls > 0))
 
     def upper(self, radius: float) -> float:
         """How many digits no attack has broken: percent, an upper bound of the robust accuracy."""
-        return percent(self.falls > radius)
+        return accuracy_percent(self.falls > radius)
 
     def single(self, radius: float) -> float:
         """How many digits the single step has not broken, percent."""
-        return percent(self.one_step > radius)
+        return accuracy_percent(self.one_step > radius)
 
     def curves(self) -> list[Curve]:
         """What is proved, what all attacks leave, the band between filled; and what one step leaves."""

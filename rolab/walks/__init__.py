@@ -4,8 +4,8 @@ The live explorer of `rolab.widgets` and the figures that stand without a kernel
 cannot differ.
 """
 
+from rolab.course.nb03_perturbations.perturbation_sweep.perturbation_sweep import GAIN, Walk, walk
 from rolab.walks.figure import WalkFigure
 from rolab.walks.pair import PairFigure
-from rolab.walks.walk import GAIN, Walk, walk
 
 __all__ = ["GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]

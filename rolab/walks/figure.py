@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.figures import DASHES, INK, PALE, RED, WIDTH, Figure, canvas, layout, style
-from rolab.pictures import data_uri, pixels
-from rolab.walks.walk import ENLARGED, Walk
+from rolab.course.nb03_perturbations.perturbation_sweep.perturbation_sweep import ENLARGED, Walk
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
+from rolab.plotting import INK, PALE, RED, Figure, pixels
+from rolab.plotting.pixels import data_uri
+from rolab.plotting.style import DASHES, WIDTH
 
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside"}
 

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from rolab.figures import Figure, canvas, layout, style
-from rolab.pictures import pixels
+from rolab.course.nb03_perturbations.perturbation_sweep.perturbation_sweep import Walk
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
+from rolab.plotting import Figure, pixels
 from rolab.walks.figure import (
     AXIS,
     caption,
@@ -21,7 +23,6 @@ from rolab.walks.figure import (
     sliding,
     title_size,
 )
-from rolab.walks.walk import Walk
 
 _LEFT = (0.0, 0.55)  # where the half of each net begins
 _HALF = 0.45

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
-from rolab.evaluation import evaluating
-from rolab.figures import INK, PALE, Style, style
-from rolab.pictures import data_uri, pixels
+from rolab.evaluation import eval_mode
+from rolab.experiments.styles import style
+from rolab.plotting import INK, PALE, Style, pixels
+from rolab.plotting.pixels import data_uri
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong
@@ -194,7 +195,7 @@ def walk(
     device = next(model.parameters()).device
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
-    with evaluating(model):
+    with eval_mode(model):
         if attack is not first_order:
             images = x.repeat(len(radii), *[1] * (x.ndim - 1))
             sets = U.scaled(scales)  # type: ignore[arg-type]  # a ball takes a factor for each example

@@ -7,7 +7,8 @@ explorer.figure("baseline", 7)   # the same figure with a slider of its own; nee
 PixelExplorer(nets, data.mnist("test")).live()   # click a pixel
 """
 
-from rolab.widgets.epsilon import LARGEST, UNIT_BALLS, EpsilonExplorer
+from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
+from rolab.widgets.epsilon import LARGEST, UNIT_BALLS
 from rolab.widgets.pixel import PixelExplorer
 
 __all__ = [

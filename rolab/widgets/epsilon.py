@@ -10,23 +10,16 @@ import torch
 from torch import nn
 
 from rolab.attacks import Attack, first_order, pgd
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import Cache, aria_status, show_errors
+from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
+from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
 from rolab.data import MNIST_CLASSES, Dataset
-from rolab.evaluation import evaluating, predict
-from rolab.figures import style
-from rolab.sets import Ball, UncertaintySet, at, pixel_box
-from rolab.walks import GAIN, PairFigure, Walk, WalkFigure, walk
-from rolab.widgets.shared import (
-    WIDE,
-    Cache,
-    Drawing,
-    Pictures,
-    digit,
-    guarded,
-    has_figure_widget,
-    known,
-    prepare_colab,
-    status,
-)
+from rolab.evaluation import eval_mode, predict
+from rolab.experiments.styles import style
+from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
+from rolab.widgets.shared import WIDE, Drawing, Pictures, digit, has_figure_widget, known
 
 UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
 LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixel units
@@ -82,9 +75,9 @@ class EpsilonExplorer:
         }
         self._walks = Cache(self.KEPT)
 
-    def walk(
+    def perturbation_sweep(
         self, net: str, index: int, norm: str = "linf", boxed: bool = False, method: str | None = None
-    ) -> Walk:
+    ) -> PerturbationSweep:
         """All that is shown of an image, a net, a set and an attack (by default the first): computed once."""
         method = method or next(iter(self.attacks))
         known("net", net, self.nets)
@@ -92,9 +85,9 @@ class EpsilonExplorer:
         known("method", method, self.attacks)
         x, label = digit(self.data, index)
 
-        def compute() -> Walk:
+        def compute() -> PerturbationSweep:
             names: dict[str, Any] = {"net": net, "norm": norm, "boxed": boxed, "method": method}
-            return walk(
+            return perturbation_sweep(
                 self.nets[net],
                 x,
                 label,
@@ -118,7 +111,7 @@ class EpsilonExplorer:
         epsilon: float | None = None,
         method: str | None = None,
         beside: str | None = None,
-    ) -> WalkFigure | PairFigure:
+    ) -> SweepFigure | ComparisonFigure:
         """The figure with its own slider, which needs no kernel. It opens at ε, or where the answer flips.
 
         beside: a second net, shown side by side with the first.
@@ -126,8 +119,8 @@ class EpsilonExplorer:
         shown = self.walk(net, index, norm, boxed, method)
         k = (shown.flip or len(shown.radii) // 2) if epsilon is None else self.place(norm, epsilon)
         if beside is None:
-            return WalkFigure(shown, k)
-        return PairFigure((shown, self.walk(beside, index, norm, boxed, method)), k)
+            return SweepFigure(shown, k)
+        return ComparisonFigure((shown, self.walk(beside, index, norm, boxed, method)), k)
 
     def table(self, *chosen: Any, **named: Any) -> list[dict[str, Any]]:
         """The same numbers, a row for each radius; the arguments are those of `figure`."""
@@ -150,8 +143,8 @@ class EpsilonExplorer:
             rows = torch.tensor(order[start : start + batch])
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
-            with evaluating(model):
-                d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
+            with eval_mode(model):
+                d = attack(model, x, y, resolve(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):
                 return int(rows[wrong[0, 0]])
@@ -223,12 +216,12 @@ class LiveExplorer(ipywidgets.VBox):
         self._say()
         ipywidgets.link((self.epsilon, "value"), (self.number, "value"))
         for control in (self.net, self.beside, self.index, self.boxed, self.method):
-            control.observe(guarded(self._choose, self.error), "value")
-        self.norm.observe(guarded(self._change_norm, self.error), "value")
-        self.epsilon.observe(guarded(self._slide, self.error), "value")
-        self.next.on_click(guarded(self._seek, self.error))
+            control.observe(show_errors(self._choose, self.error), "value")
+        self.norm.observe(show_errors(self._change_norm, self.error), "value")
+        self.epsilon.observe(show_errors(self._slide, self.error), "value")
+        self.next.on_click(show_errors(self._seek, self.error))
 
-    def _figure(self) -> WalkFigure | PairFigure:
+    def _figure(self) -> SweepFigure | ComparisonFigure:
         chosen = self.net.value, self.index.value, self.norm.value, self.boxed.value, self.epsilon.value
         return self.explorer.figure(*chosen, self.method.value, self.beside.value or None)
 
@@ -263,7 +256,7 @@ class LiveExplorer(ipywidgets.VBox):
             self.index.value = found
 
     def _say(self) -> None:
-        self.summary.value = status(f"{self.shown.title}; {self.shown.flips()}.")
+        self.summary.value = aria_status(f"{self.shown.title}; {self.shown.flips()}.")
 
 
 def _choice(name: str, options: list, value: Any) -> ipywidgets.Dropdown:

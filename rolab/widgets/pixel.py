@@ -8,21 +8,12 @@ from typing import Any
 import ipywidgets
 from torch import nn
 
+from rolab.course.live.charts import prepare_colab
+from rolab.course.live.controls import Cache, aria_status, show_errors
 from rolab.data import Dataset
-from rolab.figures import style
+from rolab.experiments.styles import style
 from rolab.pixelwise import PixelFigure, PixelScan, scan
-from rolab.widgets.shared import (
-    WIDE,
-    Cache,
-    Pictures,
-    Plotly,
-    digit,
-    guarded,
-    has_figure_widget,
-    known,
-    prepare_colab,
-    status,
-)
+from rolab.widgets.shared import WIDE, Pictures, Plotly, digit, has_figure_widget, known
 
 
 class PixelExplorer:
@@ -128,11 +119,11 @@ class LivePixel(ipywidgets.VBox):
         ]
         self._say(figure)
         for control in (self.net, self.index, self.radius, self.boxed, self.revealed):
-            control.observe(guarded(self._choose, self.error), "value")
+            control.observe(show_errors(self._choose, self.error), "value")
         for control in (self.row, self.column):
-            control.observe(guarded(self._move, self.error), "value")
-        self.step.on_click(guarded(lambda: self._go(self._figure().scan.step), self.error))
-        self.best.on_click(guarded(lambda: self._go(self._figure().scan.truth), self.error))
+            control.observe(show_errors(self._move, self.error), "value")
+        self.step.on_click(show_errors(lambda: self._go(self._figure().scan.step), self.error))
+        self.best.on_click(show_errors(lambda: self._go(self._figure().scan.truth), self.error))
         if not plain:
             for trace in self.chart.widget.data[-2:]:
                 trace.on_click(self._click)
@@ -143,7 +134,7 @@ class LivePixel(ipywidgets.VBox):
         return self.explorer.figure(*chosen, pixel, self.revealed.value)
 
     def _click(self, trace: Any, points: Any, state: Any) -> None:
-        guarded(lambda: self._go(points.point_inds[0]), self.error)()
+        show_errors(lambda: self._go(points.point_inds[0]), self.error)()
 
     def _go(self, j: int) -> None:
         """Moves row and column at once."""
@@ -166,4 +157,4 @@ class LivePixel(ipywidgets.VBox):
 
     def _say(self, figure: PixelFigure) -> None:
         compared = f"; {figure.scan.compared(figure.pixel)}" if self.revealed.value else ""
-        self.summary.value = status(f"{figure.title}{compared}.")
+        self.summary.value = aria_status(f"{figure.title}{compared}.")

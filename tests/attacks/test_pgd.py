@@ -23,7 +23,7 @@ from rolab.attacks import (
 )
 from rolab.errors import NonFiniteError
 from rolab.nets import ConvNet
-from rolab.sets import Ball, Box, Budget, Ellipsoid, Pixels, Scenarios, pixel_box
+from rolab.sets import Ball, Box, Budget, Ellipsoid, Scenarios, SparsePixels, pixel_box
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 
@@ -367,7 +367,7 @@ def test_a_single_step_reaches_the_support_function_as_in_other_libraries(name, 
 def test_a_set_that_is_not_convex_is_left_by_no_step():
     """A mean of two changes of one pixel changes two."""
     (x, _), model = batch(), small_net()
-    U, y = Pixels(1, pixel_box(x)), model(x).argmax(1)
+    U, y = SparsePixels(1, pixel_box(x)), model(x).argmax(1)
     d = pgd(model, x, y, U, steps=1)
     assert U.contains(d).all() and d.any()
     for attack in (

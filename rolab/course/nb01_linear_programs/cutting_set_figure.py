@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.convex import RobustLP, Solution
 from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
+from rolab.lp import RobustLP, Solution
 from rolab.plotting.marks import Area, Line, Points, Text, segments
 from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.slider import Sliding

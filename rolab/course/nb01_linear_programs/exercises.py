@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.convex import RobustLP
 from rolab.course.checking import Violated, brief, exercise, finite_array, number, require, shown
 from rolab.course.nb01_linear_programs.problems import production
+from rolab.lp import RobustLP
 from rolab.sets import Ball, Budget, Scenarios, UncertaintySet
 
 ROUNDS = 60  # after so many a cutting-set loop is stopped

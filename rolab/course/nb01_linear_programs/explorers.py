@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rolab.convex import RobustLP
 from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
 from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure, RegionSolution
+from rolab.lp import RobustLP
 from rolab.plotting.figure import Figure
 from rolab.sets import UncertaintySet
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rolab.convex import RobustLP
+from rolab.lp import RobustLP
 from rolab.plotting.marks import Text
 from rolab.plotting.panels import Axis
 from rolab.sets import UncertaintySet

@@ -11,7 +11,7 @@ from bisect import bisect_left
 import numpy as np
 from scipy.stats import binom
 
-from rolab.convex import RobustLP, Uncertain
+from rolab.lp import RobustLP, Uncertain
 from rolab.sets import Ball, Budget, UncertaintySet
 
 

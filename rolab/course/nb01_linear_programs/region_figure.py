@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from rolab.convex import RobustLP, Scenario
 from rolab.course.nb01_linear_programs.polygon import (
     XY,
     Polygon,
@@ -20,6 +19,7 @@ from rolab.course.nb01_linear_programs.polygon import (
     nominal_region,
     xy,
 )
+from rolab.lp import RobustLP, Scenario
 from rolab.plotting.figure import Figure
 from rolab.plotting.marks import Area, Line, Points
 from rolab.plotting.panels import Axis, Panel

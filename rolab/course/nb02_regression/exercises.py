@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rolab.convex.designs import worst_design
-from rolab.convex.regression import ridge_equivalent
 from rolab.course.checking import exercise, finite_array, number, require, shown
+from rolab.linear_models import ridge_equivalent, worst_design
 from rolab.sets import Ball
 
 TINY = 1e-7
@@ -34,7 +33,7 @@ def worst_entries(f: Callable) -> str:
 def ridge_penalty(f: Callable) -> str:
     """f(A, b, gamma) → the λ with argmin ‖Ax - b‖² + λ‖x‖² = argmin ‖Ax - b‖ + gamma‖x‖, or infinity."""
     for A, b, _, case in _problems()[:2]:
-        zero_from = ridge_equivalent(A, b, 0.0).zero_from
+        zero_from = ridge_equivalent(A, b, 0.0).zero_solution_radius
         for gamma in (0.3 * zero_from, 0.9 * zero_from, 1.2 * zero_from):
             where = f"{case}, γ = {gamma:.3g}"
             yours, truth = f(A.copy(), b.copy(), gamma), ridge_equivalent(A, b, gamma)

@@ -23,7 +23,7 @@ from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import eval_mode, predict
 from rolab.experiments.styles import style
 from rolab.plotting.figure import Figure
-from rolab.sets import Ball, UncertaintySet, at, pixel_box
+from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
 
 UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
 LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixel units
@@ -159,7 +159,7 @@ class PerturbationExplorer(Explorer):
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
             with eval_mode(model):
-                d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
+                d = attack(model, x, y, resolve(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):
                 return int(rows[wrong[0, 0]])

@@ -3,9 +3,9 @@
 import pytest
 from standing_figures import stands_without_a_kernel, steps
 
-from rolab.convex import RobustLP, Uncertain
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
 from rolab.course.nb01_linear_programs.problems import production
+from rolab.lp import RobustLP, Uncertain
 from rolab.sets import Ball
 
 

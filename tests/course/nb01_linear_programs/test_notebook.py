@@ -12,9 +12,9 @@ from shipped import Shipped, text_of
 
 from rolab import data, zoo
 from rolab.attacks import first_order
-from rolab.convex import RobustLP
 from rolab.course import check
 from rolab.course.nb01_linear_programs.problems import production
+from rolab.lp import RobustLP
 from rolab.sets import Budget
 
 SHIPPED = Shipped("01")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import HalfspaceIntersection, QhullError
 
-from rolab.convex import RobustLP
 from rolab.course.nb01_linear_programs.polygon import Polygon, nominal_region
+from rolab.lp import RobustLP
 
 SQUARE = Polygon(np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), ("s", "e", "n", "w"))
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standing_figures import stands_without_a_kernel
 
-from rolab.convex import RobustLP, Uncertain
 from rolab.course.nb01_linear_programs.explorers import RegionExplorer
 from rolab.course.nb01_linear_programs.problems import production
 from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure, RegionSolution
+from rolab.lp import RobustLP, Uncertain
 from rolab.sets import Ball
 
 
