@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from shipped import Shipped, text_of
 
-from rolab import check, experiments, verdicts, zoo
+from rolab import check, experiments, storage, verdicts, zoo
 from rolab.experiments import NETS, NORMS, mnist_experiment
 
 SHIPPED = Shipped("07")

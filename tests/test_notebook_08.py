@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 from shipped import Shipped, text_of
 
-from rolab import check, experiments, rivals, verdicts
+from rolab import check, experiments, rivals, storage, verdicts
 from rolab.experiments import NETS, cifar10_experiment
 
 SHIPPED = Shipped("08")

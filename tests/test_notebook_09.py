@@ -7,7 +7,7 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check, zoo
+from rolab import check, storage, zoo
 from rolab.attacks import first_order
 from rolab.bounds import certified
 from rolab.data import mnist

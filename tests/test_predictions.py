@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rolab import storage
 from rolab.experiments import NETS, PAPER, TITLES, cifar10_experiment, table
 from rolab.figures import WIDTH, Curves
 from rolab.predictions import TablePrediction, live
