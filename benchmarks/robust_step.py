@@ -37,9 +37,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rolab.crew import keep_memory
 from rolab.data import mnist
 from rolab.experiments import cifar10_experiment
+from rolab.experiments.workers import keep_memory
 from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.sets import Ball

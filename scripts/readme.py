@@ -98,8 +98,8 @@ def headline() -> str:
     shares = [peer["robust_ms"] / ours for name, peer in peers.items() if name != "plain loop"]
     return (
         f"A robust step of rolab takes less time than a *standard* step of a plain loop, "
-        f"{ours / step['plain_standard_ms']:.2f} of it, and {min(shares):.1f} to {max(shares):.1f} times less than "
-        f"a robust step with the attack libraries that we tried ([what it costs](#what-it-costs))."
+        f"{ours / step['plain_standard_ms']:.2f} of it, and {min(shares):.1f} to {max(shares):.1f} times less "
+        f"than a robust step with the attack libraries that we tried ([what it costs](#what-it-costs))."
     )
 
 
