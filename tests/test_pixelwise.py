@@ -4,17 +4,17 @@ import json
 
 import pytest
 import torch
+from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from rolab import cli, storage, zoo
 from rolab.attacks import first_order, input_gradient, single_pixel
+from rolab.course.nb03_perturbations import SinglePixelExplorer
 from rolab.data import Dataset, mnist
 from rolab.errors import RecordError
 from rolab.experiments import single_pixel
-from rolab.pixelwise import scan
 from rolab.sets import Ball, Box, SparsePixels, pixel_box
-from rolab.widgets import PixelExplorer
 
 
 class Small(nn.Module):
@@ -39,7 +39,7 @@ def data():
 
 @pytest.fixture
 def explorer(data):
-    return PixelExplorer({"baseline": Small(), "robust-l2": Small(2)}, data)
+    return SinglePixelExplorer({"baseline": Small(), "robust-l2": Small(2)}, data)
 
 
 @pytest.mark.parametrize("radius, boxed", [(3.0, False), (1.0, True), (0.25, True)])
@@ -47,7 +47,7 @@ def test_every_change_is_the_models_answer_one_by_one(data, radius, boxed):
     model = Small()
     for index in range(4):
         x, y = data.images[index : index + 1], data.labels[index : index + 1]
-        found = scan(model, x, int(y), radius, boxed)
+        found = single_pixel_scan(model, x, int(y), radius, boxed)
         g, before = input_gradient(model, x, y), cross_entropy(model(x), y)
         for j in range(30):
             for way, sign in enumerate((1, -1)):
@@ -76,7 +76,7 @@ def test_the_step_is_the_l1_step_and_the_truth_is_single_pixel(data):
             (0.7, False, Ball("l1", 0.7), Box(-0.7, 0.7)),
             (1.0, True, SparsePixels(1, pixel_box(x)), pixel_box(x)),
         ):
-            found = scan(model, x, int(y), radius, boxed)
+            found = single_pixel_scan(model, x, int(y), radius, boxed)
             step = first_order(model, x, y, U)
             assert int(step.abs().argmax()) == found.step
             assert float(step.flatten()[found.step]) == pytest.approx(
@@ -208,8 +208,8 @@ def test_the_figure_says_what_it_shows(explorer):
         (lambda e: e.scan("baseline", 12), "index"),
         (lambda e: e.scan("baseline", 0, -1.0), "radius"),
         (lambda e: e.figure("baseline", 0, pixel=(6, 0)), "pixel"),
-        (lambda e: scan(Small(), e.data.images[:2], 0), "x"),
-        (lambda e: PixelExplorer({}, e.data), "nets"),
+        (lambda e: single_pixel_scan(Small(), e.data.images[:2], 0), "x"),
+        (lambda e: SinglePixelExplorer({}, e.data), "nets"),
     ],
 )
 def test_a_wrong_argument_is_named(explorer, call, name):
@@ -234,7 +234,9 @@ def test_the_census_counts_what_scans_find(data, tmp_path):
         model, right, step, truth = nets[row["net"]], 0, [], []
         for i in range(len(data)):
             label = int(data.labels[i])
-            found = scan(model, data.images[i : i + 1], label, row["radius"] or 1.0, row["radius"] is None)
+            found = single_pixel_scan(
+                model, data.images[i : i + 1], label, row["radius"] or 1.0, row["radius"] is None
+            )
             if int(found.before.argmax()) == label:
                 right += 1
                 step += [i] * (found.step_answer != label)
@@ -300,7 +302,7 @@ def test_the_shipped_census_is_that_of_the_shipped_nets():
         falls = [
             i
             for i in range(len(test))
-            if scan(
+            if single_pixel_scan(
                 net, test.images[i : i + 1], int(test.labels[i]), row["radius"] or 1.0, row["radius"] is None
             ).falls
         ]

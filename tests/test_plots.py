@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from rolab.course.nb03_perturbations import SupportFunctionFigure
 from rolab.evaluation import Collection
 from rolab.experiments import NETS, NORMS
 from rolab.experiments.styles import STYLES
-from rolab.planes import Turning
 from rolab.plotting import Curves, ImageGrid, ImageRow, Table, pixels
 from rolab.sets import Ball, Box
 
@@ -99,7 +99,7 @@ def test_gains_may_differ_in_a_row():
 
 
 def test_the_furthest_points_of_the_plane():
-    figure = Turning({norm: Ball(norm, 1.0) for norm in NORMS})
+    figure = SupportFunctionFigure({norm: Ball(norm, 1.0) for norm in NORMS})
     for k, degrees in enumerate(figure.degrees):
         a, b = figure.direction(k)
         assert figure.support("l1", k) == pytest.approx(max(abs(a), abs(b)))
@@ -112,7 +112,7 @@ def test_the_furthest_points_of_the_plane():
 
 
 def test_an_outline_is_drawn_by_the_sets_own_maximiser():
-    figure = Turning(
+    figure = SupportFunctionFigure(
         {"diamond": Ball("l1", 1.0), "box": Box(-0.5, 1.0), "cut": Ball("l2", 1.0) & Box(-1.0, 0.5)}
     )
     assert set(figure.outline("diamond")) == {(1, 0), (0, 1), (-1, 0), (0, -1)}
@@ -121,7 +121,7 @@ def test_an_outline_is_drawn_by_the_sets_own_maximiser():
 
 
 def test_the_turning_figure_slides_without_a_kernel():
-    figure = Turning({norm: Ball(norm, 1.0) for norm in NORMS}, degrees=(0, 45, 90), shown=1)
+    figure = SupportFunctionFigure({norm: Ball(norm, 1.0) for norm in NORMS}, degrees=(0, 45, 90), shown=1)
     drawn = json.loads(figure.plotly().to_json())
     assert len(drawn["frames"]) == len(drawn["layout"]["sliders"][0]["steps"]) == len(figure.table()) == 3
     tip = drawn["frames"][2]["data"][2]

@@ -18,14 +18,13 @@ from rolab.attacks import pgd
 from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
-from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
+from rolab.course.nb03_perturbations.sweep_figure import SweepFigure, legend_rows
 from rolab.data import CIFAR10_CLASSES, Dataset
 from rolab.evaluation import predict
 from rolab.nets import WhitenedNet
 from rolab.plotting import Figure
 from rolab.plotting.pixels import ORANGE, PURPLE
 from rolab.sets import Ball, pixel_box
-from rolab.walks.figure import legend_rows
 
 
 class Nearest(nn.Module):

@@ -5,7 +5,7 @@ and costs two forward passes a pixel. The live explorer of `rolab.widgets` and t
 a kernel both draw a `PixelScan`, so they cannot differ.
 """
 
-from rolab.pixelwise.figure import PixelFigure
-from rolab.pixelwise.scan import PixelScan, scan
+from rolab.course.nb03_perturbations.single_pixel_figure import PixelFigure
+from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan, single_pixel_scan
 
 __all__ = ["PixelFigure", "PixelScan", "scan"]

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan
+from rolab.course.nb03_perturbations.sweep_figure import AXIS, caption, frame
 from rolab.experiments.styles import STYLES
 from rolab.figures import canvas, layout
-from rolab.pixelwise.scan import PixelScan
 from rolab.plotting import INK, PALE, RED, Figure, pixels
 from rolab.plotting.pixels import data_uri
-from rolab.walks.figure import AXIS, caption, frame
 
 GREY = "#b8b8b8"
 STEP, TRUTH = STYLES["l1"], STYLES["l2"]  # an orange triangle, a blue square
@@ -31,7 +31,7 @@ class PixelFigure(Figure):
         revealed: whether the ℓ1 step, the best pixel and the map of the truth are shown
     """
 
-    scan: PixelScan
+    scan: SinglePixelScan
     pixel: int
     revealed: bool = True
     title: str = field(init=False)

@@ -4,8 +4,8 @@ The live explorer of `rolab.widgets` and the figures that stand without a kernel
 cannot differ.
 """
 
+from rolab.course.nb03_perturbations.comparison_figure import PairFigure
 from rolab.course.nb03_perturbations.perturbation_sweep.perturbation_sweep import GAIN, Walk, walk
-from rolab.walks.figure import WalkFigure
-from rolab.walks.pair import PairFigure
+from rolab.course.nb03_perturbations.sweep_figure import WalkFigure
 
 __all__ = ["GAIN", "PairFigure", "Walk", "WalkFigure", "walk"]

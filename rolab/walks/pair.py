@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep.perturbation_sweep import Walk
-from rolab.experiments.styles import style
-from rolab.figures import canvas, layout
-from rolab.plotting import Figure, pixels
-from rolab.walks.figure import (
+from rolab.course.nb03_perturbations.sweep_figure import (
     AXIS,
     caption,
     draw_curves,
@@ -23,6 +20,9 @@ from rolab.walks.figure import (
     sliding,
     title_size,
 )
+from rolab.experiments.styles import style
+from rolab.figures import canvas, layout
+from rolab.plotting import Figure, pixels
 
 _LEFT = (0.0, 0.55)  # where the half of each net begins
 _HALF = 0.45

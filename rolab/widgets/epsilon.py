@@ -26,7 +26,7 @@ LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixe
 ATTACKS: dict[str, Attack] = {"one step": first_order, "PGD": pgd}
 
 
-class EpsilonExplorer:
+class PerturbationExplorer:
     """One image under a growing perturbation: the image, Δ, their sum, the class probabilities.
 
     Args:
@@ -166,7 +166,7 @@ class LiveExplorer(ipywidgets.VBox):
 
     def __init__(
         self,
-        explorer: EpsilonExplorer,
+        explorer: PerturbationExplorer,
         plain: bool,
         net: str | None = None,
         index: int = 0,

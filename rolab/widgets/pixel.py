@@ -10,9 +10,10 @@ from torch import nn
 
 from rolab.course.live.charts import prepare_colab
 from rolab.course.live.controls import Cache, aria_status, show_errors
+from rolab.course.nb03_perturbations.single_pixel_figure import SinglePixelFigure
+from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan, single_pixel_scan
 from rolab.data import Dataset
 from rolab.experiments.styles import style
-from rolab.pixelwise import PixelFigure, PixelScan, scan
 from rolab.widgets.shared import WIDE, Pictures, Plotly, digit, has_figure_widget, known
 
 
@@ -32,12 +33,15 @@ class PixelExplorer:
         self.nets, self.data = dict(nets), data
         self._scans = Cache(self.KEPT)
 
-    def scan(self, net: str, index: int, radius: float = 1.0, boxed: bool = True) -> PixelScan:
+    def single_pixel_scan(
+        self, net: str, index: int, radius: float = 1.0, boxed: bool = True
+    ) -> SinglePixelScan:
         """All single-pixel changes of a digit: computed once, one gradient and two forward passes a pixel."""
         known("net", net, self.nets)
         x, label = digit(self.data, index)
         return self._scans.get(
-            (net, index, radius, boxed), lambda: scan(self.nets[net], x, label, radius, boxed, net=net)
+            (net, index, radius, boxed),
+            lambda: single_pixel_scan(self.nets[net], x, label, radius, boxed, net=net),
         )
 
     def figure(
@@ -48,10 +52,10 @@ class PixelExplorer:
         boxed: bool = True,
         pixel: tuple[int, int] | None = None,
         revealed: bool = True,
-    ) -> PixelFigure:
+    ) -> SinglePixelFigure:
         """The figure with its own slider, which needs no kernel. It opens at the pixel, or the ℓ1 step's."""
         found = self.scan(net, index, radius, boxed)
-        return PixelFigure(found, found.step if pixel is None else found.number(*pixel), revealed)
+        return SinglePixelFigure(found, found.step if pixel is None else found.number(*pixel), revealed)
 
     def table(self, *chosen: Any, **named: Any) -> list[dict[str, Any]]:
         """The same numbers, a row for each pixel of the slider; the arguments are those of `figure`."""
@@ -128,7 +132,7 @@ class LivePixel(ipywidgets.VBox):
             for trace in self.chart.widget.data[-2:]:
                 trace.on_click(self._click)
 
-    def _figure(self) -> PixelFigure:
+    def _figure(self) -> SinglePixelFigure:
         chosen = self.net.value, self.index.value, self.radius.value, self.boxed.value
         pixel = self.row.value, self.column.value
         return self.explorer.figure(*chosen, pixel, self.revealed.value)
@@ -155,6 +159,6 @@ class LivePixel(ipywidgets.VBox):
         self.chart.choose(figure)
         self._say(figure)
 
-    def _say(self, figure: PixelFigure) -> None:
+    def _say(self, figure: SinglePixelFigure) -> None:
         compared = f"; {figure.scan.compared(figure.pixel)}" if self.revealed.value else ""
         self.summary.value = aria_status(f"{figure.title}{compared}.")
