@@ -28,6 +28,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from rolab.training.recipe import PRECISIONS, Recipe
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADIUS = 0.2 * MNIST_STD
 BATCH = 100
+RECIPE = Recipe(learning_rate=0.0008)  # as in training, but for the rate
 CIFAR_RADIUS, CIFAR_BATCH = 0.06, 500
 TURN, WARM_UP = 12, 2  # steps of a contender in a row, and those of them that are not counted
 
@@ -69,35 +71,24 @@ class PlainNet(nn.Module):
         return self.layers((F.pad(x, (2, 2, 2, 2)) - MNIST_MEAN) / MNIST_STD)
 
 
-def sgd(model: nn.Module) -> torch.optim.SGD:
-    """The optimiser of the recipe."""
-    recipe = Recipe()
-    return torch.optim.SGD(
-        model.parameters(), recipe.learning_rate / 100, momentum=recipe.momentum, nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )  # fmt: skip
-
-
-def ours(objective: Objective) -> Step:
+def ours(model: nn.Module, objective: Objective, precision: str = "float32") -> Step:
     """A step of `rolab.train`."""
-    model = ConvNet().to(memory_format=torch.channels_last).train()
-    optimizer = sgd(model)
-    return lambda x, y: training_step(model, x, y, objective, optimizer)
+    model.to(memory_format=torch.channels_last).train()
+    optimizer = RECIPE.optimizer(model)
+    return lambda x, y: training_step(model, x, y, objective, optimizer, precision)
 
 
-def whitened(objective: Objective, images: Tensor, precision: str) -> Step:
-    """A step of `rolab.train` with the CIFAR-10 network."""
+def whitened(images: Tensor) -> WhitenedNet:
+    """The CIFAR-10 network."""
     model = WhitenedNet()
     model.whiten(images)
-    model.to(memory_format=torch.channels_last).train()
-    optimizer = sgd(model)
-    return lambda x, y: training_step(model, x, y, objective, optimizer, precision)
+    return model
 
 
 def plain(attack: Callable[[nn.Module], Callable[[Tensor, Tensor], Tensor]] | None) -> Step:
     """A step of a loop around the plain network, on what the attack makes of the batch."""
     model = PlainNet().train()
-    optimizer, perturbed = sgd(model), attack(model) if attack else None
+    optimizer, perturbed = RECIPE.optimizer(model), attack(model) if attack else None
 
     def step(x: Tensor, y: Tensor) -> float:
         if perturbed:
@@ -195,6 +186,19 @@ def compared(times: dict[str, list[float]], name: str, base: str) -> dict[str, A
     }
 
 
+def recorded(times: dict[str, list[float]], batch: int, **more: Any) -> dict[str, Any]:
+    """What was measured of a robust and of a standard step, and on which machine."""
+    return {
+        **compared(times, "robust", "standard"),
+        "standard_ms": round(statistics.median(times["standard"]), 3),
+        **more,
+        "batch_size": batch,
+        "repeats": len(times["robust"]),
+        "turn": TURN,
+        "environment": environment(),
+    }
+
+
 def cifar(repeats: int, threads: int, precision: str, batch: int = CIFAR_BATCH) -> dict[str, Any]:
     """Measures the CIFAR-10 network, and returns the record."""
     torch.set_num_threads(threads)
@@ -206,28 +210,20 @@ def cifar(repeats: int, threads: int, precision: str, batch: int = CIFAR_BATCH) 
         "standard": Nominal(smoothing=0.2),
         "robust": Robust(Ball("l2", CIFAR_RADIUS), smoothing=0.2),
     }
-    steps = {name: whitened(objective, x, precision) for name, objective in objectives.items()}
+    steps = {name: ours(whitened(x), objective, precision) for name, objective in objectives.items()}
     times = measure(steps, [(x, y)] * (math.ceil(repeats / (TURN - WARM_UP)) * TURN))
-    return {
-        **compared(times, "robust", "standard"),
-        "standard_ms": round(statistics.median(times["standard"]), 3),
-        "precision": precision,
-        "batch_size": batch,
-        "repeats": len(times["robust"]),
-        "turn": TURN,
-        "environment": environment(),
-    }
+    return recorded(times, batch, precision=precision)
 
 
 def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -> dict[str, Any]:
-    """Measures all, and returns the record."""
+    """Measures the MNIST network and the peers, and returns the record."""
     torch.set_num_threads(threads)
     data = mnist("train")
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
     steps_in_all = math.ceil(repeats / (TURN - WARM_UP)) * TURN
     batches = [(data.images[rows], data.labels[rows]) for rows in order.split(BATCH)[:steps_in_all]]
     U = Ball("linf", RADIUS)
-    steps = {"standard": ours(Nominal()), "robust": ours(Robust(U))}
+    steps = {"standard": ours(ConvNet(), Nominal()), "robust": ours(ConvNet(), Robust(U))}
     steps |= {"plain": plain(None), "by hand": plain(by_hand)}
     versions = {}
     for name, (package, attack) in peers.items():
@@ -236,25 +232,9 @@ def run(repeats: int, threads: int, peers: dict[str, tuple[str, Any]] = PEERS) -
         except ImportError as error:
             print(f"{name} is left out: {error}")
     times = measure(steps, batches)
-    median = {name: statistics.median(values) for name, values in times.items()}
-    rivals = {"plain loop": compared(times, "by hand", "plain")}
-    rivals |= {name: {"version": versions[name], **compared(times, name, "plain")} for name in versions}
-    return {
-        **compared(times, "robust", "standard"),
-        "standard_ms": round(median["standard"], 3),
-        "plain_standard_ms": round(median["plain"], 3),
-        "peers": rivals,
-        "batch_size": BATCH,
-        "repeats": len(times["robust"]),
-        "turn": TURN,
-        "environment": environment(),
-    }
-
-
-def note(out: Path, measured: dict[str, Any]) -> None:
-    """Replaces these keys of the file and no others."""
-    known = read_json(out) if out.exists() else {}
-    write_json(out, known | measured)
+    found = {"plain loop": compared(times, "by hand", "plain")}
+    found |= {name: {"version": versions[name], **compared(times, name, "plain")} for name in versions}
+    return recorded(times, BATCH, plain_standard_ms=round(statistics.median(times["plain"]), 3), peers=found)
 
 
 def main() -> int:
@@ -266,30 +246,23 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     if arguments.net == "cifar10":
-        repeats = arguments.repeats or 20
         precision = arguments.precision or cifar10_experiment("full").on("cpu").recipe.precision
-        record = cifar(repeats, os.cpu_count() or 1, precision)
-        record["one_thread"] = cifar(repeats, 1, precision)
-        note(arguments.out, {"cifar_robust_step": record})
-        for each in (record, record["one_thread"]):
-            print(
-                f"threads {each['environment']['threads']}: standard {each['standard_ms']:.0f} ms", end=", "
-            )
-            print(f"robust {each['robust_ms']:.0f} ms, ratio {each['ratio']:.2f}")
-        return 0
-    repeats = arguments.repeats or 200
+        key, measured = "cifar_robust_step", partial(cifar, arguments.repeats or 20, precision=precision)
+    else:
+        key, measured = "robust_step", partial(run, arguments.repeats or 200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        record = run(repeats, os.cpu_count() or 1)
-        record["one_thread"] = run(repeats, 1)
-    note(arguments.out, {"robust_step": record})
+        record = measured(threads=os.cpu_count() or 1)
+        record["one_thread"] = measured(threads=1)
+    known = read_json(arguments.out) if arguments.out.exists() else {}
+    write_json(arguments.out, known | {key: record})
     for each in (record, record["one_thread"]):
+        plain_ms = f"; plain standard step {each['plain_standard_ms']:.1f} ms" if "peers" in each else ""
         print(
-            f"threads {each['environment']['threads']}: standard step {each['standard_ms']:.1f} ms", end=", "
+            f"threads {each['environment']['threads']}: standard step {each['standard_ms']:.1f} ms, "
+            f"robust {each['robust_ms']:.1f} ms, ratio {each['ratio']:.2f}{plain_ms}"
         )
-        print(f"robust {each['robust_ms']:.1f} ms, ratio {each['ratio']:.2f}", end="; ")
-        print(f"plain standard step {each['plain_standard_ms']:.1f} ms")
-        for name, peer in each["peers"].items():
+        for name, peer in each.get("peers", {}).items():
             print(f"    {name}: robust {peer['robust_ms']:.1f} ms, ratio {peer['ratio']:.2f}")
     return 0
 

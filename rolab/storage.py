@@ -1,4 +1,4 @@
-"""Storage: atomic, hash-checked JSON and safetensors; locks; claimed records; shipped results; environment."""
+"""Storage: atomic, hash-checked JSON and safetensors; locks, claims, shipped results, environment."""
 
 import hashlib
 import json
@@ -16,10 +16,7 @@ from filelock import FileLock, Timeout
 from rolab.errors import RecordError
 
 PATIENCE = 900.0  # seconds to wait for another process before going on without it
-_RESULTS = (
-    Path(__file__).parent / "_results",
-    Path(__file__).parents[1] / "results",
-)  # installed; a checkout
+_RESULTS = Path(__file__).parent / "_results", Path(__file__).parents[1] / "results"  # installed; in a clone
 
 
 def write(path: Path, content: bytes) -> None:
@@ -41,6 +38,19 @@ def write(path: Path, content: bytes) -> None:
         raise RecordError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def read(path: Path, sha256: str | None = None) -> bytes:
+    """Reads a file, and checks that it is the one with this SHA-256."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
+    if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise RecordError(
+            f"{path} was altered or cut short: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…"
+        )
+    return content
+
+
 @contextmanager
 def lock(path: Path, say: Callable[[str], None] | None = None) -> Iterator[None]:
     """Keeps a file, in a folder made if it is not there, to one process.
@@ -55,9 +65,7 @@ def lock(path: Path, say: Callable[[str], None] | None = None) -> Iterator[None]
     Raises:
         RecordError: without `say`, another process has the lock, or the lock is another user's.
     """
-    beside = FileLock(
-        path.with_name(f".{path.name}.lock"), mode=0o666
-    )  # in a shared folder it is everybody's
+    beside = FileLock(path.with_name(f".{path.name}.lock"), mode=0o666)  # everybody's, in a shared folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -106,21 +114,21 @@ def claim(
     with lock(path):
         if path.exists():
             record = read_json(path)
-            held = record.get("identity") if isinstance(record, dict) else None
-            if not isinstance(held, dict):
-                raise RecordError(f"{place} holds something else and no {kind}; {advice}")
-            if held.keys() != asked.keys():
-                raise RecordError(f"{place} holds the {kind} of another version of rolab; {advice}")
-            if differ := list(_differing(held, asked)):
-                what = ", ".join(name for name, *_ in differ)
-                if len(differ) == 1:
-                    what += "; {1!r} there, {2!r} here".format(*differ[0])
-                raise RecordError(f"{place} holds another {kind} (what differs: {what}); {advice}")
-        elif folder and _holds_something(place):
-            raise RecordError(f"{place} holds something else and no {kind}; {advice}")
+        elif folder and any(not each.name.startswith(".") for each in place.iterdir()):
+            record = None  # hidden are locks, and what is left of a write that was broken off
         else:
             record = {"identity": asked, **begin}
             write_json(path, record)
+        held = record.get("identity") if isinstance(record, dict) else None
+        if not isinstance(held, dict):
+            raise RecordError(f"{place} holds something else and no {kind}; {advice}")
+        if held.keys() != asked.keys():
+            raise RecordError(f"{place} holds the {kind} of another version of rolab; {advice}")
+        if differ := list(_differing(held, asked)):
+            what = ", ".join(name for name, *_ in differ)
+            if len(differ) == 1:
+                what += "; {1!r} there, {2!r} here".format(*differ[0])
+            raise RecordError(f"{place} holds another {kind} (what differs: {what}); {advice}")
         yield record
 
 
@@ -133,13 +141,6 @@ def _differing(held: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any
         yield name, held, asked
 
 
-def _holds_something(folder: Path) -> bool:
-    """Is there a file of this name, or a folder with more in it than the leftovers of a broken-off write?"""
-    if not folder.is_dir():
-        return folder.exists()
-    return any(not path.name.startswith(".") for path in folder.iterdir())
-
-
 def write_json(path: Path, record: Any) -> None:
     """Writes a record as indented JSON, atomically."""
     write(path, (json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
@@ -147,15 +148,10 @@ def write_json(path: Path, record: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Reads a JSON record; a `RecordError` says which file is damaged."""
-    return parse_json(_read(path), str(path))
-
-
-def parse_json(content: bytes, name: str) -> Any:
-    """The record in the bytes of a JSON file; the name is for the error."""
     try:
-        return json.loads(content)
+        return json.loads(read(path))
     except ValueError as error:
-        raise RecordError(f"{name} is damaged, no JSON: {error}") from error
+        raise RecordError(f"{path} is damaged, no JSON: {error}") from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None = None) -> str:
@@ -177,27 +173,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None 
 
 def read_tensors(path: Path, sha256: str) -> dict[str, Any]:
     """Reads a safetensors file after checking that it is the one whose SHA-256 was written down."""
-    return parse_tensors(_read(path), sha256, str(path))
-
-
-def parse_tensors(content: bytes, sha256: str, name: str) -> dict[str, Any]:
-    """The tensors in the bytes of a safetensors file with this SHA-256; the name is for the error."""
     from safetensors.torch import load
 
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        here, there = found[:12], sha256[:12]
-        raise RecordError(
-            f"{name} was altered or cut short: its SHA-256 is {here}…, the record beside it says {there}…"
-        )
-    return load(content)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
+    return load(read(path, sha256))
 
 
 def load_result(name: str) -> dict[str, Any]:
@@ -219,14 +197,12 @@ def environment(device: Any = "cpu") -> dict[str, Any]:
 
     device = torch.device(device)
 
-    def installed(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
-
+    try:
+        rolab = version("rolab")
+    except PackageNotFoundError:
+        rolab = "not installed"
     return {
-        "rolab": installed("rolab"),
+        "rolab": rolab,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",

@@ -1,29 +1,20 @@
-"""The trained networks that ship with the package, each with its card: how it was made and what it can do."""
+"""Model zoo: the trained networks that ship, each with its card: how it was made and what it can do."""
 
 from collections.abc import Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from rolab import nets
-from rolab.errors import RecordError
-from rolab.storage import parse_json, parse_tensors, write_json, write_tensors
+from rolab.storage import read_json, read_tensors, write_json, write_tensors
+
+SHELF = Path(__file__).parent / "_zoo"
 
 
 def names() -> list[str]:
     """The names that `load` knows, such as "mnist/robust-linf"."""
-    found = [
-        f"{folder.name}/{file.name.removesuffix('.json')}"
-        for folder in _shelf().iterdir()
-        if folder.is_dir()
-        for file in folder.iterdir()
-        if file.name.endswith(".json")
-    ]
-    return sorted(found)
+    return sorted(f"{path.parent.name}/{path.stem}" for path in SHELF.glob("*/*.json"))
 
 
 def card(name: str) -> dict[str, Any]:
@@ -36,7 +27,7 @@ def card(name: str) -> dict[str, Any]:
     if name not in known:
         alike = [each for each in known if each.split("/")[0] == name.split("/")[0]]
         raise ValueError(f"name is {name!r}, expected one of {', '.join(alike or known)}")
-    return parse_json(_shelf().joinpath(f"{name}.json").read_bytes(), f"{name}.json")
+    return read_json(SHELF / f"{name}.json")
 
 
 def load(name: str) -> nn.Module:
@@ -44,15 +35,11 @@ def load(name: str) -> nn.Module:
 
     Raises:
         ValueError: the zoo has no such network.
-        RecordError: the weights are not those of the card.
+        RecordError: the weights are missing, or are not those of the card.
     """
     written = card(name)
-    try:
-        content = _shelf().joinpath(f"{name}.safetensors").read_bytes()
-    except OSError as error:
-        raise RecordError(f"the weights of {name} are missing: {error}") from error
     model = getattr(nets, written["architecture"])()
-    model.load_state_dict(parse_tensors(content, written["sha256"], f"{name}.safetensors"))
+    model.load_state_dict(read_tensors(SHELF / f"{name}.safetensors", written["sha256"]))
     return model.eval()
 
 
@@ -76,9 +63,7 @@ def keep(
         facts: what else the card should say
     """
     net = name.split("/")[-1]
-    kept = getattr(torch, precision)
-    weights = {key: t.to(kept) if t.is_floating_point() else t for key, t in model.state_dict().items()}
-    sha256 = write_tensors(folder / f"{net}.safetensors", weights)
+    sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict(), precision)
     identity, history = run["identity"], run["history"]
     written = {
         "net": name,
@@ -93,7 +78,3 @@ def keep(
         "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
     }
     write_json(folder / f"{net}.json", written)
-
-
-def _shelf() -> Traversable:
-    return files("rolab").joinpath("_zoo")

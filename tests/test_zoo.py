@@ -73,7 +73,7 @@ def test_an_unknown_name_is_answered_with_the_known(name):
 def shelf(tmp_path, monkeypatch):
     """A copy of the shelf, which a test may spoil."""
     shutil.copytree(Path(zoo.__file__).parent / "_zoo", tmp_path / "zoo")
-    monkeypatch.setattr(zoo, "_shelf", lambda: tmp_path / "zoo")
+    monkeypatch.setattr(zoo, "SHELF", tmp_path / "zoo")
     return tmp_path / "zoo" / "mnist"
 
 
@@ -87,7 +87,7 @@ def test_altered_cut_or_missing_weights_are_refused(shelf):
     with pytest.raises(RecordError, match="altered or cut short"):
         zoo.load("mnist/baseline")
     weights.unlink()
-    with pytest.raises(RecordError, match="the weights of mnist/baseline are missing"):
+    with pytest.raises(RecordError, match=r"cannot read .*baseline\.safetensors: No such file"):
         zoo.load("mnist/baseline")
     (shelf / "robust-l1.json").write_text("{")
     with pytest.raises(RecordError, match=r"robust-l1.json is damaged"):

@@ -1,4 +1,4 @@
-"""The images the experiments run on, whole in memory, with where they come from checked by hash.
+"""Data sets: the images the experiments run on, whole in memory, with where they come from checked by hash.
 
     train = data.mnist("train")
     train.images            # float32 (60000, 1, 28, 28), pixels in [0, 1]

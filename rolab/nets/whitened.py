@@ -1,4 +1,4 @@
-"""A CIFAR-10 network that two cores can train: the first layer is computed from the data, not learnt."""
+"""Whitened network for CIFAR-10, which two cores can train: its first layer is computed from the data."""
 
 import torch
 from torch import Tensor, nn

@@ -4,6 +4,6 @@ Nominal: the standard loss. Robust: eq. (9), Algorithm 1. They add and scale; Au
 """
 
 from rolab.objectives.base import Augmented, Objective, Scaled, Sum
-from rolab.objectives.robust import Attack, Nominal, Robust, frozen_statistics
+from rolab.objectives.robust import Nominal, Robust, frozen_statistics
 
-__all__ = ["Attack", "Augmented", "Nominal", "Objective", "Robust", "Scaled", "Sum", "frozen_statistics"]
+__all__ = ["Augmented", "Nominal", "Objective", "Robust", "Scaled", "Sum", "frozen_statistics"]

@@ -1,18 +1,19 @@
-"""The standard objective and the robust one, eq. (9), whose inner maximum is one ascent step, eq. (11)."""
+"""Nominal and robust objectives: the loss, and eq. (9), whose inner maximum is one ascent step, eq. (11)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
-from rolab.attacks import cross_entropy, first_order
+from rolab.attacks.gradient import cross_entropy, first_order
+from rolab.attacks.search import Attack
 from rolab.objectives.base import Objective
 from rolab.sets import UncertaintySetLike
-
-Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,8 +50,8 @@ class Robust(Objective):
     """The min–max loss of eq. (9), the inner maximum by one ascent step: J(θ, x + Δ̂, y) with Δ̂ from eq. (11).
 
     The descent step sees perturbed images only, and Δ̂ is held constant in it: nothing flows through the
-    attack. The attack runs in whatever mode (train or eval) the model is in, under `frozen_statistics`: batch norm
-    and dropout behave in it so that a robust and a standard step differ in Δ̂ and in nothing else.
+    attack. The attack runs in whatever mode (train or eval) the model is in, with `frozen_statistics`: batch
+    norm and dropout behave in it so that a robust and a standard step differ in Δ̂ and in nothing else.
 
     The attack climbs −log p_y also where labels are smoothed. The smoothed loss is least at p_y = 1 − s + s/K
     (0.82 for s = 0.2 and ten classes): where the network is surer than that, climbing it would make the
@@ -93,20 +94,16 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
     descended; and as the attack draws no numbers, the runs of a seed have the same masks with any U.
     """
     training = [layer for layer in model.modules() if layer.training]
-    averaging = [layer for layer in training if isinstance(layer, BATCH_NORM) and layer.track_running_stats]
-    dropping = [layer for layer in training if isinstance(layer, DROPOUT)]
-    for norm in averaging:
-        norm.track_running_stats = False
-    for dropout in dropping:
-        dropout.training = False
+    frozen: list[tuple[nn.Module, str]] = [
+        (layer, "track_running_stats")
+        for layer in training
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats
+    ]
+    frozen += [(layer, "training") for layer in training if isinstance(layer, _DropoutNd)]
+    for layer, name in frozen:
+        setattr(layer, name, False)
     try:
         yield
     finally:
-        for norm in averaging:
-            norm.track_running_stats = True
-        for dropout in dropping:
-            dropout.training = True
-
-
-BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+        for layer, name in frozen:
+            setattr(layer, name, True)

@@ -7,15 +7,13 @@
 
 from rolab.training.checkpoint import Checkpoint, Run, keep_weights
 from rolab.training.devices import multiplies_bfloat16, pick_device
-from rolab.training.loop import Report, train, training_step
-from rolab.training.recipe import PRECISIONS, SCHEDULES, Recipe
+from rolab.training.loop import train, training_step
+from rolab.training.recipe import PRECISIONS, Recipe
 
 __all__ = [
     "PRECISIONS",
-    "SCHEDULES",
     "Checkpoint",
     "Recipe",
-    "Report",
     "Run",
     "keep_weights",
     "multiplies_bfloat16",

@@ -1,4 +1,4 @@
-"""Checkpoint: a training run and the folder that keeps it after every epoch, for one and the same run only."""
+"""Checkpoint: a training run and the folder that keeps it after every epoch, for this one run only."""
 
 import hashlib
 import math
@@ -64,7 +64,13 @@ class Checkpoint:
         """Claims the folder; model, optimiser and random numbers go on from what it holds."""
         with claim(self.path, self.identity, "run", self._now(None, None)) as record:
             if record["state"] is not None:
-                self._restore(record, optimizer, generator)
+                self.run.history.extend(record["history"])
+                tensors = read_tensors(self.folder / record["state"], record["sha256"])
+                finished = record["state"] == WEIGHTS
+                self.run.model.load_state_dict(tensors if finished else _weights(tensors))
+                if not finished:
+                    _restore(optimizer, tensors)
+                    generator.set_state(tensors["random"])
             yield
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
@@ -82,25 +88,6 @@ class Checkpoint:
         device = next(self.run.model.parameters()).device
         record = {"state": state, "sha256": sha256, "history": self.run.history}
         return record | {"environment": environment(device)}
-
-    def _restore(
-        self, record: dict[str, Any], optimizer: torch.optim.Optimizer, generator: torch.Generator
-    ) -> None:
-        tensors = read_tensors(self.folder / record["state"], record["sha256"])
-        self.run.history.extend(record["history"])
-        if record["state"] == WEIGHTS:
-            self.run.model.load_state_dict(tensors)
-            return
-        self.run.model.load_state_dict(_weights(tensors))
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        state: dict[int, dict[str, Any]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, i, key = name.split(".", 2)
-                in_layout = torch.empty_like(weights[int(i)]).copy_(tensor)  # that of its weight
-                state.setdefault(int(i), {})[key] = in_layout
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        generator.set_state(tensors["random"])
 
 
 def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
@@ -120,6 +107,18 @@ def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
 def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The model's part of a saved state."""
     return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+
+
+def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Gives an optimiser back its part of a saved state."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, i, key = name.split(".", 2)
+            in_layout = torch.empty_like(weights[int(i)]).copy_(tensor)  # that of its weight
+            state.setdefault(int(i), {})[key] = in_layout
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _remove_states(folder: Path, but: str = WEIGHTS) -> None:
@@ -142,7 +141,7 @@ def fingerprint_of(part: Any) -> Any:
     if is_dataclass(part):
         return type(part).__qualname__, [fingerprint_of(getattr(part, each.name)) for each in fields(part)]
     if isinstance(part, partial):
-        return fingerprint_of(part.func), fingerprint_of(part.args), fingerprint_of(part.keywords)
+        return fingerprint_of((part.func, part.args, part.keywords))
     if isinstance(part, CodeType):
         return part.co_code.hex(), part.co_names, fingerprint_of(part.co_consts)
     if isinstance(part, FunctionType):
@@ -152,12 +151,7 @@ def fingerprint_of(part: Any) -> Any:
         cells = [value for cell in part.__closure__ or () if (value := cell.cell_contents) is not part]
         seen = (part.__globals__.get(name) for name in part.__code__.co_names)
         values = [value for value in seen if isinstance(value, int | float | torch.Tensor | UncertaintySet)]
-        return (
-            fingerprint_of(part.__code__),
-            fingerprint_of(cells),
-            fingerprint_of(part.__defaults__),
-            fingerprint_of(values),
-        )
+        return fingerprint_of((part.__code__, cells, part.__defaults__, values))
     if isinstance(part, Mapping):
         return [(str(key), fingerprint_of(value)) for key, value in part.items()]
     if isinstance(part, tuple | list):

@@ -58,18 +58,12 @@ def train(
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     model.to(place).to(memory_format=layout)
     data = Dataset(data.images.to(place, memory_format=layout), data.labels.to(place))
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = recipe.optimizer(model)
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
     kept = Checkpoint(Path(folder), run, objective, data) if folder is not None else None
     with kept.open(optimizer, generator) if kept else nullcontext(), _reporting(progress) as report:
-        report(*_steps(run, data), f"epoch {len(run.history)}/{recipe.epochs}{_last(run)}")
+        report(*_status(run, data))
         while (epoch := len(run.history)) < recipe.epochs:
             started = time.perf_counter()
             try:
@@ -87,7 +81,7 @@ def train(
                 run.history[-1]["test_accuracy"] = accuracy(model, test)
             if kept:
                 kept.save(optimizer, generator)
-            report(*_steps(run, data), f"epoch {epoch + 1}/{recipe.epochs}{_last(run)}")
+            report(*_status(run, data))
     model.eval()
     return run
 
@@ -100,7 +94,7 @@ def _epoch(
     `objective` is where the methods differ. `Robust(U)` first sets x̃ᵢ ← xᵢ + Δ̂ᵢ by one ascent step, eq. (11).
     """
     model, recipe, device = run.model.train(), run.recipe, data.images.device
-    done, steps = _steps(run, data)
+    done, steps, _ = _status(run, data)
     total = 0.0
     with _seeded(generator, device):
         order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
@@ -111,11 +105,7 @@ def _epoch(
             )
             total += loss * len(rows)
             if i % 20 == 0:
-                report(
-                    done + i,
-                    steps,
-                    f"epoch {len(run.history) + 1}/{recipe.epochs}, loss {loss:.4f}{_last(run)}",
-                )
+                report(*_status(run, data, i, loss))
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise NonFiniteError("a weight became NaN or infinite")
     return total / len(data)
@@ -141,16 +131,15 @@ def training_step(
     return value
 
 
-def _steps(run: Run, data: Dataset) -> tuple[int, int]:
-    """The steps done and the steps in all."""
-    per_epoch = math.ceil(len(data) / run.recipe.batch_size)
-    return len(run.history) * per_epoch, run.recipe.epochs * per_epoch
-
-
-def _last(run: Run) -> str:
-    """The accuracy after the last whole epoch, where it is known."""
-    known = run.history and "test_accuracy" in run.history[-1]
-    return f", test accuracy {run.history[-1]['test_accuracy']:.2f} %" if known else ""
+def _status(run: Run, data: Dataset, batch: int = 0, loss: float | None = None) -> tuple[int, int, str]:
+    """The steps done, the steps in all, and a line: the epoch, its loss so far, the last accuracy known."""
+    epochs, per_epoch = len(run.history), math.ceil(len(data) / run.recipe.batch_size)
+    line = f"epoch {epochs}/{run.recipe.epochs}"
+    if loss is not None:
+        line = f"epoch {epochs + 1}/{run.recipe.epochs}, loss {loss:.4f}"
+    if epochs and "test_accuracy" in run.history[-1]:
+        line += f", test accuracy {run.history[-1]['test_accuracy']:.2f} %"
+    return epochs * per_epoch + batch, run.recipe.epochs * per_epoch, line
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ class Recipe:
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0."""
-        return self.learning_rate * SCHEDULES[self.schedule](
-            (step + 1) / (steps + 1), step * self.epochs // steps
+        share, epoch = (step + 1) / (steps + 1), step * self.epochs // steps
+        return self.learning_rate * SCHEDULES[self.schedule](share, epoch)
+
+    def optimizer(self, model: nn.Module) -> torch.optim.SGD:
+        """Stochastic gradient descent on the weights of a model; the loop sets the rate of each step."""
+        momentum, weight_decay = self.momentum, self.weight_decay
+        return torch.optim.SGD(
+            model.parameters(), self.learning_rate, momentum, 0, weight_decay, nesterov=self.nesterov
         )
 
 

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from rolab import storage
 from rolab.errors import RecordError
 from rolab.storage import (
-    alone,
+    claim,
     environment,
-    parse_json,
-    parse_tensors,
+    load_result,
+    lock,
+    read,
     read_json,
     read_tensors,
     write,
@@ -29,7 +30,7 @@ from rolab.storage import (
     write_tensors,
 )
 
-ROOMS = sorted(Path(storage.__file__).parent.glob("*.py"))
+ROOMS = sorted(Path(storage.__file__).parent.rglob("*.py"))
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -80,9 +81,9 @@ def test_a_process_killed_in_the_middle_of_writing_leaves_the_old_file(tmp_path)
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from rolab import records\n"
-        "records.os.fsync = lambda handle: os.kill(os.getpid(), 9)\n"  # written, not yet in its place
-        "records.write(Path(sys.argv[1]), b'new')\n"
+        "from rolab import storage\n"
+        "storage.os.fsync = lambda handle: os.kill(os.getpid(), 9)\n"  # written, not yet in its place
+        "storage.write(Path(sys.argv[1]), b'new')\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, path])
     assert killed.returncode == -signal.SIGKILL
@@ -91,35 +92,36 @@ def test_a_process_killed_in_the_middle_of_writing_leaves_the_old_file(tmp_path)
     assert path.read_bytes() == b"newer"
 
 
-def test_a_folder_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
+def test_a_file_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from rolab.storage import alone\n"
-        "with alone(Path(sys.argv[1])):\n"
+        "from rolab.storage import lock\n"
+        "with lock(Path(sys.argv[1])):\n"
         "    print('held', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE) as holder:
+    path = tmp_path / "new" / "record.json"
+    with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(RecordError, match="another process is writing to") as caught, alone(tmp_path):
+        with pytest.raises(RecordError, match="another process is writing to") as caught, lock(path):
             pass
-        assert str(tmp_path) in str(caught.value)
+        assert str(path) in str(caught.value)
         holder.kill()
     for _ in range(2):
-        with alone(tmp_path):
+        with lock(path):
             pass
-    assert names(tmp_path) == []
+    assert names(path.parent) == []
 
 
 def test_a_lock_that_is_another_user_s_is_respected_and_left(tmp_path, monkeypatch):
     def acquire(self, timeout):
         raise PermissionError(13, "Permission denied")
 
-    (tmp_path / ".lock").touch()
+    (tmp_path / ".file.lock").touch()
     monkeypatch.setattr(storage.FileLock, "acquire", acquire)
-    with pytest.raises(RecordError, match="cannot lock .*: Permission denied"), alone(tmp_path):
+    with pytest.raises(RecordError, match="cannot lock .*: Permission denied"), lock(tmp_path / "file"):
         pass
-    assert names(tmp_path) == [".lock"]
+    assert names(tmp_path) == [".file.lock"]
 
 
 def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
@@ -127,8 +129,77 @@ def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
         raise OSError("no locks here")
 
     monkeypatch.setattr(storage.FileLock, "acquire", acquire)
-    with alone(tmp_path), alone(tmp_path):
+    with lock(tmp_path / "file"), lock(tmp_path / "file"):
         write(tmp_path / "file", b"written")
+
+
+# Claims
+
+ASKED = {"seed": 0, "recipe": {"epochs": 3, "rate": 0.1}, "nets": ("a", "b")}
+
+
+def test_a_record_is_begun_once_and_gone_on_with(tmp_path):
+    path = tmp_path / "work" / "record.json"
+    with claim(path, ASKED, "run", {"parts": {}}) as record:
+        assert read_json(path) == record == {"identity": {**ASKED, "nets": ["a", "b"]}, "parts": {}}
+        assert names(path.parent) == [".record.json.lock", "record.json"]
+        record["parts"]["one"] = 1
+        write_json(path, record)
+    with claim(path, ASKED, "run", {"parts": {}}) as again:
+        assert again == record
+    assert names(path.parent) == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (ASKED | {"seed": 1}, r"holds another run \(what differs: seed; 0 there, 1 here\)"),
+        (
+            ASKED | {"recipe": {"epochs": 4, "rate": 0.1}},
+            r"\(what differs: recipe\.epochs; 3 there, 4 here\)",
+        ),
+        (ASKED | {"recipe": {"epochs": 3}}, r"\(what differs: recipe\.rate; 0\.1 there, None here\)"),
+        (ASKED | {"seed": 1, "nets": ["a"]}, r"\(what differs: seed, nets\)"),
+        (ASKED | {"device": "cpu"}, "holds the run of another version of rolab"),
+    ],
+)
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_record_of_something_else_is_refused_and_left_alone(tmp_path, asked, sentence, folder):
+    path = tmp_path / "record.json"
+    with claim(path, ASKED, "run", {"parts": {}}, folder=folder):
+        pass
+    before = path.read_bytes()
+    place, other = (tmp_path, "folder") if folder else (path, "file")
+    with (
+        pytest.raises(RecordError, match=rf"{sentence}.*; choose another {other}$") as caught,
+        claim(path, asked, "run", {}, folder=folder),
+    ):
+        pass
+    assert str(caught.value).startswith(f"{place} holds ")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"identity": 3}', "null"])
+def test_a_file_that_is_no_record_of_work_is_refused(tmp_path, content):
+    (tmp_path / "record.json").write_text(content)
+    with (
+        pytest.raises(RecordError, match="holds something else and no run; choose another folder"),
+        claim(tmp_path / "record.json", ASKED, "run", {}),
+    ):
+        pass
+
+
+def test_a_folder_with_other_files_is_refused_but_not_where_only_a_file_is_claimed(tmp_path):
+    (tmp_path / "thesis").write_bytes(b"mine")
+    with (
+        pytest.raises(RecordError, match="holds something else and no run; choose another folder"),
+        claim(tmp_path / "record.json", ASKED, "run", {}),
+    ):
+        pass
+    assert names(tmp_path) == ["thesis"]
+    with claim(tmp_path / "record.json", ASKED, "run", {}, folder=False):
+        pass
+    assert names(tmp_path) == ["record.json", "thesis"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -194,9 +265,10 @@ def test_damaged_json_is_named(tmp_path_factory, length):
         read_json(path)
 
 
-def test_bytes_that_are_no_text_are_named():
+def test_bytes_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "card").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(RecordError, match="card is damaged"):
-        parse_json(b"\xff\xfe\x00{", "card")
+        read_json(tmp_path / "card")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -257,8 +329,17 @@ def test_an_altered_or_truncated_file_is_refused(tmp_path_factory, data):
     path.write_bytes(content)
     with pytest.raises(RecordError, match=r"some\.safetensors was altered or cut short"):
         read_tensors(path, sha256)
-    with pytest.raises(RecordError, match="the net was altered or cut short"):
-        parse_tensors(bytes(content), sha256, "the net")
+    with pytest.raises(RecordError, match=r"some\.safetensors was altered or cut short"):
+        read(path, sha256)
+
+
+@pytest.mark.parametrize("precision", [None, "float16", "float32"])
+def test_only_floating_point_numbers_are_rounded(tmp_path, precision):
+    tensors = {"weight": torch.tensor([0.1, 1 / 3]), "count": torch.tensor(7)}
+    found = read_tensors(tmp_path / "t", write_tensors(tmp_path / "t", tensors, precision))
+    assert found["weight"].dtype == getattr(torch, precision or "float32")
+    assert torch.equal(found["weight"], tensors["weight"].to(found["weight"].dtype))
+    assert found["count"].dtype == torch.int64 and found["count"] == 7
 
 
 def test_nothing_is_ever_unpickled():
@@ -289,4 +370,13 @@ def test_the_environment_names_versions_and_machine_and_nothing_personal():
     assert found["device"] == "cpu"
     assert found["processor"]
     assert os.uname().nodename not in json.dumps(found).split('"')
-    assert parse_json(json.dumps(found).encode(), "environment") == found
+    assert json.loads(json.dumps(found)) == found
+
+
+# Results that ship
+
+
+def test_a_shipped_result_is_known_by_its_name():
+    assert {"seeds", "rows"} <= set(load_result("mnist"))
+    with pytest.raises(ValueError, match=r"^name is 'imagenet', expected one of .*cifar10.*mnist"):
+        load_result("imagenet")

@@ -1,17 +1,16 @@
-"""Objectives: Algorithm 1 against the robust loss in closed form, and what the descent step really sees."""
-
-from dataclasses import dataclass
+"""The robust objective: Algorithm 1 against the closed form, and what the descent step really sees."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from objective_cases import batch, gradients, small_net
 from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient, pgd
 from rolab.nets import ConvNet
-from rolab.objectives import Augmented, Nominal, Objective, Robust, frozen_statistics
+from rolab.objectives import Nominal, Robust, frozen_statistics
 from rolab.sets import Ball, pixel_box
 
 DUALS = {"l1": float("inf"), "l2": 2, "linf": 1}  # norm of the perturbation → order of the dual norm
@@ -41,21 +40,6 @@ class Spy(nn.Module):
     def forward(self, x):
         self.seen.append(x)
         return self.inside(x)
-
-
-def batch(n: int = 6, seed: int = 1, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.rand(n, 1, 3, 4, dtype=torch.float64, generator=generator)
-    return x, torch.randint(0, classes, (n,), generator=generator)
-
-
-def small_net() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 3)).double()
-
-
-def gradients(objective: Objective, model: nn.Module, x, y) -> list[torch.Tensor]:
-    return list(torch.autograd.grad(objective(model, x, y), list(model.parameters())))
 
 
 # Algorithm 1 against the closed form
@@ -300,90 +284,3 @@ def test_smoothing_outside_0_to_1_is_refused(smoothing):
     for make in (Nominal, lambda s: Robust(Ball("l2", 0.1), smoothing=s)):
         with pytest.raises(ValueError, match="smoothing: expected a number from 0 to 1, got"):
             make(smoothing)
-
-
-# Objectives add and scale
-
-
-@given(st.floats(0, 1), st.sampled_from(sorted(DUALS)))
-def test_the_mixture_of_eq_3(alpha, norm):
-    model, (x, y), robust = small_net(), batch(), Robust(Ball(norm, 0.4))
-    mixed = alpha * Nominal() + (1 - alpha) * robust
-    by_hand = alpha * Nominal()(model, x, y) + (1 - alpha) * robust(model, x, y)
-    torch.testing.assert_close(mixed(model, x, y), by_hand, rtol=1e-12, atol=1e-12)
-    standard, worst = (gradients(objective, model, x, y) for objective in (Nominal(), robust))
-    for found, a, b in zip(gradients(mixed, model, x, y), standard, worst, strict=True):
-        torch.testing.assert_close(found, alpha * a + (1 - alpha) * b, rtol=1e-10, atol=1e-12)
-
-
-def test_objectives_scale_from_both_sides_and_add_up():
-    model, (x, y) = small_net(), batch()
-    one = Nominal()(model, x, y)
-    torch.testing.assert_close((2 * Nominal())(model, x, y), 2 * one)
-    torch.testing.assert_close((Nominal() * 2)(model, x, y), 2 * one)
-    torch.testing.assert_close(
-        (Nominal() + 3 * Nominal() + 0.5 * (Nominal() + Nominal()))(model, x, y), 5 * one
-    )
-
-
-def test_equal_objectives_are_equal_and_read_well():
-    assert Nominal() == Nominal()
-    assert 0.5 * Nominal() == 0.5 * Nominal()
-    assert 0.5 * Nominal() != 0.6 * Nominal()
-    assert "Ball('linf', 0.1)" in repr(0.5 * Nominal() + 0.5 * Robust(Ball("linf", 0.1)))
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        lambda: Nominal() + 1,
-        lambda: 1 + Nominal(),
-        lambda: Nominal() * "2",
-        lambda: [1] * Nominal(),
-        lambda: Nominal() * Nominal(),
-        lambda: Nominal() * None,
-        lambda: Nominal() - Nominal(),
-    ],
-)
-def test_what_is_no_objective_does_not_add_and_what_is_no_number_does_not_scale(bad):
-    with pytest.raises(TypeError):
-        bad()
-
-
-def test_an_unfinished_objective_says_so():
-    with pytest.raises(NotImplementedError):
-        Objective()(small_net(), *batch())
-
-
-# Augmentation
-
-
-def test_augmentation_flips_and_shifts_each_image_on_its_own():
-    """Each is one of 2 · 5 · 5 flips and shifts of what came in; together they are not all alike."""
-    x = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    seen = []
-
-    @dataclass(frozen=True)
-    class Looks(Objective):
-        def __call__(self, model, x, y):
-            seen.append(x)
-            return x.sum()
-
-    torch.manual_seed(3)
-    Augmented(Looks())(None, x, None)
-    padded = [F.pad(image, (2, 2, 2, 2)) for image in (x, x.flip(3))]
-    views = torch.stack(
-        [image[:, :, i : i + 8, j : j + 8] for image in padded for i in range(5) for j in range(5)]
-    )
-    same = (views == seen[0]).flatten(2).all(2)  # (50, 40)
-    assert (same.sum(0) == 1).all() and same.any(1).sum() > 15
-    torch.manual_seed(3)
-    Augmented(Looks())(None, x, None)
-    assert torch.equal(seen[0], seen[1]), "the same numbers, the same images"
-    Augmented(Looks(), shift=0)(None, x, None)
-    assert ((seen[2] == x) | (seen[2] == x.flip(3))).flatten(1).all()
-
-
-def test_an_augmented_objective_is_a_value_and_says_what_it_is():
-    assert Augmented(Nominal()) == Augmented(Nominal(), 2) != Augmented(Nominal(), 3)
-    assert repr(Augmented(Nominal(0.2))) == "Augmented(objective=Nominal(smoothing=0.2), shift=2)"
