@@ -55,7 +55,7 @@ def others_on_A(result: Mapping[str, Any]) -> str:
     values, size = others["values"], result["collection"]["size"]
     rows = []
     for row in rows_of(result):
-        pairs = list(zip(row["adversarial_accuracy"]["values"], others["of_each_A"], strict=False))
+        pairs = list(zip(row["adversarial_accuracy"]["values"], others["per_seed"], strict=False))
         mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
         rows.append(
             [TITLES[row["net"]], f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"]

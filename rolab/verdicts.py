@@ -164,7 +164,7 @@ def small_steps(result: Mapping[str, Any]) -> str:
 
 def as_radii_grow(result: Mapping[str, Any]) -> str:
     """What becomes of the order on A when its radii grow."""
-    scale, curves = result["growth"]["scale"], result["growth"]["accuracy"]
+    scale, curves = result["radius_scaling"]["scale"], result["radius_scaling"]["accuracy"]
     start, end = ({net: curves[net]["mean"][k] for net in ROBUST} for k in (0, -1))
     order = "the same" if ordered(start) == ordered(end) else f"another: {ordered(end)}"
     if _uneven(rows_of(result)) and order != "the same":

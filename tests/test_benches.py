@@ -97,7 +97,7 @@ def test_the_status_names_the_net_that_stands_best(explorer, standing):
     live = explorer.live(plain=False)
     for radius, steps, restarts in itertools.product(RADII, STEPS, range(1 + RESTARTS)):
         live.radius.value, live.steps.value, live.restarts.value = radius, steps, restarts
-        right = {net: standing.right(net, radius, steps, restarts) for net in NETS}
+        right = {net: standing.correct(net, radius, steps, restarts) for net in NETS}
         best = [net for net in NETS if right[net] == max(right.values())]
         assert standing.best(radius, steps, restarts) == tuple(best)
         verb = "stands best" if len(best) == 1 else "stand best alike"

@@ -18,14 +18,14 @@ COLUMNS = ("test_accuracy", "adversarial_accuracy")
 
 def cifar10():
     """Results with one seed of some nets and with rows that the paper does not have."""
-    plan = replace(cifar10_experiment("full"), scales=(1.0,), epsilons=(0.0,))
+    plan = replace(cifar10_experiment("full"), radius_scales=(1.0,), epsilons=(0.0,))
     records = []
     for seed in plan.seeds:
         nets = {}
         for k, net in enumerate(plan.nets_of(seed)):
             mcnemar = {"only_a": 0, "only_b": 0, "p": 1.0}
             measured = {"test_accuracy": 90.0 + k + seed, "adversarial_accuracy": 10.0 * k, "seconds": 1.0}
-            curves = {"growth": [1.0], "sweep": [1.0], "epochs": [1.0]}
+            curves = {"radius_scaling": [1.0], "accuracy_vs_epsilon": [1.0], "epochs": [1.0]}
             nets[net] = measured | curves | {"mcnemar": mcnemar}
         records.append({"size": 1712, "radii": {norm: 1.0 for norm in plan.radii}, "nets": nets})
     return table(plan, records, {}, 1.0)

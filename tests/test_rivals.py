@@ -24,7 +24,7 @@ def counts(mine, theirs):
 
 def made_up(test, on_A=None, others=None, plan=FULL):
     """A table as `experiments.table` writes it, from the nets' accuracies."""
-    plan = replace(plan, epsilons=(0.0, 0.1), scales=(1.0, 2.0))
+    plan = replace(plan, epsilons=(0.0, 0.1), radius_scales=(1.0, 2.0))
     records = []
     for place, seed in enumerate(plan.seeds):
         known = plan.nets_of(seed)
@@ -32,8 +32,8 @@ def made_up(test, on_A=None, others=None, plan=FULL):
             net: {
                 "test_accuracy": test[net][place],
                 "adversarial_accuracy": (on_A or test)[net][place],
-                "growth": [50.0, 40.0],
-                "sweep": [90.0, 10.0],
+                "radius_scaling": [50.0, 40.0],
+                "accuracy_vs_epsilon": [90.0, 10.0],
                 "epochs": [80.0] * plan.recipe_of(net).epochs,
                 "seconds": 1.0,
                 **{
@@ -56,7 +56,7 @@ EQUAL = {net: [90.0, 90.1, 90.2] for net in FULL.nets}
 def test_other_baselines_on_A():
     on_A = {**EQUAL, "robust-l1": [60.0] * 3, "robust-l2": [70.0] * 3, "robust-linf": [58.0] * 3}
     values = [58.0, 59.0, 60.0, 60.0, 61.0, 62.0]
-    others = {"mean": 60.0, "sd": 1.4, "values": values, "of_each_A": [58.5, 60.0, 61.5]}
+    others = {"mean": 60.0, "sd": 1.4, "values": values, "per_seed": [58.5, 60.0, 61.5]}
     said = rivals.others_on_A(made_up(EQUAL, on_A, others))
     assert "right on 60.0 % of A (58.0 to 62.0 %)" in said and "is 1.2 points." in said
     # ℓ1 and ℓ2 have the A of seed 0 alone, on which the others are right on 58.5 %.
@@ -84,7 +84,15 @@ def test_the_cost_of_an_epoch_is_counted():
     said = rivals.same_time(made_up(test), 1.5)
     epochs, cost = str(FULL.recipe.epochs), f"{1.5 * FULL.recipe.epochs:g}"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()[2:7]]
-    assert rows[0] == ["baseline, more epochs", str(FULL.longer), str(FULL.longer), "91.25", "–", "–", "91.2"]
+    assert rows[0] == [
+        "baseline, more epochs",
+        str(FULL.recipe_of("baseline-longer").epochs),
+        str(FULL.recipe_of("baseline-longer").epochs),
+        "91.25",
+        "–",
+        "–",
+        "91.2",
+    ]
     assert rows[1] == ["baseline", epochs, epochs, "90.00", "-125", "0.03", "90.0"]
     assert rows[3] == ["robust ℓ2", epochs, cost, "91.20", "-5", "0.8", "91.2"]
     assert rows[4] == ["robust ℓ∞", epochs, cost, "91.50", "+25", "0.03", "91.5"]
@@ -151,7 +159,7 @@ def test_orders_side_by_side():
 def test_the_sentences_are_whole_for_any_table(data):
     accuracies = st.lists(st.integers(0, 10_000).map(lambda n: n / 100), min_size=3, max_size=3)
     test, on_A = ({net: data.draw(accuracies) for net in FULL.nets} for _ in range(2))
-    others = {"mean": 50.0, "sd": 1.0, "values": [49.0, 51.0], "of_each_A": [49.0, 51.0]}
+    others = {"mean": 50.0, "sd": 1.0, "values": [49.0, 51.0], "per_seed": [49.0, 51.0]}
     result = made_up(test, on_A, data.draw(st.sampled_from([None, others])))
     said = [rivals.others_on_A(result), rivals.same_time(result, 1.6), rivals.beside_augmentation(result)]
     said.append(rivals.orders(result, result))

@@ -51,8 +51,8 @@ def record(nets, seed, test, on_A, disputed):
         measured[net] = {
             "test_accuracy": test[net][seed],
             "adversarial_accuracy": on_A[net][seed],
-            "growth": [on_A[net][seed], on_A[net][seed] / 2],
-            "sweep": [test[net][seed] - 10 * k for k in range(3)],
+            "radius_scaling": [on_A[net][seed], on_A[net][seed] / 2],
+            "accuracy_vs_epsilon": [test[net][seed] - 10 * k for k in range(3)],
             "epochs": [test[net][seed]],
             "seconds": 1.0,
             "mcnemar": {"only_a": only_a, "only_b": only_b, "p": p(only_a, only_b)},
@@ -65,14 +65,14 @@ def digits(test=None, on_A=None, disputed=None):
     test = test or {"baseline": [99.0], "robust-l1": [99.1], "robust-l2": [99.2], "robust-linf": [99.3]}
     on_A = on_A or {net: [20.0 * k] * len(test[net]) for k, net in enumerate(NETS)}
     plan = mnist_experiment("full", tuple(range(len(test["baseline"]))))
-    plan = replace(plan, scales=(1.0, 3.0), epsilons=(0.0, 0.1, 0.2))
+    plan = replace(plan, radius_scales=(1.0, 3.0), epsilons=(0.0, 0.1, 0.2))
     return table(plan, [record(NETS, seed, test, on_A, disputed or {}) for seed in plan.seeds], {}, 1.0)
 
 
 def images(test=None, on_A=None, disputed=None, seeds=(0, 1, 2), preset="full"):
     """Results on CIFAR-10: ℓ1 and ℓ2 with the first seed alone, and rows that the paper does not have."""
     plan = cifar10_experiment(preset, tuple(seeds))
-    plan = replace(plan, scales=(1.0, 3.0), epsilons=(0.0, 0.1, 0.2))
+    plan = replace(plan, radius_scales=(1.0, 3.0), epsilons=(0.0, 0.1, 0.2))
     test = {net: [91.0 + 0.01 * k] * 9 for k, net in enumerate(plan.nets)} | (test or {})
     on_A = {net: [10.0 * k] * 9 for k, net in enumerate(plan.nets)} | (on_A or {})
     records = [record(plan.nets_of(seed), seed, test, on_A, disputed or {}) for seed in plan.seeds]
@@ -126,7 +126,7 @@ def test_the_radii_and_their_growth():
     said = as_radii_grow(digits())
     assert "At 3 times the radii the order is the same" in said and "robust ℓ∞ from 60.0 to 30.0 %." in said
     turned = digits()
-    turned["growth"]["accuracy"]["robust-l1"]["mean"][-1] = 99.0
+    turned["radius_scaling"]["accuracy"]["robust-l1"]["mean"][-1] = 99.0
     assert "the order is another: robust ℓ2 < robust ℓ∞ < robust ℓ1." in as_radii_grow(turned)
     assert "to 15.0 %, each a mean over the seeds that it has." in as_radii_grow(images())
 

@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from rolab.attacks.gradient import cross_entropy, first_order
-from rolab.attacks.search import Attack
+from rolab.attacks.first_order import Attack, cross_entropy, first_order
 from rolab.objectives.base import Objective
 from rolab.sets import UncertaintySetLike
 
