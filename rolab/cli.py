@@ -172,10 +172,11 @@ def fetch_data(
     """Bring a data set into the cache, checked, and whole or not at all."""
     from rolab.data import fetch_cifar10
 
-    if name != "cifar10":
-        raise ValueError(f"name: expected cifar10, got {name!r}; MNIST ships with rolab")
+    fetch = {"cifar10": fetch_cifar10}
+    if name not in fetch:
+        raise ValueError(f"name: expected {', '.join(fetch)}, got {name!r}; MNIST ships with rolab")
     with resumable("nothing was written"):
-        fetch_cifar10(source, cache)
+        fetch[name](source, cache)
 
 
 @data_app.command("list")
