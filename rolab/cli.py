@@ -4,7 +4,7 @@ Wrong input: one sentence and exit status 2.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Robust optimisation, from linear programs to neural networks.",
 )
+
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Examples = Annotated[int, typer.Option(help="So many test digits, from the first on.")]
+RecordFile = Annotated[Path, typer.Option("--out", help="The file of the record.")]
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT-PRESET")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         str | None,
         typer.Option(
@@ -86,10 +91,10 @@ def evaluate(
         str | None,
         typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
     ] = None,
-    examples: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 300,
+    examples: Examples = 300,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
-    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/robustness.json"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    out: RecordFile = Path("runs/robustness.json"),
+    device: Device = "auto",
 ) -> None:
     """Evaluate robustness: many steps, restarts, the ensemble, certificates, transfer, masked gradients.
 
@@ -112,9 +117,9 @@ def single_pixel(
     radius: Annotated[
         float | None, typer.Option(help="Count also what a change by so much does, out of [0, 1] too.")
     ] = None,
-    examples: Annotated[int, typer.Option(help="So many test digits, from the first on.")] = 10_000,
-    out: Annotated[Path, typer.Option(help="The file of the record.")] = Path("runs/single_pixel.json"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    examples: Examples = 10_000,
+    out: RecordFile = Path("runs/single_pixel.json"),
+    device: Device = "auto",
 ) -> None:
     """Count the digits that one pixel has misread: by one gradient step, and by trying every pixel.
 
@@ -139,15 +144,12 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
     if name is not None:
         print(json.dumps(shelf.card(name), indent=1, ensure_ascii=False))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    listing = Table("name", "objective", "test %", "on A %", "parameters")
+    rows = []
     for each in shelf.names():
         card = shelf.card(each)
-        figures = [f"{card[key]:.2f}" for key in ("test_accuracy", "adversarial_accuracy")]
-        listing.add_row(each, card["objective"], *figures, f"{card['parameters']:,}")
-    Console().print(listing)
+        accuracies = [f"{card[key]:.2f}" for key in ("test_accuracy", "adversarial_accuracy")]
+        rows.append((each, card["objective"], *accuracies, f"{card['parameters']:,}"))
+    _print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
 
 
 data_app = typer.Typer(no_args_is_help=True, help="Fetch the data that do not ship, or see where they are.")
@@ -170,26 +172,25 @@ def fetch_data(
     """Bring a data set into the cache, checked, and whole or not at all."""
     from rolab.data import fetch_cifar10
 
-    if name != "cifar10":
-        raise ValueError(f"name: expected cifar10, got {name!r}; MNIST ships with rolab")
+    fetch = {"cifar10": fetch_cifar10}
+    if name not in fetch:
+        raise ValueError(f"name: expected {', '.join(fetch)}, got {name!r}; MNIST ships with rolab")
     with resumable("nothing was written"):
-        fetch_cifar10(source, cache)
+        fetch[name](source, cache)
 
 
 @data_app.command("list")
 def list_data() -> None:
     """List the data sets, and where each of them is."""
-    from rich.console import Console
-    from rich.table import Table
-
     from rolab.data import cache_folder, is_fetched
 
     whole = "fetched, checked" if is_fetched() else "missing: rolab data fetch cifar10"
-    listing = Table("name", "images", "state", "where")
-    listing.add_row("mnist", "60,000 + 10,000", "ships", "rolab/_data")
-    listing.add_row("cifar10, excerpt=True", "2,000 + 1,000", "ships", "rolab/_data")
-    listing.add_row("cifar10", "50,000 + 10,000", whole, str(cache_folder()))
-    Console().print(listing)
+    rows = [
+        ("mnist", "60,000 + 10,000", "ships", "rolab/_data"),
+        ("cifar10, excerpt=True", "2,000 + 1,000", "ships", "rolab/_data"),
+        ("cifar10", "50,000 + 10,000", whole, str(cache_folder())),
+    ]
+    _print_table(("name", "images", "state", "where"), rows)
 
 
 @app.command()
@@ -215,17 +216,21 @@ def lab(
 
 def show(result: dict) -> None:
     """Print a result's table, ours beside the paper's."""
+    from rolab.experiments.tables import COLUMNS, caption, table_cells
+
+    _print_table(COLUMNS, table_cells(result), caption(result))
+
+
+def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rolab.experiments.tables import COLUMNS, caption, table_cells
-
-    printed = Table(*COLUMNS)
-    for cells in table_cells(result):
-        printed.add_row(*cells)
-    console = Console()
+    printed, console = Table(*heads), Console()
+    for row in rows:
+        printed.add_row(*row)
     console.print(printed)
-    console.print(caption(result), highlight=False)
+    if caption:
+        console.print(caption, highlight=False)
 
 
 def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, Any], Any]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolab.experiments.robustness_results import RobustnessResults
-from rolab.experiments.styles import style
+from rolab.figures import style
 from rolab.standing.figure import BandFigure, bounds_figure, robustness_figure
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)

@@ -36,15 +36,12 @@ PAPER = {
 }
 
 
-def baseline_net(smoothing: float = 0.0, paper: Mapping[str, Any] | None = None) -> NetSpec:
+def baseline_net(smoothing: float = 0.0) -> NetSpec:
     """The net that is trained without perturbations, the labels in its loss smoothed."""
-    black = Style("baseline", "#000000")
-    return NetSpec("baseline", "baseline", Nominal(smoothing), paper=paper or {}, style=black)
+    return NetSpec("baseline", "baseline", Nominal(smoothing), style=Style("baseline", "#000000"))
 
 
-def robust_net(
-    norm: str, radius: float, smoothing: float = 0.0, paper: Mapping[str, Any] | None = None
-) -> NetSpec:
+def robust_net(norm: str, radius: float, smoothing: float = 0.0) -> NetSpec:
     """The net that Algorithm 1 trains with the norm's ball."""
     return NetSpec(
         f"robust-{norm}",
@@ -52,16 +49,14 @@ def robust_net(
         Robust(Ball(norm, radius), smoothing=smoothing),
         radius,
         compared_with={"mcnemar": "baseline", "against_longer": LONGER},
-        paper=paper or {},
         style=NORM_STYLES[norm],
     )
 
 
 def paper_nets(experiment: str, radii: Mapping[str, float], smoothing: float = 0.0) -> list[NetSpec]:
     """The nets of a table of the paper: the baseline, and a robust one for each norm."""
-    paper = PAPER[experiment]
-    robust = [robust_net(norm, r, smoothing, paper[f"robust-{norm}"]) for norm, r in radii.items()]
-    return [baseline_net(smoothing, paper["baseline"]), *robust]
+    nets = [baseline_net(smoothing), *(robust_net(norm, r, smoothing) for norm, r in radii.items())]
+    return [replace(net, paper=PAPER[experiment][net.name]) for net in nets]
 
 
 def augmented_net(net: NetSpec, compared_with: str, note: str = "") -> NetSpec:

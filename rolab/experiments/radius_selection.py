@@ -17,6 +17,7 @@ import sys
 from concurrent.futures import as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -32,21 +33,26 @@ CANDIDATES = {"l1": (0.1, 0.3), "l2": (0.02, 0.06), "linf": (0.0005, 0.0015)}
 TRAINED, HELD_OUT, EPOCHS = 20_000, 10_000, 6
 EXPERIMENT = cifar10_experiment("full").on("cpu")
 RECIPE = replace(EXPERIMENT.recipe, epochs=EPOCHS)
-TRIALS = [("baseline", None), *((norm, radius) for norm in NORMS for radius in CANDIDATES[norm])]
+SMOOTHING = CIFAR10_SMOOTHING["full"]
+TRIALS = {  # name of the folder → norm, net
+    "baseline": (None, baseline_net(SMOOTHING)),
+    **{
+        f"robust-{norm}-{radius:g}": (norm, robust_net(norm, radius, SMOOTHING))
+        for norm in NORMS
+        for radius in CANDIDATES[norm]
+    },
+}
 
 
-def trial(norm: str, radius: float | None, folder: Path, seed: int, report: Report) -> tuple[Tensor, float]:
+def trial(name: str, folder: Path, seed: int, report: Report) -> tuple[Tensor, float]:
     """Trains a net, or what is missing of it; which held-out images it gets right, and its seconds."""
-    smoothing = CIFAR10_SMOOTHING["full"]
-    spec = baseline_net(smoothing) if radius is None else robust_net(norm, radius, smoothing)
-    name = spec.name if radius is None else f"{spec.name}-{radius:g}"
     images = data.cifar10("train")
     some, held_out = images[:TRAINED], images[-HELD_OUT:]
     net = initial_net(EXPERIMENT, seed, some.images)
     run = train(
         net,
         some,
-        spec.objective,
+        TRIALS[name][1].objective,
         RECIPE,
         seed=seed,
         test=held_out,
@@ -61,21 +67,15 @@ def choose(seed: int, folder: Path) -> None:
     """Runs the trials, or what is missing of them, and writes what was chosen."""
     with worker_pool("cpu", len(TRIALS), True) as (workers, submit):
         # The baseline takes least, so it comes last.
-        running = {submit(trial, *tried, folder, seed): tried for tried in reversed(TRIALS)}
+        running = {submit(trial, name, folder, seed): name for name in reversed(TRIALS)}
         done = {running[future]: future.result() for future in as_completed(running)}
-    judged = {tried: done[tried] for tried in TRIALS}
-    standard = judged[TRIALS[0]][0]
-    accuracy = {tried: accuracy_percent(right) for tried, (right, _) in judged.items()}
-    rows = [
-        {
-            "norm": norm if radius is not None else None,
-            "radius": radius,
-            "accuracy": accuracy[norm, radius],
-            "mcnemar": mcnemar(standard, right) if radius is not None else None,
-            "seconds": seconds,
-        }
-        for (norm, radius), (right, seconds) in judged.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for name, (norm, net) in TRIALS.items():
+        right, seconds = done[name]
+        test = None if norm is None else mcnemar(done["baseline"][0], right)
+        row = {"norm": norm, "radius": net.radius, "accuracy": accuracy_percent(right)}
+        rows.append(row | {"mcnemar": test, "seconds": seconds})
+    best = {norm: max((r for r in rows if r["norm"] == norm), key=lambda r: r["accuracy"]) for norm in NORMS}
     made_on = read_json(folder / "baseline" / "run.json")["environment"]
     result = {
         "trained_on": TRAINED,
@@ -83,7 +83,7 @@ def choose(seed: int, folder: Path) -> None:
         "seed": seed,
         "recipe": asdict(RECIPE),
         "rows": rows,
-        "chosen": {norm: max(CANDIDATES[norm], key=lambda radius: accuracy[norm, radius]) for norm in NORMS},
+        "chosen": {norm: row["radius"] for norm, row in best.items()},
         "environment": made_on | {"workers": workers},
     }
     write_json(folder / "radii.json", result)
