@@ -566,7 +566,13 @@ def mnist_fast(plan: Plan) -> dict[str, Any]:
         few = {norm: 5 for norm in grids}
         recipe = Recipe(epochs=1, batch_size=50)
         experiment = replace(
-            experiment, recipe=recipe, examples=1500, sizes=few, grids=grids, epsilons=(0.0,), scales=(1.0,)
+            experiment,
+            recipe=recipe,
+            examples=1500,
+            sizes=few,
+            radius_grids=grids,
+            epsilons=(0.0,),
+            scales=(1.0,),
         )
         experiment = FewDigits(**vars(experiment))
     draw, hire = runner._draw, runner.crew

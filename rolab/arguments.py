@@ -117,12 +117,14 @@ def is_number(radius: Any) -> bool:
 
 def per_example(value: Any, rows: Any) -> Any:
     """A number as it is, a tensor (N,) at the chosen examples."""
-    return value if is_number(value) else value[listed(rows)]
+    return value if is_number(value) else at_rows(value, rows)
 
 
-def listed(rows: Any) -> Any:
-    """An index that keeps the batch axis."""
-    return [rows] if isinstance(rows, int) else rows
+def at_rows(value: Tensor, rows: Any) -> Tensor:
+    """The entries of some examples, the batch axis kept; an index may lie on another device."""
+    if isinstance(rows, Tensor):
+        rows = rows.to(value.device)
+    return value[[rows] if isinstance(rows, int) else rows]
 
 
 # Bounds

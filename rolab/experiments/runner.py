@@ -6,6 +6,7 @@ out/table1.json, .md, figure1â€¦3    the results (of CIFAR-10: table2, figure4â€
 """
 
 import time
+import warnings
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -59,9 +60,15 @@ def reproduce(
         made_on = run["environment"] | {"workers": workers}
         result = table(experiment, [records[seed] for seed in folders], made_on, claimed["seconds"])
         result["collection"]["other_baselines"] = _others_on_A(experiment, folders)
-        draw(out, experiment, result, *load_collection(experiment, first))
         write(out / f"{experiment.table}.md", markdown(result, experiment=experiment).encode())
         write_json(out / f"{experiment.table}.json", result)
+        try:
+            draw(out, experiment, result, *load_collection(experiment, first))
+        except ModuleNotFoundError as missing:
+            advice = "install rolab[course] and start again: only the figures will be made"
+            warnings.warn(
+                f"no figures are drawn, for {missing.name} is not installed; {advice}", stacklevel=2
+            )
     return result
 
 

@@ -1,5 +1,7 @@
 """Whitened network for CIFAR-10, which two cores can train: its first layer is computed from the data."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,6 +43,7 @@ class WhitenedNet(nn.Module):
         self.kappa = kappa
         self.standardize = Standardize()
         self.register_buffer("filters", torch.zeros(24, 3, 2, 2))
+        self._whitened = False  # known only once the filters were looked at
         self.groups = nn.Sequential(
             nn.GELU(), Dropout(dropout), *_group(24, 64, dropout), *_group(64, 128, dropout),
             *_group(128, 256, dropout), nn.MaxPool2d(3), nn.Flatten(),
@@ -67,8 +70,14 @@ class WhitenedNet(nn.Module):
         whitening = (Q / (eigenvalues + self.kappa).sqrt()).T.flip(0).view(12, 3, 2, 2)
         self.filters.copy_(torch.cat([whitening, -whitening]))
 
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self._whitened = False
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.filters.any():
+        # Asked once and not in each step, for a step on an accelerator would wait for the answer.
+        self._whitened = self._whitened or bool(self.filters.any())
+        if not self._whitened:
             raise ValueError(
                 "filters: expected those of `net.whiten(images)`, got none; call it before the first use"
             )

@@ -18,12 +18,12 @@ from rolab.arguments import (
     as_bounds,
     as_column,
     as_rows,
+    at_rows,
     check_factor,
     check_radius,
     cvxpy,
     is_number,
     like,
-    listed,
     one_per_row,
     per_example,
     rounding,
@@ -227,7 +227,7 @@ class Box(BallAndBox):
         return Box(self.lower * factor, self.upper * factor)
 
     def __getitem__(self, rows: Any) -> Box:
-        return self._with_bounds(lambda bound: bound[listed(rows)].flatten(1) if bound.ndim > 1 else bound)
+        return self._with_bounds(lambda bound: at_rows(bound, rows).flatten(1) if bound.ndim > 1 else bound)
 
     def row_set(self, shape: Shape) -> Box:
         return self._with_bounds(lambda bound: bound.reshape(shape) if bound.ndim else bound)

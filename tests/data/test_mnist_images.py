@@ -104,9 +104,7 @@ def test_the_build_script_refuses_other_files(root, idx, tmp_path):
 
 def test_a_truncated_file(shipped):
     shipped.write_bytes(shipped.read_bytes()[:-1000])
-    with pytest.raises(
-        DataError, match=rf"mnist\.zip was altered .*, expected {MNIST_SHA256[:12]}…"
-    ):
+    with pytest.raises(DataError, match=rf"mnist\.zip was altered .*, expected {MNIST_SHA256[:12]}…"):
         mnist("test")
 
 

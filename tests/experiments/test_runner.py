@@ -208,6 +208,27 @@ def test_what_is_missing_is_made_again_and_comes_out_the_same(finished, tmp_path
     assert snapshot(copy / "seed-0").keys() == snapshot(out / "seed-0").keys()
 
 
+@pytest.mark.slow
+def test_where_nothing_can_be_drawn_the_table_is_not_lost(finished, tmp_path, monkeypatch):
+    out, result, _ = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    for name in ("table1.json", "table1.md", *FIGURES):
+        (copy / name).unlink()
+
+    def cannot(*_):
+        raise ModuleNotFoundError("No module named 'plotly'", name="plotly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rolab.experiments.runner.draw", cannot)
+        with pytest.warns(UserWarning, match="no figures are drawn, for plotly is not installed"):
+            reproduce(tiny, copy, device="cpu", progress=False)
+    assert lasting(read_json(copy / "table1.json")) == lasting(result)
+    assert not [name for name in FIGURES if (copy / name).exists()]
+    reproduce(tiny, copy, device="cpu", progress=False)
+    assert all((copy / name).exists() for name in FIGURES)
+
+
 SCRIPT = """
 import sys
 

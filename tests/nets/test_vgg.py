@@ -7,7 +7,7 @@ import torch
 from photographs import smooth_images, vgg, whitened
 from torch import nn
 
-from rolab.data import Dataset
+from rolab.data import Dataset, cifar10
 from rolab.experiments import cifar10_experiment
 from rolab.nets import VGG
 from rolab.objectives import Robust
@@ -89,10 +89,10 @@ def test_interrupted_and_resumed_is_bit_identical(make, tmp_path):
 @pytest.mark.slow
 def test_an_epoch_of_the_authors_recipe_runs_on_the_excerpt():
     """VGG, batches of 128: sixteen steps on the 2,000 images that ship."""
-    plan = replace(cifar10_experiment("paper"), excerpt=True)
+    plan, data = cifar10_experiment("paper"), cifar10("train", excerpt=True)
     net, before = vgg(), vgg().state_dict()
     recipe = replace(plan.recipe_of("baseline"), epochs=1)
-    run = train(net, plan.images("train"), plan.objective("baseline"), recipe, device="cpu", progress=False)
+    run = train(net, data, plan.objective("baseline"), recipe, device="cpu", progress=False)
     (epoch,) = run.history
     assert 1 < epoch["loss"] < 4  # a guess costs log 10 = 2.3
     after = net.state_dict()

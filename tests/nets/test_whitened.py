@@ -48,6 +48,14 @@ def test_a_net_that_was_never_whitened_says_so():
         WhitenedNet()(torch.rand(1, 3, 32, 32))
 
 
+def test_a_net_asks_again_for_its_filters_once_others_are_loaded():
+    net, x = whitened(), torch.rand(1, 3, 32, 32)
+    net.eval()(x)
+    net.load_state_dict(WhitenedNet().state_dict())
+    with pytest.raises(ValueError, match="got none"):
+        net(x)
+
+
 @pytest.mark.parametrize("shape", [(3, 32, 32), (5, 1, 28, 28), (0, 3, 32, 32)])
 def test_images_of_another_shape_do_not_whiten(shape):
     with pytest.raises(ValueError, match=r"images: expected shape \(N, 3, H, W\), got"):

@@ -82,7 +82,7 @@ def tiny(preset, seeds=None):
     plan = full_size(preset, seeds)
     grids = {"l1": (1.0, 2.0, 4.0, 8.0), "l2": (0.3, 0.6, 1.2, 2.4), "linf": (0.03, 0.06, 0.12, 0.24)}
     small = replace(plan.recipe, epochs=1)
-    return replace(plan, recipe=small, examples=2000, grids=grids, epsilons=(0.0, 0.1, 0.2))
+    return replace(plan, recipe=small, examples=2000, radius_grids=grids, epsilons=(0.0, 0.1, 0.2))
 
 
 experiments.mnist_experiment = tiny
@@ -112,7 +112,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
     plan = mnist_experiment(result["preset"], tuple(result["seeds"]))
     assert result["recipe"] == asdict(plan.recipe)
     assert {row["net"]: row["radius"] for row in result["rows"]} == {net: plan.radius(net) for net in NETS}
-    assert result["collection"]["sizes"] == plan.sizes
+    assert result["collection"]["examples_per_norm"] == plan.examples_per_norm
     for row in result["rows"]:
         card = zoo.card(f"mnist/{row['net']}")
         place = result["seeds"].index(card["seed"])

@@ -56,7 +56,7 @@ full_size = experiments.cifar10_experiment
 
 def tiny(preset, seeds=None):
     plan = full_size(preset, seeds)
-    few = {"sizes": {"l1": 5, "l2": 6, "linf": 7}, "epsilons": (0.0, 0.005, 0.01), "scales": (1.0, 2.0)}
+    few = {"examples_per_norm": {"l1": 5, "l2": 6, "linf": 7}, "epsilons": (0.0, 0.005, 0.01), "radius_scales": (1.0, 2.0)}
     return replace(plan, recipe=replace(plan.recipe, epochs=1), examples=300, **few)
 
 
@@ -88,7 +88,7 @@ def test_the_shipped_results_are_those_of_the_plan_that_the_notebook_shows():
     assert result["recipe"] | {"precision": None} == asdict(plan.recipe) | {"precision": None}
     radii = {row["net"]: row["radius"] for row in result["rows"]}
     assert radii == {net: plan.radius(net) for net in radii} and radii.keys() >= set(NETS)
-    assert result["collection"]["sizes"] == plan.sizes
+    assert result["collection"]["examples_per_norm"] == plan.examples_per_norm
 
 
 def test_the_shipped_notebook_says_what_the_shipped_results_say():
@@ -113,7 +113,7 @@ def test_the_shipped_notebook_says_what_the_shipped_results_say():
 
 def test_the_figures_in_its_text_are_those_of_the_results():
     """On the digits half is lost at about 0.13; no chosen radius beats no set at all on the split."""
-    digits, split = storage.load_result("mnist")["figure3"], storage.load_result("cifar10_radii")
+    digits, split = storage.load_result("mnist")["accuracy_vs_epsilon"], storage.load_result("cifar10_radii")
     half = significance.crossing(digits["epsilon"], digits["accuracy"]["baseline"]["mean"], 50)
     assert f"On the digits it took about {half:.2f}." in SHIPPED.text
     rows = {(row["norm"], row["radius"]): row for row in split["rows"]}

@@ -73,9 +73,9 @@ def test_its_exercises_and_pictures():
 
 def test_the_record_is_of_the_nets_that_ship():
     assert {f"mnist/{net}" for net in STANDING.nets} == {name for name in zoo.names() if "mnist/" in name}
-    kinds = {name.split("/")[1] for name in RECORD["parts"] if not name.startswith("transfer")}
+    kinds = {name.split("/")[1] for name in RECORD["runs"] if not name.startswith("transfer")}
     assert kinds == {"pgd", "ensemble", "certified", "masking"}
-    assert len(RECORD["parts"]) == len(kinds) * len(STANDING.nets) + len(RECORD["plan"]["transfer_radii"])
+    assert len(RECORD["runs"]) == len(kinds) * len(STANDING.nets) + len(RECORD["identity"]["transfer_radii"])
 
 
 @pytest.mark.parametrize("net", ["baseline", "robust-linf", "masked"])
@@ -88,15 +88,15 @@ def test_one_step_of_the_record_is_one_step_today(net):
         # Rounding may turn a digit that stands on the boundary.
         lost_before = STANDING.right(net, radius, 1, 0)
         assert lost_before <= int(right.sum()) + 2, "the worst of smaller radii too"
-        falls = RECORD["parts"][f"{net}/pgd"]["one_step_falls"]
+        falls = RECORD["runs"][f"{net}/pgd"]["first_failure_radius_one_step"]
         fell = torch.tensor([9 if fall is None else fall for fall in falls])
         assert int(((fell > radius) & ~right).sum()) <= 2
 
 
 def test_the_bounds_of_the_record_do_not_cross():
     for net in STANDING.nets:
-        holds = RECORD["parts"][f"{net}/certified"]["holds"]
-        falls = RECORD["parts"][f"{net}/ensemble"]["falls"][: len(holds)]
+        holds = RECORD["runs"][f"{net}/certified"]["certified_radius"]
+        falls = RECORD["runs"][f"{net}/ensemble"]["first_failure_radius"][: len(holds)]
         for hold, fall in zip(holds, falls, strict=True):
             assert fall is None or hold < fall or hold == fall == 0
 
@@ -106,7 +106,7 @@ def test_a_proof_of_the_record_is_one_today(net, radius):
     """Some hold at this radius and some do not: a bound that is too good would be seen, or too weak."""
     data = mnist("test")[:20]
     proved = certified(zoo.load(f"mnist/{net}"), data, linf_in_pixel_box(radius))
-    recorded = torch.tensor(RECORD["parts"][f"{net}/certified"]["holds"][:20]) >= radius
+    recorded = torch.tensor(RECORD["runs"][f"{net}/certified"]["certified_radius"][:20]) >= radius
     assert int((proved != recorded).sum()) <= 1, "rounding may decide one"
     assert 0 < int(recorded.sum()) < 20
 
