@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rolab.experiments import NORMS, TITLES
-from rolab.records import write
+from rolab.storage import write
 
 WIDTH = 720  # px
 TITLE = 46  # px above a figure

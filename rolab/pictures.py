@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from rolab.figures import INK, PALE, RED, TITLE, WIDTH, Figure, canvas, layout
+from rolab.figures import canvas, layout
+from rolab.plotting import INK, PALE, RED, Figure
+from rolab.plotting.style import TITLE, WIDTH
 
 ENLARGED = 8  # browsers blur small pictures: each pixel becomes so many
 PURPLE, ORANGE = (84, 39, 136), (179, 88, 6)  # the two ends of the ramp of a perturbation

@@ -15,15 +15,16 @@ from PIL import Image
 from torch import nn
 
 from rolab.attacks import pgd
+from rolab.course.nb03_perturbations import PerturbationExplorer
+from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
+from rolab.course.nb03_perturbations.sweep_figure import SweepFigure, legend_rows
 from rolab.data import CIFAR10_CLASSES, Dataset
 from rolab.evaluation import predict
-from rolab.figures import Figure
 from rolab.nets import WhitenedNet
-from rolab.pictures import ORANGE, PURPLE
+from rolab.plotting import Figure
+from rolab.plotting.pixels import ORANGE, PURPLE
 from rolab.sets import Ball, pixel_box
-from rolab.walks import PairFigure, Walk, WalkFigure
-from rolab.walks.figure import legend_rows
-from rolab.widgets import EpsilonExplorer
 
 
 class Nearest(nn.Module):
@@ -45,7 +46,7 @@ class Nearest(nn.Module):
 @pytest.fixture
 def explorer(mnist_test):
     nets = {"baseline": Nearest(mnist_test), "robust-l2": Nearest(mnist_test, 0.1)}
-    return EpsilonExplorer(nets, mnist_test[:300], points=21)
+    return PerturbationExplorer(nets, mnist_test[:300], points=21)
 
 
 def softmax(model, x):
@@ -245,7 +246,7 @@ def test_no_misread_digit_is_said(explorer):
     right = (predict(explorer.nets["baseline"], explorer.data.images) == explorer.data.labels).nonzero()[
         :20, 0
     ]
-    easy = EpsilonExplorer(explorer.nets, explorer.data[right])
+    easy = PerturbationExplorer(explorer.nets, explorer.data[right])
     assert easy.next_misread("baseline", 0, "l2", False, 0.0) is None
     live = easy.live(plain=False, net="baseline")
     live.next.click()
@@ -306,10 +307,12 @@ def test_the_standing_figure_needs_no_kernel(explorer):
 def test_a_walk_without_a_flip_can_be_drawn(explorer):
     walk = explorer.walk("baseline", 0, "linf")
     assert walk.flip
-    short = EpsilonExplorer(explorer.nets, explorer.data, largest={"l1": 1, "l2": 1, "linf": 1e-4}, points=3)
+    short = PerturbationExplorer(
+        explorer.nets, explorer.data, largest={"l1": 1, "l2": 1, "linf": 1e-4}, points=3
+    )
     figure = short.figure("baseline", 0, "linf")
     assert figure.walk.flip is None and figure.png_bytes() and "no flip" in figure.alt
-    assert WalkFigure(figure.walk, 0).plotly().data[11].x == (None, None)
+    assert SweepFigure(figure.walk, 0).plotly().data[11].x == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -320,14 +323,14 @@ def test_a_walk_without_a_flip_can_be_drawn(explorer):
         (lambda e: e.walk("baseline", 300), "index"),
         (lambda e: e.walk("baseline", -1), "index"),
         (lambda e: e.walk("baseline", 0, method="magic"), "method"),
-        (lambda e: EpsilonExplorer(e.nets, e.data, attacks={}), "attacks"),
-        (lambda e: EpsilonExplorer({}, e.data), "nets"),
-        (lambda e: EpsilonExplorer(e.nets, e.data, points=1), "points"),
-        (lambda e: EpsilonExplorer(e.nets, e.data, largest={}), "largest"),
-        (lambda e: EpsilonExplorer(e.nets, e.data, gain=0), "gain"),
-        (lambda e: EpsilonExplorer(e.nets, e.data, noun=""), "noun"),
+        (lambda e: PerturbationExplorer(e.nets, e.data, attacks={}), "attacks"),
+        (lambda e: PerturbationExplorer({}, e.data), "nets"),
+        (lambda e: PerturbationExplorer(e.nets, e.data, points=1), "points"),
+        (lambda e: PerturbationExplorer(e.nets, e.data, largest={}), "largest"),
+        (lambda e: PerturbationExplorer(e.nets, e.data, gain=0), "gain"),
+        (lambda e: PerturbationExplorer(e.nets, e.data, noun=""), "noun"),
         (
-            lambda e: EpsilonExplorer(e.nets, e.data, classes=CIFAR10_CLASSES[:9]).walk("baseline", 0),
+            lambda e: PerturbationExplorer(e.nets, e.data, classes=CIFAR10_CLASSES[:9]).walk("baseline", 0),
             "classes",
         ),
     ],
@@ -357,7 +360,7 @@ def colour():
 
 
 def colourful(colour, **more):
-    return EpsilonExplorer(*colour, largest=SMALL, points=5, **more)
+    return PerturbationExplorer(*colour, largest=SMALL, points=5, **more)
 
 
 @pytest.mark.parametrize("method", ["one step", "PGD"])
@@ -427,14 +430,14 @@ def test_a_sentence_names_the_answer_and_the_label(names):
     probability = torch.full((2, 10), 0.05)
     probability[0, 3] = probability[1, 5] = 0.55
     image, d = torch.rand(1, 3, 32, 32), torch.zeros(2, 3, 32, 32)
-    walk = Walk("baseline", "linf", False, 3, image, (0.0, 0.01), d, probability, classes=names)
+    walk = PerturbationSweep("baseline", "linf", False, 3, image, (0.0, 0.01), d, probability, classes=names)
     assert walk.label == 3 and walk.answers == [3, 5], "labels stay numbers"
     assert walk.sentence(0) == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
     said = f"says {names[5]} (55 % sure), the label is {names[3]}"
     assert walk.sentence(1) == f"ℓ∞ radius 0.01: the baseline net {said}"
     assert [row["answer"] for row in walk.table()] == [names[3], names[5]]
     assert list(walk.table()[0]) == ["ε", "answer", *names]
-    assert PairFigure((walk, walk), 1).sentence(1).startswith(f"ℓ∞ radius 0.01, label {names[3]}: ")
+    assert ComparisonFigure((walk, walk), 1).sentence(1).startswith(f"ℓ∞ radius 0.01, label {names[3]}: ")
 
 
 @pytest.mark.parametrize("noun, opening", [("digit", "A digit with"), ("image", "An image with")])
@@ -446,11 +449,11 @@ def test_what_is_shown_has_a_noun(colour, noun, opening):
         assert explorer.figure("baseline", 0, beside=beside).alt.startswith(opening)
     nets, data = colour
     right = data[[i for i in range(12) if i not in (4, 9)]]
-    live = EpsilonExplorer(nets, right, noun=noun).live(plain=False, net="baseline")
+    live = PerturbationExplorer(nets, right, noun=noun).live(plain=False, net="baseline")
     live.next.click()
     assert f"all of these {noun}s correctly" in live.error.value
     with pytest.raises(ValueError, match=noun):
-        EpsilonExplorer(nets, data[:0], noun=noun)
+        PerturbationExplorer(nets, data[:0], noun=noun)
 
 
 def decoded(source):
@@ -487,14 +490,14 @@ def crowded(net, label, wrong_from_the_start):
     t = torch.linspace(0, 1, 41)[:, None]
     image, d = torch.full((1, 3, 32, 32), 0.5), torch.zeros(41, 3, 32, 32)
     more = {"method": "PGD", "classes": CIFAR10_CLASSES, "noun": "image", "gain": 50}
-    return Walk(net, "linf", False, label, image, radii, d, (1 - t) * start + t * end, **more)
+    return PerturbationSweep(net, "linf", False, label, image, radii, d, (1 - t) * start + t * end, **more)
 
 
 @pytest.mark.parametrize("label, wrong", [(0, False), (1, False), (1, True)])
 def test_long_names_stay_on_the_page_and_apart(label, wrong):
     one = crowded("robust-linf", label, wrong)
-    pair = PairFigure((one, crowded("robust-l2", label, wrong)), 39)
-    for figure in (WalkFigure(one, 39), pair):
+    pair = ComparisonFigure((one, crowded("robust-l2", label, wrong)), 39)
+    for figure in (SweepFigure(one, 39), pair):
         page = figure._matplotlib()
         page.draw_without_rendering()
         title, legend = page.texts[0].get_window_extent(), page.legends[0].get_window_extent()
@@ -518,7 +521,7 @@ def test_titles_of_digits_have_their_old_size(explorer):
 
 @pytest.mark.parametrize("entries, rows", [(["0 (true)", *"123456789ε"], 1), ([*CIFAR10_CLASSES, "ε"], 3)])
 def test_the_slider_of_two_nets_starts_below_their_legend(entries, rows):
-    pair = PairFigure((crowded("baseline", 1, False), crowded("robust-linf", 1, False)), 0)
+    pair = ComparisonFigure((crowded("baseline", 1, False), crowded("robust-linf", 1, False)), 0)
     assert legend_rows(entries) <= legend_rows([f"{entry} (true)" for entry in entries])
     assert legend_rows(entries) == rows
     layout = pair.plotly().layout

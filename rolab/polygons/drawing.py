@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rolab.figures import PALE, Style
-from rolab.polygons.geometry import Polygon
+from rolab.course.nb01_linear_programs.polygon import Polygon
+from rolab.plotting import PALE, Style
 
 AXIS = {"gridcolor": PALE, "zerolinecolor": PALE, "fixedrange": True}
 LOOKS = {

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rolab.figures import DASHES, INK, MARKERS, PALE, Figure, Style, canvas, layout
+from rolab.figures import canvas, layout
+from rolab.plotting import INK, PALE, Figure, Style
+from rolab.plotting.style import DASHES, MARKERS
 
 AXIS = {"gridcolor": PALE, "zeroline": False, "linecolor": INK, "ticks": "outside", "fixedrange": True}
 

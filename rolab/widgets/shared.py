@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from rolab.data import Dataset
-from rolab.figures import CONFIG
+from rolab.plotting.style import CONFIG
 
 WIDE = {"description_width": "70px"}
 
