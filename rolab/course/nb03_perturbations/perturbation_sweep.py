@@ -23,18 +23,7 @@ from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong
-_COLORS = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#9A8B00",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-    "#7A7A7A",
-    "#8C510A",
-    "#6A3D9A",
-)
+_COLORS = "#E69F00 #56B4E9 #009E73 #9A8B00 #0072B2 #D55E00 #CC79A7 #7A7A7A #8C510A #6A3D9A".split()
 _DASHES = ("dash", "dot", "dashdot")
 
 
@@ -175,14 +164,9 @@ def perturbation_sweep(
     U: UncertaintySet,
     radii: tuple[float, ...],
     *,
-    net: str,
-    norm: str,
     in_pixel_box: bool,
     attack: Attack = first_order,
-    method: str = "one step",
-    classes: Sequence[int | str] = MNIST_CLASSES,
-    noun: str = "digit",
-    gain: float = GAIN,
+    **named: Any,
 ) -> PerturbationSweep:
     """One image (1, C, H, W) along what the attack finds in U, scaled by each of the radii.
 
@@ -204,5 +188,5 @@ def perturbation_sweep(
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
         with torch.no_grad():
             probability = model(x + d).float().softmax(1)
-    found = x.cpu(), radii, d.cpu(), probability.cpu()
-    return PerturbationSweep(net, norm, in_pixel_box, label, *found, method, classes, noun, gain)
+    found = {"image": x.cpu(), "perturbation": d.cpu(), "probability": probability.cpu()}
+    return PerturbationSweep(in_pixel_box=in_pixel_box, label=label, radii=radii, **found, **named)

@@ -75,7 +75,7 @@ class PerturbationExplorer(Explorer):
         if not gain > 0:
             raise ValueError(f"gain: expected a positive number, got {gain}")
         self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
-        self.classes, self.noun, self.gain = classes, noun, gain
+        self.noun, self.named = noun, {"classes": classes, "noun": noun, "gain": gain}
         self.radii = {
             name: tuple(round(largest[name] * k / (points - 1), 10) for k in range(points)) for name in sets
         }
@@ -105,21 +105,11 @@ class PerturbationExplorer(Explorer):
         self, net: str, index: int, norm: str, method: str, in_pixel_box: bool, **_: Any
     ) -> PerturbationSweep:
         def compute() -> PerturbationSweep:
-            return perturbation_sweep(
-                self.nets[net],
-                self.data.images[index : index + 1],
-                int(self.data.labels[index]),
-                self.sets[norm],
-                self.radii[norm],
-                attack=self.attacks[method],
-                net=net,
-                norm=norm,
-                in_pixel_box=in_pixel_box,
-                method=method,
-                classes=self.classes,
-                noun=self.noun,
-                gain=self.gain,
-            )
+            x, label = self.data.images[index : index + 1], int(self.data.labels[index])
+            named = {"net": net, "norm": norm, "method": method, **self.named}
+            how = {"in_pixel_box": in_pixel_box, "attack": self.attacks[method]}
+            U, radii = self.sets[norm], self.radii[norm]
+            return perturbation_sweep(self.nets[net], x, label, U, radii, **how, **named)
 
         return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
 

@@ -8,9 +8,7 @@ from typing import Any, ClassVar
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.net_styles import style
-from rolab.plotting import Axis, Cursor, Legend, Panel, Sliding
-
-LEFT = (0, 0.355, 0.71)  # where the three pictures begin
+from rolab.plotting import Axis, Cursor, Legend, Mark, Panel, Picture, Sliding
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +49,23 @@ class SweepFigure(Sliding):
         """Three pictures, and the curves below."""
         w = self.sweep
         names = f"x, label {w.truth}", f"Δ ×{w.gain:g}", "x + Δ"
-        pictures = w.original, *w.pictures(self.shown)
-        above = [
-            Panel.picture(picture, (left, left + 0.29, 0.58, 1), name)
-            for picture, left, name in zip(pictures, LEFT, names, strict=True)
-        ]
+        above = picture_row([w.original, *w.pictures(self.shown)], names, 0.58)
         return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
 
     def row(self, k: int) -> dict[str, Any]:
         """ε, the answer, the probability of each class."""
         return self.sweep.row(k)
+
+
+def picture_row(
+    pictures: Sequence[Picture], captions: Sequence[str], bottom: float, marks: Sequence[Mark] = ()
+) -> list[Panel]:
+    """Three pictures side by side, from that share of the figure's height up; the marks are on each."""
+    places = zip(pictures, captions, (0, 0.355, 0.71), strict=True)
+    return [
+        Panel.picture(picture, (left, left + 0.29, bottom, 1), caption, marks)
+        for picture, caption, left in places
+    ]
 
 
 def curves(

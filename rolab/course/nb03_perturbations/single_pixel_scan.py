@@ -12,15 +12,15 @@ from torch.nn.functional import cross_entropy
 
 from rolab.attacks import input_gradient
 from rolab.evaluation import BATCH, evaluating
-from rolab.figures import style
+from rolab.net_styles import style
 
 
 @dataclass(frozen=True, eq=False)
-class PixelScan:
+class SinglePixelScan:
     """What a net answers to each of the 2·P changes of a single one of the P pixels.
 
     Attributes:
-        net, radius, boxed: which net, how far a pixel may go, and whether it stays in [0, 1]
+        net, radius, in_pixel_box: which net, how far a pixel may go, and whether it stays in [0, 1]
         label: the true class
         image: (1, H, W)
         gradient: (P,), ∇ₓJ
@@ -31,7 +31,7 @@ class PixelScan:
 
     net: str
     radius: float
-    boxed: bool
+    in_pixel_box: bool
     label: int
     image: Tensor
     gradient: Tensor
@@ -55,6 +55,16 @@ class PixelScan:
         return cross_entropy(flat, labels, reduction="none").view(logits.shape[:-1])
 
     @cached_property
+    def best_promised(self) -> Tensor:
+        """The promise of each pixel's more promising change, (P,)."""
+        return self.promised.amax(0)
+
+    @cached_property
+    def best_rise(self) -> Tensor:
+        """The rise of the loss by each pixel's better change, (P,)."""
+        return self.rise.amax(0)
+
+    @cached_property
     def way(self) -> list[int]:
         """For each pixel the better of its two changes: 0 up, 1 down."""
         return self.rise.argmax(0).tolist()
@@ -62,24 +72,22 @@ class PixelScan:
     @cached_property
     def step(self) -> int:
         """The pixel of the ℓ1 step: the largest promise."""
-        return int(self.promised.amax(0).argmax())
+        return int(self.best_promised.argmax())
 
     @cached_property
     def truth(self) -> int:
         """The best pixel, found by trying all."""
-        return int(self.rise.amax(0).argmax())
+        return int(self.best_rise.argmax())
 
     @cached_property
     def order(self) -> list[int]:
         """All pixels, the largest promise first, as the gradient ranks them."""
-        best = self.promised.amax(0)
-        rest = best.argsort(descending=True, stable=True).tolist()
+        rest = self.best_promised.argsort(descending=True, stable=True).tolist()
         return [self.step, *(j for j in rest if j != self.step)]
 
     def rank(self, j: int) -> tuple[int, int]:
         """The place of pixel j by the gradient, and in truth; 1 is the best."""
-        rise = self.rise.amax(0)
-        return self.order.index(j) + 1, int((rise > rise[j]).sum()) + 1
+        return self.order.index(j) + 1, int((self.best_rise > self.best_rise[j]).sum()) + 1
 
     @cached_property
     def step_answer(self) -> int:
@@ -106,12 +114,12 @@ class PixelScan:
 
     def point(self, j: int) -> tuple[float, float]:
         """The promised and the true rise of the loss, each of the better change of pixel j."""
-        return float(self.promised[:, j].max()), float(self.rise[:, j].max())
+        return float(self.best_promised[j]), float(self.best_rise[j])
 
     @property
     def step_point(self) -> tuple[float, float]:
         """The same for the ℓ1 step, whose change is the one that is promised more."""
-        return float(self.promised[:, self.step].max()), float(self.rise[self.step_way, self.step])
+        return float(self.best_promised[self.step]), float(self.rise[self.step_way, self.step])
 
     @property
     def step_way(self) -> int:
@@ -142,7 +150,7 @@ class PixelScan:
         """How pixel j compares with the ℓ1 step's and with the best, in words."""
         by_gradient, in_truth = self.rank(j)
         return (
-            f"the loss rises by {float(self.rise[:, j].max()):.3g}, number {in_truth} of {len(self.way)} "
+            f"the loss rises by {float(self.best_rise[j]):.3g}, number {in_truth} of {len(self.way)} "
             f"in truth, number {by_gradient} by the gradient"
         )
 
@@ -154,7 +162,7 @@ class PixelScan:
         return {
             "pixel": self.place(j),
             "change": float(self.change[way, j]),
-            "promised": float(self.promised[:, j].max()),
+            "promised": float(self.best_promised[j]),
             "rise of the loss": float(self.rise[way, j]),
             "place by the gradient": by_gradient,
             "place in truth": in_truth,
@@ -163,10 +171,16 @@ class PixelScan:
         }
 
 
-def scan(
-    model: nn.Module, x: Tensor, label: int, radius: float = 1.0, boxed: bool = True, *, net: str = "net"
-) -> PixelScan:
-    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W); boxed: as far as [0, 1] lets.
+def single_pixel_scan(
+    model: nn.Module,
+    x: Tensor,
+    label: int,
+    radius: float = 1.0,
+    in_pixel_box: bool = True,
+    *,
+    net: str = "net",
+) -> SinglePixelScan:
+    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W); in_pixel_box: as far as [0, 1] lets.
 
     One gradient, and a forward pass for each change that changes anything.
 
@@ -181,7 +195,7 @@ def scan(
     x = x.to(device)
     flat = x.flatten()
     up, down = torch.full_like(flat, radius), torch.full_like(flat, -radius)
-    if boxed:
+    if in_pixel_box:
         up, down = up.minimum(1 - flat), down.maximum(-flat)
     change = torch.stack([up, down])
     moves = change.flatten().nonzero()[:, 0]
@@ -195,4 +209,4 @@ def scan(
                 images[torch.arange(len(some)), some % len(flat)] += change.flatten()[some]
                 logits[some] = model(images.view(-1, *x.shape[1:])).double()
     found = x[0], g, change, logits.view(2, len(flat), -1), before
-    return PixelScan(net, radius, boxed, label, *(part.clone().cpu() for part in found))
+    return SinglePixelScan(net, radius, in_pixel_box, label, *(part.clone().cpu() for part in found))

@@ -1,0 +1,114 @@
+"""The support function in the plane: which point of each set goes furthest along g, while g turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+
+from rolab.net_styles import style
+from rolab.plotting import RED, Axis, Line, Panel, Points, Sliding, Text
+from rolab.sets import UncertaintySet
+
+Point = tuple[float, float]
+SPAN = (-1.75, 1.75)  # of the axes
+
+
+@dataclass(frozen=True, eq=False)
+class SupportFunctionFigure(Sliding):
+    """Sets in the plane side by side, the direction g, Δ*(g) and the line ⟨g, δ⟩ = σ(g); a slider turns g.
+
+    The outline of a set is drawn by its own maximiser, asked in all directions: any convex set will do.
+
+    Attributes:
+        sets: name → set; its oracles are asked with tensors (N, 2)
+        places: the directions of the slider, in degrees
+        shown: the place among them at which the figure opens, and that the PNG shows
+    """
+
+    sets: Mapping[str, UncertaintySet]
+    places: Sequence[int] = tuple(range(0, 361, 15))
+    shown: int = 2
+    HEIGHT: ClassVar[int] = 330
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (50, 16, 56, 50)
+    prefix: ClassVar[str] = "direction of g: "
+
+    @property
+    def alt(self) -> str:
+        """What is seen, and the values at the direction shown."""
+        names = ", ".join(style(name).label for name in self.sets)
+        seen = f"The sets {names} in the plane, a direction g, and the point of each set furthest along g."
+        return f"{seen} {self.title}."
+
+    def label(self, k: int) -> str:
+        """The k-th direction."""
+        return f"{self.places[k]}°"
+
+    def direction(self, k: int) -> Point:
+        """The unit vector g; exact at multiples of 45°, where ties and zeros are."""
+        angle = math.radians(self.places[k])
+        return round(math.cos(angle), 12) + 0.0, round(math.sin(angle), 12) + 0.0
+
+    @cached_property
+    def _furthest(self) -> dict[str, list[Point]]:
+        g = torch.tensor([self.direction(k) for k in range(len(self.places))], dtype=torch.float64)
+        return {name: list(map(tuple, U.maximizer(g).tolist())) for name, U in self.sets.items()}
+
+    def maximizer(self, name: str, k: int) -> Point:
+        """Δ*(g)."""
+        return self._furthest[name][k]
+
+    def support(self, name: str, k: int) -> float:
+        """σ(g) = ⟨g, Δ*(g)⟩."""
+        (a, b), (x, y) = self.direction(k), self.maximizer(name, k)
+        return a * x + b * y
+
+    def message(self, k: int) -> str:
+        """What the figure says at the k-th direction."""
+        values = ", ".join(f"{self.support(name, k):.2f} in {style(name).label}" for name in self.sets)
+        return f"g at {self.places[k]}°: the furthest point reaches {values}"
+
+    @cached_property
+    def outlines(self) -> dict[str, list[Point]]:
+        """The boundary of each set: the maximisers in all directions, in order."""
+        angle, found = torch.arange(0.5, 360, dtype=torch.float64).deg2rad(), {}
+        for name, U in self.sets.items():
+            points = list(map(tuple, U.maximizer(torch.stack([angle.cos(), angle.sin()], 1)).tolist()))
+            distinct = [p for p, before in zip(points, points[-1:] + points[:-1], strict=True) if p != before]
+            distinct = distinct or points[:1]  # a set of one point
+            found[name] = [*distinct, distinct[0]]
+        return found
+
+    def panels(self) -> list[Panel]:
+        """A panel for each set: its outline, the arrow of g, the line ⟨g, δ⟩ = σ(g), Δ*(g)."""
+        panels, width = [], (1 - 0.05 * (len(self.sets) - 1)) / len(self.sets)
+        for i, name in enumerate(self.sets):
+            look, (a, b), (x, y) = (
+                style(name, i),
+                self.direction(self.shown),
+                self.maximizer(name, self.shown),
+            )
+            marks = [
+                Line(*zip(*self.outlines[name], strict=True), look.color, look.dash),
+                Line([0, a, None], [0, b, None], arrow=True),
+                Text(0.5 * a - 0.18 * b, 0.5 * b + 0.18 * a, "g", size=12),
+                Line([x - 2 * b, x + 2 * b], [y + 2 * a, y - 2 * a], RED, "dot", width=1.5),
+                Points([x], [y], RED, symbol=look.marker, size=11),
+            ]
+            across = Axis(f"δ₁, {look.label}", SPAN, (-1, 0, 1))
+            up = Axis("δ₂" * (i == 0), SPAN, (-1, 0, 1), labels=i == 0)
+            left = i * (width + 0.05)
+            panels.append(Panel(marks, across, up, (left, left + width, 0, 1), equal=True))
+        return panels
+
+    def row(self, k: int) -> dict[str, Any]:
+        """For each set Δ*(g) and σ(g)."""
+        row: dict[str, Any] = {"degrees": self.places[k]}
+        for name in self.sets:
+            label, (x, y) = style(name).label, self.maximizer(name, k)
+            row |= {f"Δ {label}": f"({x:.3g}, {y:.3g})", f"σ {label}": self.support(name, k)}
+        return row
