@@ -180,7 +180,7 @@ class Figure(ABC):
         """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
         from plotly.io import to_html
 
-        options = {"full_html": False, "include_plotlyjs": True, "config": CONFIG, "div_id": "figure"}
+        options = {"full_html": False, "include_plotlyjs": True, "config": dict(CONFIG), "div_id": "figure"}
         drawn = to_html(self.plotly(), **options, auto_play=False, validate=False)
         numbers = Table(self.table())._repr_html_()
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
@@ -193,7 +193,7 @@ class Figure(ABC):
         size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
         data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
         if self.slides:
-            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": CONFIG}
+            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": dict(CONFIG)}
         return data, {"image/png": size}
 
 

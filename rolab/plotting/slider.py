@@ -20,29 +20,25 @@ LISTS = ("images", "annotations")  # of plotly's layout, whose lengths may diffe
 ROOM = 84  # px that a slider needs
 
 
-def changes(old: Any, new: Any, keys: Keys = (), found: dict[Keys, Any] | None = None) -> dict[Keys, Any]:
+def changes(old: Any, new: Any, keys: Keys = ()) -> dict[Keys, Any]:
     """Where two pages differ, and what the new one has there; None where it has nothing."""
-    found = {} if found is None else found
-    if old is new:
-        return found
     if isinstance(old, dict) and isinstance(new, dict):
-        for key, value in new.items():
-            changes(old.get(key), value, (*keys, key), found)
-        found |= {(*keys, key): None for key in old if key not in new}
-    elif isinstance(new, list) and isinstance(old, list) and new and isinstance(new[0], dict):
-        for i, (before, now) in enumerate(zip(old, new, strict=True)):
-            changes(before, now, (*keys, i), found)
-    elif old != new:
-        found[keys] = new
+        pairs = [(key, old.get(key), new.get(key)) for key in {**old, **new}]
+    elif isinstance(old, list) and isinstance(new, list) and new and isinstance(new[0], dict):
+        pairs = list(zip(range(len(old)), old, new, strict=True))
+    else:
+        return {} if old == new else {keys: new}
+    found: dict[Keys, Any] = {}
+    for key, before, now in pairs:
+        if before is not now:
+            found |= changes(before, now, (*keys, key))
     return found
 
 
 def lookup(page: Any, keys: Keys) -> Any:
     """What a page has there; None if nothing."""
     for key in keys:
-        if isinstance(page, dict) and key not in page:
-            return None
-        page = page[key]
+        page = page.get(key) if isinstance(page, dict) else page and page[key]
     return page
 
 
@@ -52,11 +48,11 @@ def path(keys: Keys) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)[1:]
 
 
-def padded(page: dict[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
-    """The page with lists as long as these: what is added is not visible."""
-    for name, length in lengths.items():
+def padded(page: dict[str, Any], longest: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The page with lists as long as these: what is added has all keys, and is not visible."""
+    for name, others in longest.items():
         found = page["layout"][name]
-        found += [{"visible": False} for _ in range(length - len(found))]
+        found += [{**other, "visible": False} for other in others[len(found) :]]
     return page
 
 
@@ -116,11 +112,8 @@ class Slider(Figure):
 
     def table(self) -> list[dict[str, Any]]:
         """The rows of all places."""
-        return (
-            self.picture.table()
-            if self.picture
-            else [row for figure in self.figures for row in figure.rows_shown()]
-        )
+        rows = [row for figure in self.figures for row in figure.rows_shown()]
+        return self.picture.table() if self.picture else rows
 
     def plotly(self) -> dict[str, Any]:
         """The figure that is shown first, with a slider whose steps change what differs."""
@@ -128,10 +121,10 @@ class Slider(Figure):
         base, shown = pages[self.shown], self.shown % len(pages)
         if any(structure(page) != structure(base) for page in pages):
             raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        lengths = {name: max(len(page["layout"][name]) for page in pages) for name in LISTS}
+        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
         size = min(figure.title_size for figure in self.figures)
         for page in pages:
-            padded(page, lengths)["layout"]["title"]["font"]["size"] = size
+            padded(page, longest)["layout"]["title"]["font"]["size"] = size
         moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
         steps = [
             {"label": label, **_step(page, moves)} for label, page in zip(self.labels, pages, strict=True)

@@ -83,8 +83,7 @@ class Explorer(ABC):
             name, control = next(((name, c) for name, c in rest if name not in state), ("", None))
             if control is None:
                 break
-            value = wanted.get(name)
-            state[name] = control.check(name, control.start if value is None else value)
+            state[name] = control.check(name, wanted.get(name))
         if unknown := [name for name in wanted if name not in state]:
             raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
         return state
@@ -154,7 +153,10 @@ class Live(ipywidgets.VBox):
         self.explorer, self.state, self._busy = explorer, state, False
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
         self.shown = explorer.draw(**state)
-        self._parts = {name: c.widgets(state.get(name)) for name, c in explorer.controls(**state).items()}
+        self._parts = {
+            name: c.widgets(value=state.get(name), description=c.label, disabled=c.disabled, **c.traits())
+            for name, c in explorer.controls(**state).items()
+        }
         self.controls = {name: parts[0] for name, parts in self._parts.items()}
         for name, widget in self.controls.items():
             change = show_errors(lambda name=name: self._change(name), self.error)
