@@ -27,6 +27,15 @@ _COLORS = "#E69F00 #56B4E9 #009E73 #9A8B00 #0072B2 #D55E00 #CC79A7 #7A7A7A #8C51
 _DASHES = ("dash", "dot", "dashdot")
 
 
+def said(net: str, probability: Tensor, label: int, classes: Sequence[int | str] = MNIST_CLASSES) -> str:
+    """What a net answers, given its class probabilities (K,), how sure it is, and whether that is right."""
+    answer, verdict = int(probability.argmax()), f"the label is {classes[label]}"
+    sure = f"({100 * float(probability.max()):.0f} % sure)"
+    return (
+        f"the {style(net).label} net says {classes[answer]} {sure}, {'right' if answer == label else verdict}"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class PerturbationSweep:
     """What a net answers while ε grows.
@@ -60,10 +69,8 @@ class PerturbationSweep:
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.probability.shape[1]:
-            raise ValueError(
-                f"classes: expected {self.probability.shape[1]} names, as many as the net tells apart, "
-                f"got {len(self.classes)}"
-            )
+            wanted = f"{self.probability.shape[1]} names, as many as the net tells apart"
+            raise ValueError(f"classes: expected {wanted}, got {len(self.classes)}")
 
     @property
     def truth(self) -> int | str:
@@ -92,22 +99,18 @@ class PerturbationSweep:
 
     def sentence(self, k: int) -> str:
         """What the net says at the k-th radius, in words: the figure's title."""
-        sure = f"{100 * float(self.probability[k].max()):.0f} % sure"
-        verdict = "right" if self.answers[k] == self.label else f"the label is {self.truth}"
         radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
-        return f"{radius}: the {style(self.net).label} net says {self.answer(k)} ({sure}), {verdict}"
+        return f"{radius}: {said(self.net, self.probability[k], self.label, self.classes)}"
 
     @cached_property
     def lines(self) -> list[Line]:
         """The curve of each class against ε, and where the answer flips."""
         found: list[Line] = []
-        for c in range(self.probability.shape[1]):
+        for c, curve in enumerate(self.probability.T):
             look, matters = self.look(c)
-            width = (1 + matters) * (1.5 if c == self.label else 1)
-            curve = self.radii, self.probability[:, c]
-            found.append(Line.of(look, *curve, width=width, legend=matters))
-        x = self.flip_radius
-        return [*found, Line([x, x], [0, 1], RED, "dot", name=self.flips())]
+            width = 3 if c == self.label else 1 + matters
+            found.append(Line.of(look, self.radii, curve, width=width, legend=matters))
+        return [*found, Line([self.flip_radius] * 2, [0, 1], RED, "dot", name=self.flips())]
 
     @property
     def flip_radius(self) -> float | None:
@@ -135,10 +138,10 @@ class PerturbationSweep:
         """The style of a class and whether it matters: the true one is black, one below 5 % pale."""
         name = str(self.classes[c])
         if c == self.label:
-            return Style(f"{name} (true)", INK, "solid", "circle"), True
+            return Style(f"{name} (true)", INK), True
         if float(self.probability[:, c].max()) < 0.05:
-            return Style(name, PALE, "solid", "circle"), False
-        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)], "circle"), True
+            return Style(name, PALE), False
+        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)]), True
 
     @cached_property
     def original(self) -> Picture:

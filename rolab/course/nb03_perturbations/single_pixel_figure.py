@@ -50,45 +50,43 @@ class SinglePixelFigure(Figure):
         """The digit, the gradient, the truth; below them the rise of the loss, the class probabilities."""
         s, (row, column) = self.scan, self.scan.place(self.pixel)
         rise = s.best_rise.clamp(min=0) * self.revealed
+        strongest = (1 / m.abs().max().clamp(min=1e-30) for m in (s.gradient, rise))
         maps = (
-            Picture(pixels((m / m.abs().max().clamp(min=1e-30)).view(s.image.shape), 1.0))
-            for m in (s.gradient, rise)
+            pixels(m.view(s.image.shape), float(gain))
+            for m, gain in zip((s.gradient, rise), strongest, strict=True)
         )
         captions = f"x + Δ, label {s.label}", "the gradient", "the truth" + ": hidden" * (not self.revealed)
         rows, columns = zip(*map(s.place, range(len(rise))), strict=True)
         ring = Points([column], [row], **RING)
         to_click = Points(columns, rows, symbol="square", size=8, opacity=0, hover="row %{y}, column %{x}")
-        above = picture_row([Picture(pixels(s.changed(self.pixel))), *maps], captions, 0.56, [ring, to_click])
-        x, y = Axis("promised rise of the loss, ⟨g, Δ⟩"), Axis("true rise of the loss")
-        classes, share = range(len(s.before)), Axis("probability", (0, 1.02))
+        pictures = list(map(Picture, (pixels(s.changed(self.pixel)), *maps)))
+        above = picture_row(pictures, captions, 0.56, [ring, to_click])
+        classes = range(len(s.before))
         bars = [
             Bars(classes, s.before.softmax(0), "#ffffff", name="before", offset=-0.2, outline=INK),
             Bars(classes, s.probability(self.pixel), RED, name="after", offset=0.2),
         ]
-        below = Panel(self._cloud(), x, y, (0, 0.46, 0, 0.37))
-        return [*above, below, Panel(bars, Axis("class", ticks=classes), share, (0.58, 1, 0, 0.37))]
+        x, y = Axis("promised rise of the loss, ⟨g, Δ⟩"), Axis("true rise of the loss")
+        cloud = Panel(self._cloud(), x, y, (0, 0.46, 0, 0.37))
+        x, y = Axis("class", ticks=classes), Axis("probability", (0, 1.02))
+        return [*above, cloud, Panel(bars, x, y, (0.58, 1, 0, 0.37))]
 
     def _cloud(self) -> list[Mark]:
         """Each pixel: by how much the loss truly rises, against what is promised."""
-        s = self.scan
-        every, step, truth = (
-            ([x, y] if self.revealed else [[], []])
-            for x, y in ((s.best_promised, s.best_rise), zip(s.step_point), zip(s.point(s.truth)))
+        s, l1, l2 = self.scan, STYLES["l1"], STYLES["l2"]
+        points = (
+            (s.best_promised, s.best_rise),
+            *(zip(point) for point in (s.point(s.step, s.step_way), s.point(s.truth))),
         )
-        far, (step_look, truth_look) = float(s.best_promised.max()), (STYLES["l1"], STYLES["l2"])
+        every, step, best = (xy if self.revealed else ([], []) for xy in points)
+        far = [0, float(s.best_promised.max())]
+        square = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
+        triangle = {"symbol": l1.marker, "outline": INK, "size": 11}
         return [
             Points(*every, "#b8b8b8", size=4, name="all pixels"),
-            Line([0, far], [0, far], dash="dot", width=1, name="as promised"),
-            Points(*step, step_look.color, symbol=step_look.marker, size=11, outline=INK, name="the ℓ1 step"),
-            Points(
-                *truth,
-                truth_look.color,
-                symbol=truth_look.marker,
-                hollow=True,
-                size=16,
-                width=2.5,
-                name="the best",
-            ),
+            Line(far, far, dash="dot", width=1, name="as promised"),
+            Points(*step, l1.color, name="the ℓ1 step", **triangle),
+            Points(*best, l2.color, name="the best", **square),
             Points(*zip(s.point(self.pixel)), name="the pixel shown", **RING),
         ]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rolab.attacks import input_gradient
+from rolab.course.nb03_perturbations.perturbation_sweep import said
 from rolab.evaluation import BATCH, evaluating
-from rolab.net_styles import style
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +112,9 @@ class SinglePixelScan:
             )
         return row * width + column
 
-    def point(self, j: int) -> tuple[float, float]:
-        """The promised and the true rise of the loss, each of the better change of pixel j."""
-        return float(self.best_promised[j]), float(self.best_rise[j])
-
-    @property
-    def step_point(self) -> tuple[float, float]:
-        """The same for the ℓ1 step, whose change is the one that is promised more."""
-        return float(self.best_promised[self.step]), float(self.rise[self.step_way, self.step])
+    def point(self, j: int, way: int | None = None) -> tuple[float, float]:
+        """The promised rise of the loss and the true one, of pixel j changed the better way or a given one."""
+        return float(self.best_promised[j]), float(self.best_rise[j] if way is None else self.rise[way, j])
 
     @property
     def step_way(self) -> int:
@@ -138,13 +133,8 @@ class SinglePixelScan:
 
     def sentence(self, j: int) -> str:
         """What the net says to it, in words: the figure's title."""
-        answer, sure = int(self.probability(j).argmax()), float(self.probability(j).max())
-        verdict = "right" if answer == self.label else f"the label is {self.label}"
-        change = float(self.change[self.way[j], j])
-        return (
-            f"Pixel {self.place(j)} by {change:+.3g}: the {style(self.net).label} net says {answer} "
-            f"({100 * sure:.0f} % sure), {verdict}"
-        )
+        change = f"Pixel {self.place(j)} by {float(self.change[self.way[j], j]):+.3g}"
+        return f"{change}: {said(self.net, self.probability(j), self.label)}"
 
     def compared(self, j: int) -> str:
         """How pixel j compares with the ℓ1 step's and with the best, in words."""
@@ -157,30 +147,17 @@ class SinglePixelScan:
     def row(self, j: int, way: int | None = None) -> dict[str, Any]:
         """The numbers of pixel j, changed the better way, or a given one."""
         way = self.way[j] if way is None else way
-        by_gradient, in_truth = self.rank(j)
         after = self.logits[way, j].softmax(0)
-        return {
-            "pixel": self.place(j),
-            "change": float(self.change[way, j]),
-            "promised": float(self.best_promised[j]),
-            "rise of the loss": float(self.rise[way, j]),
-            "place by the gradient": by_gradient,
-            "place in truth": in_truth,
-            "answer": int(after.argmax()),
-            **{str(c): float(p) for c, p in enumerate(after)},
-        }
+        row: dict[str, Any] = {"pixel": self.place(j), "change": float(self.change[way, j])}
+        row |= zip(("promised", "rise of the loss"), self.point(j, way), strict=True)
+        row |= zip(("place by the gradient", "place in truth"), self.rank(j), strict=True)
+        return row | {"answer": int(after.argmax())} | {str(c): float(p) for c, p in enumerate(after)}
 
 
 def single_pixel_scan(
-    model: nn.Module,
-    x: Tensor,
-    label: int,
-    radius: float = 1.0,
-    in_pixel_box: bool = True,
-    *,
-    net: str = "net",
+    model: nn.Module, x: Tensor, label: int, radius: float = 1, in_pixel_box: bool = True, *, net: str = "net"
 ) -> SinglePixelScan:
-    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W); in_pixel_box: as far as [0, 1] lets.
+    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W), or as far as [0, 1] lets.
 
     One gradient, and a forward pass for each change that changes anything.
 

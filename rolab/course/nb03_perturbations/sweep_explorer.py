@@ -62,18 +62,17 @@ class PerturbationExplorer(Explorer):
         noun: str = "digit",
         gain: float = GAIN,
     ) -> None:
-        if not nets or not len(data):
-            raise ValueError(f"nets and data: expected at least one network and one {noun}")
-        if missing := [name for name in sets if not largest.get(name, 0) > 0]:
-            raise ValueError(f"largest: expected a positive radius for {', '.join(missing)}")
-        if points < 2:
-            raise ValueError(f"points is {points}, expected at least 2")
-        if not attacks:
-            raise ValueError("attacks: expected at least one, got none")
-        if not noun:
-            raise ValueError("noun: expected a word, got none")
-        if not gain > 0:
-            raise ValueError(f"gain: expected a positive number, got {gain}")
+        missing = [name for name in sets if not largest.get(name, 0) > 0]
+        for wrong, complaint in (
+            (not nets or not len(data), f"nets and data: expected at least one network and one {noun}"),
+            (missing, f"largest: expected a positive radius for {', '.join(missing)}"),
+            (points < 2, f"points is {points}, expected at least 2"),
+            (not attacks, "attacks: expected at least one, got none"),
+            (not noun, "noun: expected a word, got none"),
+            (not gain > 0, f"gain: expected a positive number, got {gain}"),
+        ):
+            if wrong:
+                raise ValueError(complaint)
         self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
         self.noun, self.named = noun, {"classes": classes, "noun": noun, "gain": gain}
         self.radii = {
