@@ -43,8 +43,8 @@ class ComparisonFigure(Sliding):
     @property
     def MARGIN(self) -> tuple[int, int, int, int]:  # type: ignore[override]
         """With room for the legend below."""
-        names = dict.fromkeys(mark.label for panel in self.panels() for mark in panel.marks if mark.label)
-        return 60, 16, 76, 66 + 24 * legend_rows(list(names))
+        names = {line.label for w in self.sweeps for line in w.lines[:-1] if line.label}
+        return 60, 16, 76, 66 + 24 * legend_rows([*names, "ε"])
 
     @property
     def alt(self) -> str:

@@ -166,9 +166,9 @@ def perturbation_sweep(
     label: int,
     U: UncertaintySet,
     radii: tuple[float, ...],
-    *,
-    in_pixel_box: bool,
     attack: Attack = first_order,
+    *,
+    in_pixel_box: bool = False,
     **named: Any,
 ) -> PerturbationSweep:
     """One image (1, C, H, W) along what the attack finds in U, scaled by each of the radii.
@@ -191,5 +191,5 @@ def perturbation_sweep(
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
         with torch.no_grad():
             probability = model(x + d).float().softmax(1)
-    found = {"image": x.cpu(), "perturbation": d.cpu(), "probability": probability.cpu()}
+    found: dict[str, Any] = {"image": x.cpu(), "perturbation": d.cpu(), "probability": probability.cpu()}
     return PerturbationSweep(in_pixel_box=in_pixel_box, label=label, radii=radii, **found, **named)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan
 from rolab.course.nb03_perturbations.sweep_figure import picture_row
 from rolab.net_styles import STYLES
@@ -49,45 +51,42 @@ class SinglePixelFigure(Figure):
     def panels(self) -> list[Panel]:
         """The digit, the gradient, the truth; below them the rise of the loss, the class probabilities."""
         s, (row, column) = self.scan, self.scan.place(self.pixel)
-        rise = s.best_rise.clamp(min=0) * self.revealed
-        strongest = (1 / m.abs().max().clamp(min=1e-30) for m in (s.gradient, rise))
-        maps = (
-            pixels(m.view(s.image.shape), float(gain))
-            for m, gain in zip((s.gradient, rise), strongest, strict=True)
-        )
         captions = f"x + Δ, label {s.label}", "the gradient", "the truth" + ": hidden" * (not self.revealed)
-        rows, columns = zip(*map(s.place, range(len(rise))), strict=True)
+        maps = self._map(s.gradient), self._map(s.best_rise.clamp(min=0) * self.revealed)
+        rows, columns = zip(*map(s.place, range(len(s.gradient))), strict=True)
         ring = Points([column], [row], **RING)
         to_click = Points(columns, rows, symbol="square", size=8, opacity=0, hover="row %{y}, column %{x}")
-        pictures = list(map(Picture, (pixels(s.changed(self.pixel)), *maps)))
-        above = picture_row(pictures, captions, 0.56, [ring, to_click])
-        classes = range(len(s.before))
-        bars = [
-            Bars(classes, s.before.softmax(0), "#ffffff", name="before", offset=-0.2, outline=INK),
-            Bars(classes, s.probability(self.pixel), RED, name="after", offset=0.2),
-        ]
+        above = picture_row([Picture(pixels(s.changed(self.pixel))), *maps], captions, 0.56, [ring, to_click])
         x, y = Axis("promised rise of the loss, ⟨g, Δ⟩"), Axis("true rise of the loss")
         cloud = Panel(self._cloud(), x, y, (0, 0.46, 0, 0.37))
+        classes, after = range(len(s.before)), s.probability(self.pixel)
+        bars = [
+            Bars(classes, s.before.softmax(0), "#ffffff", name="before", offset=-0.2, outline=INK),
+            Bars(classes, after, RED, name="after", offset=0.2),
+        ]
         x, y = Axis("class", ticks=classes), Axis("probability", (0, 1.02))
         return [*above, cloud, Panel(bars, x, y, (0.58, 1, 0, 0.37))]
 
+    def _map(self, values: Tensor) -> Picture:
+        """A value of each pixel, the largest in full colour."""
+        return Picture(pixels(values.view(self.scan.image.shape), 1 / max(float(values.abs().max()), 1e-30)))
+
     def _cloud(self) -> list[Mark]:
         """Each pixel: by how much the loss truly rises, against what is promised."""
-        s, l1, l2 = self.scan, STYLES["l1"], STYLES["l2"]
-        points = (
-            (s.best_promised, s.best_rise),
-            *(zip(point) for point in (s.point(s.step, s.step_way), s.point(s.truth))),
-        )
-        every, step, best = (xy if self.revealed else ([], []) for xy in points)
+        s, seen = self.scan, self.revealed
+        (a, b), (c, d), (x, y) = s.point(s.step, s.step_way), s.point(s.truth), s.point(self.pixel)
         far = [0, float(s.best_promised.max())]
-        square = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
-        triangle = {"symbol": l1.marker, "outline": INK, "size": 11}
+        every = s.best_promised.tolist() * seen, s.best_rise.tolist() * seen
+        l1, l2 = STYLES["l1"], STYLES["l2"]
+        square: dict[str, Any] = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
         return [
-            Points(*every, "#b8b8b8", size=4, name="all pixels"),
+            Points(*every, color="#b8b8b8", size=4, name="all pixels"),
             Line(far, far, dash="dot", width=1, name="as promised"),
-            Points(*step, l1.color, name="the ℓ1 step", **triangle),
-            Points(*best, l2.color, name="the best", **square),
-            Points(*zip(s.point(self.pixel)), name="the pixel shown", **RING),
+            Points(
+                [a] * seen, [b] * seen, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"
+            ),
+            Points([c] * seen, [d] * seen, l2.color, name="the best", **square),
+            Points([x], [y], name="the pixel shown", **RING),
         ]
 
     def table(self) -> list[dict[str, Any]]:

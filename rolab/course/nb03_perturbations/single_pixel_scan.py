@@ -113,7 +113,7 @@ class SinglePixelScan:
         return row * width + column
 
     def point(self, j: int, way: int | None = None) -> tuple[float, float]:
-        """The promised rise of the loss and the true one, of pixel j changed the better way or a given one."""
+        """The promised rise of the loss and the true one, for the better way of pixel j or a given one."""
         return float(self.best_promised[j]), float(self.best_rise[j] if way is None else self.rise[way, j])
 
     @property

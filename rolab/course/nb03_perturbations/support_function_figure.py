@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from rolab.net_styles import style
 from rolab.plotting import RED, Axis, Line, Panel, Points, Sliding, Text
@@ -54,17 +55,14 @@ class SupportFunctionFigure(Sliding):
         return round(math.cos(angle), 12) + 0.0, round(math.sin(angle), 12) + 0.0
 
     @cached_property
-    def _furthest(self) -> dict[str, list[Point]]:
+    def furthest(self) -> dict[str, list[Point]]:
+        """Δ*(g) in each set, for all directions."""
         g = torch.tensor([self.direction(k) for k in range(len(self.places))], dtype=torch.float64)
         return {name: list(map(tuple, U.maximizer(g).tolist())) for name, U in self.sets.items()}
 
-    def maximizer(self, name: str, k: int) -> Point:
-        """Δ*(g)."""
-        return self._furthest[name][k]
-
     def support(self, name: str, k: int) -> float:
         """σ(g) = ⟨g, Δ*(g)⟩."""
-        (a, b), (x, y) = self.direction(k), self.maximizer(name, k)
+        (a, b), (x, y) = self.direction(k), self.furthest[name][k]
         return a * x + b * y
 
     def message(self, k: int) -> str:
@@ -73,15 +71,12 @@ class SupportFunctionFigure(Sliding):
         return f"g at {self.places[k]}°: the furthest point reaches {values}"
 
     @cached_property
-    def outlines(self) -> dict[str, list[Point]]:
-        """The boundary of each set: the maximisers in all directions, in order."""
-        angle, found = torch.arange(0.5, 360, dtype=torch.float64).deg2rad(), {}
-        for name, U in self.sets.items():
-            points = list(map(tuple, U.maximizer(torch.stack([angle.cos(), angle.sin()], 1)).tolist()))
-            distinct = [p for p, before in zip(points, points[-1:] + points[:-1], strict=True) if p != before]
-            distinct = distinct or points[:1]  # a set of one point
-            found[name] = [*distinct, distinct[0]]
-        return found
+    def outlines(self) -> dict[str, Tensor]:
+        """The boundary of each set, (n, 2): the maximisers in all directions, in order, without repetition."""
+        angle = torch.arange(0.5, 360, dtype=torch.float64).deg2rad()
+        g = torch.stack([angle.cos(), angle.sin()], 1)
+        found = {name: torch.unique_consecutive(U.maximizer(g), dim=0) for name, U in self.sets.items()}
+        return {name: torch.cat([points, points[:1]]) for name, points in found.items()}
 
     def panels(self) -> list[Panel]:
         """A panel for each set: its outline, the arrow of g, the line ⟨g, δ⟩ = σ(g), Δ*(g)."""
@@ -90,10 +85,10 @@ class SupportFunctionFigure(Sliding):
             look, (a, b), (x, y) = (
                 style(name, i),
                 self.direction(self.shown),
-                self.maximizer(name, self.shown),
+                self.furthest[name][self.shown],
             )
             marks = [
-                Line(*zip(*self.outlines[name], strict=True), look.color, look.dash),
+                Line(*self.outlines[name].T, color=look.color, dash=look.dash),
                 Line([0, a, None], [0, b, None], arrow=True),
                 Text(0.5 * a - 0.18 * b, 0.5 * b + 0.18 * a, "g", size=12),
                 Line([x - 2 * b, x + 2 * b], [y + 2 * a, y - 2 * a], RED, "dot", width=1.5),
@@ -109,6 +104,6 @@ class SupportFunctionFigure(Sliding):
         """For each set Δ*(g) and σ(g)."""
         row: dict[str, Any] = {"degrees": self.places[k]}
         for name in self.sets:
-            label, (x, y) = style(name).label, self.maximizer(name, k)
+            label, (x, y) = style(name).label, self.furthest[name][k]
             row |= {f"Δ {label}": f"({x:.3g}, {y:.3g})", f"σ {label}": self.support(name, k)}
         return row

@@ -105,10 +105,9 @@ class PerturbationExplorer(Explorer):
     ) -> PerturbationSweep:
         def compute() -> PerturbationSweep:
             x, label = self.data.images[index : index + 1], int(self.data.labels[index])
-            named = {"net": net, "norm": norm, "method": method, **self.named}
-            how = {"in_pixel_box": in_pixel_box, "attack": self.attacks[method]}
-            U, radii = self.sets[norm], self.radii[norm]
-            return perturbation_sweep(self.nets[net], x, label, U, radii, **how, **named)
+            named: dict[str, Any] = {"net": net, "norm": norm, "method": method, **self.named}
+            what = self.nets[net], x, label, self.sets[norm], self.radii[norm], self.attacks[method]
+            return perturbation_sweep(*what, in_pixel_box=in_pixel_box, **named)
 
         return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
 

@@ -17,14 +17,14 @@ def test_the_furthest_points_of_the_plane():
         assert figure.support("l2", k) == pytest.approx(1)
         assert figure.support("linf", k) == pytest.approx(abs(a) + abs(b))
         if degrees % 90:
-            assert figure.maximizer("linf", k) == (np.sign(a), np.sign(b))
-        assert 0 in figure.maximizer("l1", k)
-    assert figure.maximizer("linf", figure.places.index(90)) == (0, 1), "sign(0) = 0"
+            assert figure.furthest["linf"][k] == (np.sign(a), np.sign(b))
+        assert 0 in figure.furthest["l1"][k]
+    assert figure.furthest["linf"][figure.places.index(90)] == (0, 1), "sign(0) = 0"
 
 
 def test_an_outline_is_drawn_by_the_sets_own_maximiser():
     sets = {"diamond": Ball("l1", 1.0), "box": Box(-0.5, 1.0), "cut": Ball("l2", 1.0) & Box(-1.0, 0.5)}
-    outlines = SupportFunctionFigure(sets).outlines
+    outlines = {n: list(map(tuple, o.tolist())) for n, o in SupportFunctionFigure(sets).outlines.items()}
     assert set(outlines["diamond"]) == {(1, 0), (0, 1), (-1, 0), (0, -1)}
     assert set(outlines["box"]) == {(1, 1), (1, -0.5), (-0.5, -0.5), (-0.5, 1)}
     assert all(x <= 0.5 + 1e-9 and y <= 0.5 + 1e-9 for x, y in outlines["cut"])
