@@ -32,6 +32,7 @@ class Explorer(ABC):
 
     SLIDE: ClassVar[str | None] = None  # the control that slides without a kernel
     ROWS: ClassVar[Sequence[Sequence[str]] | None] = None  # which controls share a line; None: one a line
+    TICKS: ClassVar[bool] = True  # whether the places stand below the slider that needs no kernel
 
     given: Mapping[str, Any] = {}  # what the state begins with, where it differs from the controls' start
 
@@ -64,6 +65,10 @@ class Explorer(ABC):
             return [(f"{place:g}", place) for place in control.places]
         assert isinstance(control, Choice)
         return [(label, value) for value, label in control.names.items()]
+
+    def prefix(self, slide: str, /, **state: Any) -> str:
+        """What that slider says before a place."""
+        return f"{self.controls(**state)[slide].label} = "
 
     # What all explorers do
 
@@ -106,11 +111,7 @@ class Explorer(ABC):
         else:
             shown = places.index(state[name])
         figures = [self.draw(**{**state, name: place}) for place in places]
-        return self.slider(figures, labels, f"{self.controls(**state)[name].label} = ", shown)
-
-    def slider(self, figures: Sequence[Figure], labels: Sequence[str], prefix: str, shown: int) -> Slider:
-        """The figures under a slider."""
-        return Slider(figures, labels, prefix, shown)
+        return Slider(figures, labels, self.prefix(name, **state), shown, self.TICKS)
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
         """The numbers of that figure, all places of its slider."""
