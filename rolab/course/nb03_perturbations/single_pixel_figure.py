@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -28,9 +28,9 @@ class SinglePixelFigure(Figure):
     scan: SinglePixelScan
     pixel: int
     revealed: bool = True
-    HEIGHT: ClassVar[int] = 620
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 56)
-    legend: ClassVar[Legend] = Legend(0, 0.52, rows=True)
+    HEIGHT = 620
+    MARGIN = (60, 16, 76, 56)
+    legend = Legend(0, 0.52, rows=True)
 
     @property
     def title(self) -> str:  # type: ignore[override]

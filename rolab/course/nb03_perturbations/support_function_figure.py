@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,9 +34,9 @@ class SupportFunctionFigure(Sliding):
     sets: Mapping[str, UncertaintySet]
     places: Sequence[int] = tuple(range(0, 361, 15))
     shown: int = 2
-    HEIGHT: ClassVar[int] = 330
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (50, 16, 56, 50)
-    prefix: ClassVar[str] = "direction of g: "
+    HEIGHT = 330
+    MARGIN = (50, 16, 56, 50)
+    prefix = "direction of g: "
 
     @property
     def alt(self) -> str:
@@ -72,7 +72,7 @@ class SupportFunctionFigure(Sliding):
 
     @cached_property
     def outlines(self) -> dict[str, Tensor]:
-        """The boundary of each set, (n, 2): the maximisers in all directions, in order, without repetition."""
+        """The boundary of each set, (n, 2): the maximisers in all directions, in order."""
         angle = torch.arange(0.5, 360, dtype=torch.float64).deg2rad()
         g = torch.stack([angle.cos(), angle.sin()], 1)
         found = {name: torch.unique_consecutive(U.maximizer(g), dim=0) for name, U in self.sets.items()}
@@ -80,22 +80,17 @@ class SupportFunctionFigure(Sliding):
 
     def panels(self) -> list[Panel]:
         """A panel for each set: its outline, the arrow of g, the line ⟨g, δ⟩ = σ(g), Δ*(g)."""
-        panels, width = [], (1 - 0.05 * (len(self.sets) - 1)) / len(self.sets)
+        panels, width, (a, b) = [], 1.05 / len(self.sets) - 0.05, self.direction(self.shown)
         for i, name in enumerate(self.sets):
-            look, (a, b), (x, y) = (
-                style(name, i),
-                self.direction(self.shown),
-                self.furthest[name][self.shown],
-            )
+            look, outline, (x, y) = style(name, i), self.outlines[name].T, self.furthest[name][self.shown]
             marks = [
-                Line(*self.outlines[name].T, color=look.color, dash=look.dash),
+                Line(outline[0], outline[1], look.color, look.dash),
                 Line([0, a, None], [0, b, None], arrow=True),
                 Text(0.5 * a - 0.18 * b, 0.5 * b + 0.18 * a, "g", size=12),
                 Line([x - 2 * b, x + 2 * b], [y + 2 * a, y - 2 * a], RED, "dot", width=1.5),
                 Points([x], [y], RED, symbol=look.marker, size=11),
             ]
-            across = Axis(f"δ₁, {look.label}", SPAN, (-1, 0, 1))
-            up = Axis("δ₂" * (i == 0), SPAN, (-1, 0, 1), labels=i == 0)
+            across, up = (Axis(title, SPAN, (-1, 0, 1)) for title in (f"δ₁, {look.label}", "δ₂" * (i == 0)))
             left = i * (width + 0.05)
             panels.append(Panel(marks, across, up, (left, left + width, 0, 1), equal=True))
         return panels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.net_styles import style
@@ -17,10 +17,10 @@ class SweepFigure(Sliding):
 
     sweep: PerturbationSweep
     shown: int
-    HEIGHT: ClassVar[int] = 540
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 54)
-    legend: ClassVar[Legend] = Legend(0.765, 0.46)
-    prefix: ClassVar[str] = "ε = "
+    HEIGHT = 540
+    MARGIN = (60, 16, 76, 54)
+    legend = Legend(0.765, 0.46)
+    prefix = "ε = "
 
     @property
     def places(self) -> Sequence[float]:  # type: ignore[override]
