@@ -40,7 +40,7 @@ class Control(ABC):
 
     def adapt(self, parts: Sequence[Any], value: Any) -> None:
         """Gives widgets the traits of this control, and their value."""
-        traits = {"disabled": self.disabled, **self.traits()}
+        parts[0].description, traits = self.label, {"disabled": self.disabled, **self.traits()}
         ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
         for part in parts:
             for name, trait in traits.items():

@@ -175,14 +175,13 @@ class Live(ipywidgets.VBox):
     def set(self, **changes: Any) -> None:
         """Sets some controls at once, and shows the figure of the new state."""
         wanted, before = {**self.state, **changes}, self.explorer.controls(**self.state)
-        for name, control in self.explorer.controls(**wanted).items():
+        controls = self.explorer.controls(**wanted)
+        for name, control in controls.items():  # a slider keeps its place on another scale
             old = before[name]
-            if name not in changes and isinstance(control, Slide) and isinstance(old, Slide):
-                if control.places != old.places and len(control.places) == len(old.places):
-                    wanted[name] = control.places[
-                        old.place(self.state[name])
-                    ]  # keeps its place on another scale
-        self.state = self.explorer.state(**wanted)
+            if isinstance(control, Slide) and isinstance(old, Slide) and control.places != old.places:
+                if name not in changes and len(control.places) == len(old.places):
+                    wanted[name] = control.places[old.place(self.state[name])]
+        self.state = {name: controls[name].check(name, value) for name, value in wanted.items()}
         self._busy = True  # the widgets change one after the other
         try:
             for name, control in self.explorer.controls(**self.state).items():
