@@ -29,7 +29,7 @@ class SinglePixelFigure(Figure):
     pixel: int
     revealed: bool = True
     HEIGHT = 620
-    MARGIN = (60, 16, 76, 56)
+    MARGIN = (68, 16, 76, 56)
     legend = Legend(0, 0.52, rows=True)
 
     @property
@@ -81,10 +81,10 @@ class SinglePixelFigure(Figure):
         square: dict[str, Any] = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
         return [
             Points(*every, color="#b8b8b8", size=4, name="all pixels"),
-            Line(far, far, dash="dot", width=1, name="as promised"),
             Points(
                 [a] * seen, [b] * seen, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"
             ),
+            Line(far, far, dash="dot", width=1, name="as promised"),
             Points([c] * seen, [d] * seen, l2.color, name="the best", **square),
             Points([x], [y], name="the pixel shown", **RING),
         ]

@@ -27,7 +27,7 @@ def test_marks_hold_the_numbers_of_the_scan(scan):
         _, ring, to_click = panel.marks
         assert (ring.y[0], ring.x[0]) == scan.place(7)
         assert [scan.number(*place) for place in zip(to_click.y, to_click.x, strict=True)] == list(range(30))
-    every, promise, step, best, shown = cloud.marks
+    every, step, promise, best, shown = cloud.marks
     assert list(every.x) == scan.best_promised.tolist() and list(every.y) == scan.best_rise.tolist()
     assert promise.x == promise.y == [0, float(scan.best_promised.max())]
     points = scan.point(scan.step, scan.step_way), scan.point(scan.truth), scan.point(7)
@@ -40,7 +40,7 @@ def test_marks_hold_the_numbers_of_the_scan(scan):
 
 def test_what_is_hidden_has_no_marks(scan):
     _, _, truth, cloud, _ = SinglePixelFigure(scan, 7, revealed=False).panels()
-    assert [len(list(mark.x)) for mark in cloud.marks] == [0, 2, 0, 0, 1]
+    assert [len(list(mark.x)) for mark in cloud.marks] == [0, 0, 2, 0, 1]
     assert truth.title == "the truth: hidden" and (truth.marks[0].pixels == 255).all()
     _, _, truth, _, _ = SinglePixelFigure(scan, 7).panels()
     assert truth.title == "the truth" and (truth.marks[0].pixels != 255).any()
