@@ -77,10 +77,7 @@ class SinglePixelExplorer(Explorer):
         scan = opened.scan
         shown = opened.pixel if {"row", "column"} & set(wanted) else scan.step
         places = list(dict.fromkeys([*scan.order[:RANKED], scan.truth, shown]))
-        ranks = [(scan.place(j), *scan.rank(j)) for j in places]
-        labels = [
-            f"{by_gradient}, pixel {place}, in truth {in_truth}" for place, by_gradient, in_truth in ranks
-        ]
+        labels = [f"{scan.rank(j)[0]}, pixel {scan.place(j)}, in truth {scan.rank(j)[1]}" for j in places]
         figures = [replace(opened, pixel=j) for j in places]
         return Slider(figures, labels, "by the gradient number ", places.index(shown), ticks=False)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from rolab.attacks import input_gradient
 from rolab.course.nb03_perturbations.perturbation_sweep import said
@@ -47,12 +46,8 @@ class SinglePixelScan:
     @cached_property
     def rise(self) -> Tensor:
         """By how much the loss truly rises, for each change: (2, P)."""
-        return self._loss(self.logits) - self._loss(self.before)
-
-    def _loss(self, logits: Tensor) -> Tensor:
-        flat = logits.reshape(-1, logits.shape[-1])
-        labels = torch.full((len(flat),), self.label)
-        return cross_entropy(flat, labels, reduction="none").view(logits.shape[:-1])
+        before, after = self.before.log_softmax(0)[self.label], self.logits.log_softmax(2)[..., self.label]
+        return before - after
 
     @cached_property
     def best_promised(self) -> Tensor:
@@ -69,10 +64,10 @@ class SinglePixelScan:
         """For each pixel the better of its two changes: 0 up, 1 down."""
         return self.rise.argmax(0).tolist()
 
-    @cached_property
+    @property
     def step(self) -> int:
         """The pixel of the ℓ1 step: the largest promise."""
-        return int(self.best_promised.argmax())
+        return self.order[0]
 
     @cached_property
     def truth(self) -> int:
@@ -82,8 +77,7 @@ class SinglePixelScan:
     @cached_property
     def order(self) -> list[int]:
         """All pixels, the largest promise first, as the gradient ranks them."""
-        rest = self.best_promised.argsort(descending=True, stable=True).tolist()
-        return [self.step, *(j for j in rest if j != self.step)]
+        return self.best_promised.argsort(descending=True, stable=True).tolist()
 
     def rank(self, j: int) -> tuple[int, int]:
         """The place of pixel j by the gradient, and in truth; 1 is the best."""
@@ -107,9 +101,8 @@ class SinglePixelScan:
         """The pixel at this row and column, counted from 0."""
         height, width = self.image.shape[-2:]
         if not (0 <= row < height and 0 <= column < width):
-            raise ValueError(
-                f"pixel: expected rows below {height}, columns below {width}, got ({row}, {column})"
-            )
+            wanted = f"rows below {height}, columns below {width}"
+            raise ValueError(f"pixel: expected {wanted}, got ({row}, {column})")
         return row * width + column
 
     def point(self, j: int, way: int | None = None) -> tuple[float, float]:

@@ -138,12 +138,10 @@ class PerturbationExplorer(Explorer):
         """The next image after one, or after `index`, that the net gets wrong, round the end; or None."""
         state = self.state(**state)
         after = state["index"] if after is None else after
-        U, batch, model = self.sets[state["norm"]].scaled(state["epsilon"]), 100, self.nets[state["net"]]
+        U, model = self.sets[state["norm"]].scaled(state["epsilon"]), self.nets[state["net"]]
         attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
         device = next(model.parameters()).device
-        order = [(after + 1 + i) % len(self.data) for i in range(len(self.data))]
-        for start in range(0, len(order), batch):
-            rows = torch.tensor(order[start : start + batch])
+        for rows in ((torch.arange(len(self.data)) + after + 1) % len(self.data)).split(100):
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
             with evaluating(model):
