@@ -27,10 +27,10 @@ def changes(old: Any, new: Any, keys: Keys = ()) -> dict[Keys, Any]:
     elif isinstance(old, list) and isinstance(new, list) and new and isinstance(new[0], dict):
         pairs = list(zip(range(len(old)), old, new, strict=True))
     else:
-        return {} if old == new else {keys: new}
+        return {keys: new}
     found: dict[Keys, Any] = {}
     for key, before, now in pairs:
-        if before is not now:
+        if before != now:  # Python compares what is large faster than we do
             found |= changes(before, now, (*keys, key))
     return found
 
