@@ -8,7 +8,7 @@ from typing import Any
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.course.nb03_perturbations.sweep_figure import curves
-from rolab.net_styles import style
+from rolab.experiments.styles import style
 from rolab.plotting import Legend, Panel, Sliding
 from rolab.plotting.figure import legend_rows
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
-from rolab.evaluation import evaluating
-from rolab.net_styles import style
+from rolab.evaluation import eval_mode
+from rolab.experiments.styles import style
 from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
@@ -178,7 +178,7 @@ def perturbation_sweep(
     device = next(model.parameters()).device
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
-    with evaluating(model):
+    with eval_mode(model):
         if attack is not first_order:
             images = x.repeat(len(radii), *[1] * (x.ndim - 1))
             sets = U.scaled(scales)  # type: ignore[arg-type]  # a ball takes a factor for each example

@@ -13,7 +13,7 @@ from rolab.course.live.explorer import Explorer
 from rolab.course.nb03_perturbations.single_pixel_figure import SinglePixelFigure
 from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan, single_pixel_scan
 from rolab.data import Dataset
-from rolab.net_styles import style
+from rolab.experiments.styles import style
 from rolab.plotting import Slider
 
 RANKED = 24  # so many pixels, as the gradient ranks them, has the slider that needs no kernel

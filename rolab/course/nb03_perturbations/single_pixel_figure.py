@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan
 from rolab.course.nb03_perturbations.sweep_figure import picture_row
-from rolab.net_styles import STYLES
+from rolab.experiments.styles import STYLES
 from rolab.plotting import INK, RED, Axis, Bars, Figure, Legend, Line, Mark, Panel, Picture, Points, pixels
 
 RING: dict[str, Any] = {"size": 15, "hollow": True, "width": 2.5}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
 from rolab.course.nb03_perturbations.perturbation_sweep import said
-from rolab.evaluation import BATCH, evaluating
+from rolab.evaluation import BATCH, eval_mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def single_pixel_scan(
         up, down = up.minimum(1 - flat), down.maximum(-flat)
     change = torch.stack([up, down])
     moves = change.flatten().nonzero()[:, 0]
-    with evaluating(model):
+    with eval_mode(model):
         g = input_gradient(model, x, torch.tensor([label], device=device)).flatten()
         with torch.inference_mode():
             before = model(x)[0].double()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rolab.net_styles import style
+from rolab.experiments.styles import style
 from rolab.plotting import RED, Axis, Line, Panel, Points, Sliding, Text
 from rolab.sets import UncertaintySet
 

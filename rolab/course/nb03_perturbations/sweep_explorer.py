@@ -20,10 +20,10 @@ from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
 from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
 from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
 from rolab.data import MNIST_CLASSES, Dataset
-from rolab.evaluation import evaluating, predict
-from rolab.net_styles import style
+from rolab.evaluation import eval_mode, predict
+from rolab.experiments.styles import style
 from rolab.plotting.figure import Figure
-from rolab.sets import Ball, UncertaintySet, at, pixel_box
+from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
 
 UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
 LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixel units
@@ -144,8 +144,8 @@ class PerturbationExplorer(Explorer):
         for rows in ((torch.arange(len(self.data)) + after + 1) % len(self.data)).split(100):
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
-            with evaluating(model):
-                d = attack(model, x, y, at(lambda x: U & pixel_box(x) if boxed else U, x))
+            with eval_mode(model):
+                d = attack(model, x, y, resolve(lambda x: U & pixel_box(x) if boxed else U, x))
             wrong = (predict(model, x + d) != y).nonzero()
             if len(wrong):
                 return int(rows[wrong[0, 0]])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
-from rolab.net_styles import style
+from rolab.experiments.styles import style
 from rolab.plotting import Axis, Cursor, Legend, Mark, Panel, Picture, Sliding
 
 

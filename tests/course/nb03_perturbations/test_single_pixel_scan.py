@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from rolab.attacks import first_order, input_gradient, single_pixel
 from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
-from rolab.sets import Ball, Box, Pixels, pixel_box
+from rolab.sets import Ball, Box, SparsePixels, pixel_box
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_step_is_the_l1_step_and_the_truth_is_single_pixel(data):
         x, y = data.images[index : index + 1], data.labels[index : index + 1]
         for radius, boxed, U, box in (
             (0.7, False, Ball("l1", 0.7), Box(-0.7, 0.7)),
-            (1.0, True, Pixels(1, pixel_box(x)), pixel_box(x)),
+            (1.0, True, SparsePixels(1, pixel_box(x)), pixel_box(x)),
         ):
             found = single_pixel_scan(model, x, int(y), radius, boxed)
             step = first_order(model, x, y, U)
