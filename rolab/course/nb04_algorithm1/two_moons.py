@@ -1,4 +1,13 @@
-"""A run of Algorithm 1 in the plane: the data, the steps, and what can be measured after each."""
+"""Algorithm 1 in the plane, where all of it can be seen: two moons, a small network, a run step by step.
+
+    points, labels = two_moons()
+    run = TrainingTrace(points, labels, Ball("l2", 0.2))
+    run[40].margin                                # what every point withstands after 40 steps
+    TrainingFigure(run, (0, 1, 2, 5, 10, 20, 40)) # a slider over these steps
+
+In the plane the inner maximum (10) can be had by trial, and the margin by measuring the distance to the
+decision boundary. So the run shows beside each other what Algorithm 1 sees, one ascent step, and the truth.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +60,10 @@ def small_net(seed: int = 0, width: int = 24) -> nn.Module:
         return nn.Sequential(*layers)
 
 
-class Training:
-    """A run of Algorithm 1 on points of the plane; `run[k]` is the moment after k steps.
+class TrainingTrace:
+    """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps.
 
-    What has been computed is kept, so a run can be asked for any moment in any order. With a ball of radius
+    What has been computed is kept, so a run can be asked for any state in any order. With a ball of radius
     0 it is standard training. The same arguments give the same run.
 
     Args:
@@ -88,14 +97,14 @@ class Training:
         self._optimizer = torch.optim.SGD(self._net.parameters(), lr=rate, momentum=momentum)
         self._generator = torch.Generator().manual_seed(seed)
         nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
-        self._moments = [Moment(self, 0, copy.deepcopy(self._net), *nothing)]
+        self._states = [TrainingState(self, 0, copy.deepcopy(self._net), *nothing)]
 
-    def __getitem__(self, step: int) -> Moment:
+    def __getitem__(self, step: int) -> TrainingState:
         if step < 0:
             raise ValueError(f"step: expected a number from 0 up, got {step!r}")
-        while len(self._moments) <= step:
+        while len(self._states) <= step:
             self._step()
-        return self._moments[step]
+        return self._states[step]
 
     def _step(self) -> None:
         """One step of Algorithm 1 on a mini-batch."""
@@ -103,8 +112,8 @@ class Training:
         x, y = self.points[rows], self.labels[rows]
         perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
         descend(self._net, x, y, Robust(self.U), self._optimizer)
-        step = len(self._moments)
-        self._moments.append(Moment(self, step, copy.deepcopy(self._net), rows, perturbation))
+        step = len(self._states)
+        self._states.append(TrainingState(self, step, copy.deepcopy(self._net), rows, perturbation))
 
     @cached_property
     def attainable(self) -> float:
@@ -121,7 +130,7 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class TrainingState:
     """The network after a step of Algorithm 1, and what that step did. It is measured when asked.
 
     Attributes:
@@ -132,15 +141,15 @@ class Moment:
         perturbation: (B, 2) the Δ̂ of that step, found with the θ before it
     """
 
-    run: Training
+    run: TrainingTrace
     step: int
     net: nn.Module
     rows: Tensor
     perturbation: Tensor
 
     @property
-    def before(self) -> Moment:
-        """The moment before the last step; at the start, the same."""
+    def before(self) -> TrainingState:
+        """The state before the last step; at the start, the same."""
         return self.run[max(self.step - 1, 0)]
 
     @cached_property

@@ -1,0 +1,1 @@
+"""Notebook 04, Algorithm 1: its figure, its explorer."""
