@@ -30,9 +30,9 @@ OUT = ROOT / "results" / "benchmarks.json"
 
 EXPLORER = """
 from rolab import data, zoo
-from rolab.widgets import EpsilonExplorer
+from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
 
-explorer = EpsilonExplorer({"baseline": zoo.load("mnist/baseline")}, data.mnist("test"))
+explorer = PerturbationExplorer({"baseline": zoo.load("mnist/baseline")}, data.mnist("test"))
 live = explorer.live(plain=False, index=36)
 live
 """
@@ -41,10 +41,10 @@ import json, time
 
 times = []
 while len(times) < EVENTS:
-    live.epsilon.value, live.index.value = 0.0, live.index.value + 1
+    live.set(epsilon=0.0, index=live.state["index"] + 1)
     for radius in explorer.radii["linf"][1:]:
         began = time.perf_counter()
-        live.epsilon.set_state({"value": radius})
+        live.controls["epsilon"].set_state({"value": radius})
         times.append(1000 * (time.perf_counter() - began))
 assert live.error.value == ""
 print(json.dumps(times[:EVENTS]))
@@ -82,17 +82,16 @@ def in_browser(events: int) -> list[float]:
     """Milliseconds of each key press, in JupyterLab and headless Chromium."""
     from playwright.sync_api import sync_playwright
 
-    tests = helpers()
+    driver = browser_driver()
     metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(EXPLORER)], metadata=metadata)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=tests.CHROMIUM, args=tests.FLAGS)
-        with tests.jupyterlab(Path(name)) as address:
-            nbformat.write(notebook, Path(name) / "notebooks" / tests.NOTEBOOK.name)
-            page, _ = tests.open_notebook(chromium, address)
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-            tests.bring_explorer(page)
+        chromium = playwright.chromium.launch(executable_path=driver.CHROMIUM, args=driver.FLAGS)
+        with driver.jupyterlab(Path(name)) as address:
+            nbformat.write(notebook, Path(name) / "notebooks" / "slider.ipynb")
+            page, _ = driver.open_notebook(chromium, address, "slider.ipynb")
+            driver.run_all(page)
+            driver.bring(page, driver.find(page, driver.EXPLORER, 1)[0])
             page.evaluate(WATCH)
             for pressed in range(1, events + 1):
                 page.keyboard.press("ArrowRight" if (pressed - 1) // 40 % 2 == 0 else "ArrowLeft")
@@ -102,9 +101,9 @@ def in_browser(events: int) -> list[float]:
     return times
 
 
-def helpers() -> ModuleType:
-    """The browser test, which knows how to serve and open a notebook."""
-    spec = importlib.util.spec_from_file_location("test_browser", ROOT / "tests" / "test_browser.py")
+def browser_driver() -> ModuleType:
+    """What the browser tests share: it knows how to serve and open a notebook."""
+    spec = importlib.util.spec_from_file_location("browser_driver", ROOT / "tests" / "browser_driver.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -163,7 +163,8 @@ def bring(page, element):
         page.mouse.wheel(0, 30 if turn % 2 else -30)
         page.wait_for_timeout(500)
         if element.locator(".gtitle").count() and element.locator(".gtitle").is_visible():
-            return element.locator(".js-plotly-plot").first
+            itself = element.evaluate("each => each.classList.contains('js-plotly-plot')")
+            return element if itself else element.locator(".js-plotly-plot").first
     raise AssertionError("a figure was not drawn within a minute")
 
 

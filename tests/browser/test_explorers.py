@@ -8,7 +8,9 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WITH_EXPLORERS = [path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if "Explorer(" in path.read_text()]
+WITH_EXPLORERS = [
+    path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if "Explorer(" in path.read_text()
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,13 @@ def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook):
         for number, explorer in enumerate(explorers):
             plot = driver.bring(page, explorer)
             page.screenshot(path=tmp_path / f"{number}-before.png", timeout=driver.MINUTES)
-            assert move(page, explorer, plot), f"explorer {number} of {notebook.name}: no control moves its figure"
+            assert move(page, explorer, plot), (
+                f"explorer {number} of {notebook.name}: no control moves its figure"
+            )
             page.screenshot(path=tmp_path / f"{number}-after.png", timeout=driver.MINUTES)
-            assert explorer.locator("[role=alert]").count() == 0, explorer.locator("[role=alert]").inner_text()
+            assert explorer.locator("[role=alert]").count() == 0, explorer.locator(
+                "[role=alert]"
+            ).inner_text()
         assert driver.serious(errors) == []
         page.close()
 
@@ -89,7 +95,9 @@ def agree(page, explorer):
         if title and title in explorer.locator("[role=status]").inner_text():
             return
         page.wait_for_timeout(250)
-    raise AssertionError(f"{title!r} is the title, and said is {explorer.locator('[role=status]').inner_text()!r}")
+    raise AssertionError(
+        f"{title!r} is the title, and said is {explorer.locator('[role=status]').inner_text()!r}"
+    )
 
 
 @pytest.mark.parametrize("notebook", sorted(driver.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)

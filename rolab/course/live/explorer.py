@@ -32,6 +32,7 @@ class Explorer(ABC):
 
     SLIDE: ClassVar[str | None] = None  # the control that slides without a kernel
     ROWS: ClassVar[Sequence[Sequence[str]] | None] = None  # which controls share a line; None: one a line
+    TICKS: ClassVar[bool] = True  # whether the places stand below the slider that needs no kernel
 
     given: Mapping[str, Any] = {}  # what the state begins with, where it differs from the controls' start
 
@@ -65,6 +66,10 @@ class Explorer(ABC):
         assert isinstance(control, Choice)
         return [(label, value) for value, label in control.names.items()]
 
+    def prefix(self, slide: str, /, **state: Any) -> str:
+        """What that slider says before a place."""
+        return f"{self.controls(**state)[slide].label} = "
+
     # What all explorers do
 
     def at(self, **state: Any) -> Self:
@@ -83,8 +88,7 @@ class Explorer(ABC):
             name, control = next(((name, c) for name, c in rest if name not in state), ("", None))
             if control is None:
                 break
-            value = wanted.get(name)
-            state[name] = control.check(name, control.start if value is None else value)
+            state[name] = control.check(name, wanted.get(name))
         if unknown := [name for name in wanted if name not in state]:
             raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
         return state
@@ -107,11 +111,7 @@ class Explorer(ABC):
         else:
             shown = places.index(state[name])
         figures = [self.draw(**{**state, name: place}) for place in places]
-        return self.slider(figures, labels, f"{self.controls(**state)[name].label} = ", shown)
-
-    def slider(self, figures: Sequence[Figure], labels: Sequence[str], prefix: str, shown: int) -> Slider:
-        """The figures under a slider."""
-        return Slider(figures, labels, prefix, shown)
+        return Slider(figures, labels, self.prefix(name, **state), shown, self.TICKS)
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
         """The numbers of that figure, all places of its slider."""
@@ -154,7 +154,10 @@ class Live(ipywidgets.VBox):
         self.explorer, self.state, self._busy = explorer, state, False
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
         self.shown = explorer.draw(**state)
-        self._parts = {name: c.widgets(state.get(name)) for name, c in explorer.controls(**state).items()}
+        self._parts = {
+            name: c.widgets(value=state.get(name), description=c.label, disabled=c.disabled, **c.traits())
+            for name, c in explorer.controls(**state).items()
+        }
         self.controls = {name: parts[0] for name, parts in self._parts.items()}
         for name, widget in self.controls.items():
             change = show_errors(lambda name=name: self._change(name), self.error)
