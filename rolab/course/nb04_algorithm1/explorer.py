@@ -116,4 +116,5 @@ class AnyRadius(Slide):
 
     def check(self, name: str, value: Any) -> float:
         """The value as it is, inside the slider's ends."""
-        return round(min(max(float(value), self.places[0]), self.places[-1]), 10)
+        value = self.at if value is None else float(value)
+        return round(min(max(value, self.places[0]), self.places[-1]), 10)

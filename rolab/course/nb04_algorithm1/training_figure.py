@@ -46,6 +46,7 @@ LOSSES = {
     "worst": Style("worst J in U", RED, "dot"),
 }
 MARGINS = {"margin": Style("margin", "#009E73")}
+LEVELS = Style("ε", GREY, "dash"), Style("half the gap", GREY, "dot")
 EXTENT = tuple(end + sign * SPACING / 2 for end, sign in ((LEFT, -1), (RIGHT, 1), (BOTTOM, -1), (TOP, 1)))
 SURE = 4.0  # the logit from which on a region has its full colour
 CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every fifth
@@ -119,14 +120,12 @@ class TrainingFigure(Sliding):
             ]
             return [*lines, Points([m.step] * len(here), here, colors, size=8)]
 
-        levels = ("ε", float(run.U.radius), "dash"), ("half the gap", run.attainable, "dot")
         end = max(last, 1)
-        margin = [Line([0, end], [y, y], GREY, dash, 1, name, hover=True) for name, y, dash in levels]
-        across = -0.04 * end, 1.04 * end
-        x, y = (
-            Axis(range=(LEFT, RIGHT), ticks=(-1, 0, 1, 2), grid=False),
-            Axis(range=(BOTTOM, TOP), ticks=(-1, 0, 1), grid=False),
-        )
+        across, plain = (-0.04 * end, 1.04 * end), {"width": 1, "hover": True}
+        levels = zip(LEVELS, (float(run.U.radius), run.attainable), strict=True)
+        margin = [Line.of(look, [0, end], [y, y], **plain) for look, y in levels]
+        x = Axis(range=(LEFT, RIGHT), ticks=range(-1, 3), grid=False)
+        y = Axis(range=(BOTTOM, TOP), ticks=range(-1, 2), grid=False)
         above = Axis(range=across, labels=False)
         return [
             Panel(plane, x, y, (0, 0.548, 0, 1), equal=True),
