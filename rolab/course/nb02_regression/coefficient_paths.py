@@ -40,11 +40,11 @@ class CoefficientPaths(RadiusFigure):
     radius_title: str
     penalty_title: str
     shown: int = 0
-    prefix: ClassVar[str] = "radius = "
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (54, 12, 56, 54)
-    legend: ClassVar[Legend] = Legend(0.92, 1)
+    prefix = "radius = "
+    MARGIN = (54, 12, 56, 54)
+    legend = Legend(0.92, 1)
     POINTS: ClassVar[int] = 49  # of the penalised path
-    SEEN: ClassVar[str] = (
+    SEEN = (
         "Left, the robust coefficients against the radius, which shrink and end in 0; right, the penalised "
         "coefficients against λ on a logarithmic axis. Dots mark a radius and its λ, at equal heights."
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from rolab.convex.designs import WorstDesign, worst_design
 from rolab.convex.regression import RobustFit, robust_least_squares
 from rolab.course.nb02_regression.explorer import RadiusFigure
-from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Legend, Line, Mark, Panel, Points, segments
+from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Line, Mark, Panel, Points, segments
 from rolab.sets import Ball
 
 
@@ -34,10 +34,10 @@ class LineFit(RadiusFigure):
     places: Sequence[float]
     search: Callable[[float], float] | None = None
     shown: int = 0
-    legend: ClassVar[Legend] = ABOVE
-    prefix: ClassVar[str] = "γ = "
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (54, 12, 92, 54)
-    SEEN: ClassVar[str] = (
+    legend = ABOVE
+    prefix = "γ = "
+    MARGIN = (54, 12, 92, 54)
+    SEEN = (
         "Left, points and the least-squares line through 0; arrows move the points sideways, away from the "
         "line; the robust line is flatter. Right, the worst residuals against γ: straight for the "
         "least-squares line, below it and level from some γ on for the robust one."
@@ -93,8 +93,8 @@ class LineFit(RadiusFigure):
             Line(self.places, robust, BLUE, "dash", name="robust line"),
         ]
         if self.found:
-            look = {"symbol": "x", "size": 6, "name": "found by ascent"}
-            right.append(Points(self.places, self.found, "#CC79A7", **look))
+            crosses = Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
+            right.append(crosses)
         load, extension = Axis("load t, N", across), Axis("extension b, cm", (low - room, top + room))
         bound, miss = Axis("γ, bound of ‖Δ‖₂, N"), Axis("worst ‖(t + Δ)x − b‖, cm")
         return [Panel(left, load, extension, (0, 0.46, 0, 1)), Panel(right, bound, miss, (0.58, 1, 0, 1))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +32,10 @@ class SVMMargins(RadiusFigure):
     places: Sequence[float]
     share: float = 1.0
     shown: int = 0
-    prefix: ClassVar[str] = "ε = "
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (40, 12, 76, 40)
-    legend: ClassVar[Legend] = Legend(0.94, 1)
-    SEEN: ClassVar[str] = (
+    prefix = "ε = "
+    MARGIN = (40, 12, 76, 40)
+    legend = Legend(0.94, 1)
+    SEEN = (
         "Two classes of points in the plane, twice, with the robust boundary, its margins and a worst "
         "perturbation: left all of the budget goes to one point, right every point takes a step of length ε "
         "towards the boundary."
@@ -75,10 +75,10 @@ class SVMMargins(RadiusFigure):
                 Line(*arrows, RED, width=1.5, arrow=True),
             ]
             for label, (name, color, symbol) in CLASSES.items():
-                here = self.X[self.y == label].T
-                marks.append(Points(*here, color, symbol=symbol, size=8, name=name, legend=not left))
-            y = Axis(range=up, labels=not left)
-            panels.append(Panel(marks, Axis(range=across), y, (left, left + 0.43, 0, 1), title))
+                x, y = self.X[self.y == label].T
+                marks.append(Points(x, y, color, symbol=symbol, size=8, name=name, legend=not left))
+            axes = Axis(range=across), Axis(range=up, labels=not left)
+            panels.append(Panel(marks, *axes, (left, left + 0.43, 0, 1), title))
         return panels
 
     def row(self, k: int) -> dict[str, Any]:

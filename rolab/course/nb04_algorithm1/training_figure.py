@@ -5,38 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.course.nb04_algorithm1.two_moons import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    SPACING,
-    TOP,
-    TrainingState,
-    TrainingTrace,
-)
-from rolab.plotting import (
-    BLUE,
-    GREY,
-    INK,
-    RED,
-    Axis,
-    Legend,
-    Line,
-    Mark,
-    Panel,
-    Picture,
-    Points,
-    Sliding,
-    Style,
-    segments,
-    style,
-)
+from rolab.course.nb04_algorithm1.two_moons import SPACING, WINDOW, TrainingState, TrainingTrace
+from rolab.plotting.figure import Legend
+from rolab.plotting.marks import Line, Mark, Picture, Points, segments
+from rolab.plotting.panels import Axis, Panel
+from rolab.plotting.slider import Sliding
+from rolab.plotting.style import BLUE, GREY, INK, RED, Style, style
 from rolab.sets import Ball
 
 CLASSES = Style("class 0", BLUE), Style("class 1", "#CC79A7", marker="square")
@@ -47,7 +27,6 @@ LOSSES = {
 }
 MARGINS = {"margin": Style("margin", "#009E73")}
 LEVELS = Style("ε", GREY, "dash"), Style("half the gap", GREY, "dot")
-EXTENT = tuple(end + sign * SPACING / 2 for end, sign in ((LEFT, -1), (RIGHT, 1), (BOTTOM, -1), (TOP, 1)))
 SURE = 4.0  # the logit from which on a region has its full colour
 CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every fifth
 
@@ -65,11 +44,11 @@ class TrainingFigure(Sliding):
     run: TrainingTrace
     places: Sequence[int]
     shown: int = -1
-    prefix: ClassVar[str] = "step "
-    HEIGHT: ClassVar[int] = 430
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (36, 12, 62, 104)
-    legend: ClassVar[Legend] = Legend(0, -0.15, rows=True, size=11)
-    SEEN: ClassVar[str] = (
+    prefix = "step "
+    HEIGHT = 430
+    MARGIN = (36, 12, 62, 104)
+    legend = Legend(0, -0.15, rows=True, size=11)
+    SEEN = (
         "Left two moons, the decision regions of a network, and Δ̂ of a mini-batch as arrows; right the "
         "losses and the margin against the steps."
     )
@@ -81,57 +60,56 @@ class TrainingFigure(Sliding):
 
     def message(self, k: int) -> str:
         """What the figure says at the k-th place."""
-        m = self.run[self.places[k]]
+        m, U = self.run[self.places[k]], self.run.U
         margin = f"margin {m.margin:.2f}" if m.boundary.numel() else "no boundary in sight"
         return (
-            f"Step {m.step}, {self.set_name}: {margin}, {m.withstand:.0f} % withstand U; "
-            f"loss {m.loss:.2f} → {m.attacked:.2f} attacked"
+            f"Step {m.step}, {style(U.norm.name).label} radius {float(U.radius):g}: {margin}, "
+            f"{m.withstand:.0f} % withstand U; loss {m.loss:.2f} → {m.attacked:.2f} attacked"
         )
-
-    @property
-    def set_name(self) -> str:
-        """The set in words, such as ℓ2 radius 0.2."""
-        return f"{style(self.run.U.norm.name).label} radius {float(self.run.U.radius):g}"
 
     def panels(self) -> list[Panel]:
         """The plane, the losses, the margin."""
-        run, m, last = self.run, self.run[self.places[self.shown]], self.places[-1]
-        steps = [k for k in range(last + 1) if k <= CLOSE or k % EVERY == 0]
-        classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
-        before, boundary = (
-            s.boundary.round(decimals=3).T for s in (m.before, m)
-        )  # short numbers: small files
-        arrows = segments(run.points[m.rows], run.points[m.rows] + m.perturbation)
-        plane: list[Mark] = [Picture(regions(m), EXTENT, enlarged=1)]
-        plane += [Line(*outlines(run.U, points), look.color, width=0.5) for points, look in classes]
-        plane += [
-            Points(*before[:, ::5], GREY, size=2, name="boundary before"),
-            Points(*boundary[:, ::3], INK, size=3, name="boundary"),
-            Line(*arrows, width=1.5, arrow=True, name="Δ̂"),
-        ]
-        for points, look in classes:
-            plane.append(Points(*points.T, look.color, symbol=look.marker, size=5, name=look.label))
-
-        def curves(looks: Mapping[str, Style]) -> list[Mark]:
-            curves = [[getattr(run[k], name) for k in steps] for name in looks]
-            here, colors = [getattr(m, name) for name in looks], [look.color for look in looks.values()]
-            lines = [
-                Line.of(look, steps, y, hover=True) for look, y in zip(looks.values(), curves, strict=True)
-            ]
-            return [*lines, Points([m.step] * len(here), here, colors, size=8)]
-
-        end = max(last, 1)
-        across, plain = (-0.04 * end, 1.04 * end), {"width": 1, "hover": True}
+        last = max(self.places[-1], 1)
+        room, run = 0.04 * last, self.run
+        step = Axis("step", (-room, last + room))
         levels = zip(LEVELS, (float(run.U.radius), run.attainable), strict=True)
-        margin = [Line.of(look, [0, end], [y, y], **plain) for look, y in levels]
-        x = Axis(range=(LEFT, RIGHT), ticks=range(-1, 3), grid=False)
-        y = Axis(range=(BOTTOM, TOP), ticks=range(-1, 2), grid=False)
-        above = Axis(range=across, labels=False)
+        margin = [Line.of(look, [0, last], [y, y], width=1, hover=True) for look, y in levels]
+        across = Axis(range=WINDOW[:2], ticks=(-1, 0, 1, 2), grid=False)
+        up = Axis(range=WINDOW[2:], ticks=(-1, 0, 1), grid=False)
+        above = Axis(range=step.range, labels=False)
         return [
-            Panel(plane, x, y, (0, 0.548, 0, 1), equal=True),
-            Panel(curves(LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),
-            Panel([*curves(MARGINS), *margin], Axis("step", across), Axis(), (0.68, 1, 0, 0.44), "margin"),
+            Panel(self._plane(run[self.places[self.shown]]), across, up, (0, 0.548, 0, 1), equal=True),
+            Panel(self._curves(LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),
+            Panel([*self._curves(MARGINS), *margin], step, Axis(), (0.68, 1, 0, 0.44), "margin"),
         ]
+
+    def _plane(self, m: TrainingState) -> list[Mark]:
+        """The regions, the boundary before and after the step, Δ̂, the points with their sets."""
+        run, left, right, bottom, top = self.run, *WINDOW
+        start, edge = run.points[m.rows], SPACING / 2
+        before, boundary = (s.boundary.round(decimals=3).T for s in (m.before, m))  # small files
+        classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
+        return [
+            Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
+            *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
+            Points(before[0, ::5], before[1, ::5], GREY, size=2, name="boundary before"),
+            Points(boundary[0, ::3], boundary[1, ::3], INK, size=3, name="boundary"),
+            Line(*segments(start, start + m.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
+            *(
+                Points(x[:, 0], x[:, 1], look.color, symbol=look.marker, size=5, name=look.label)
+                for x, look in classes
+            ),
+        ]
+
+    def _curves(self, looks: Mapping[str, Style]) -> list[Mark]:
+        """What is measured, up to the last step of the slider, and points where we are."""
+        steps = [k for k in range(self.places[-1] + 1) if k <= CLOSE or k % EVERY == 0]
+        marks: list[Mark] = []
+        for name, look in looks.items():
+            marks.append(Line.of(look, steps, [getattr(self.run[k], name) for k in steps], hover=True))
+        here = [getattr(self.run[self.places[self.shown]], name) for name in looks]
+        colors = [look.color for look in looks.values()]
+        return [*marks, Points([self.places[self.shown]] * len(here), here, colors, size=8)]
 
     def row(self, k: int) -> dict[str, Any]:
         """The losses, the margin, what withstands, at the k-th place."""
@@ -149,10 +127,11 @@ def regions(m: TrainingState) -> np.ndarray:
     return (255 + np.abs(z) * (full - 255)).astype(np.uint8)
 
 
-def outlines(U: Ball, points: Tensor) -> Tensor:
+def outlines(U: Ball, points: Tensor) -> tuple[Tensor, Tensor]:
     """The boundary of x + U for each of the points, drawn by the set's own maximiser: x and y, with gaps."""
     angle = torch.arange(0, 2 * math.pi, math.pi / 8) + 0.01
     around = U.maximizer(torch.stack([angle.cos(), angle.sin()], 1))
     corners = torch.unique_consecutive(torch.cat([around, around[:1]]), dim=0)
     gap = corners.new_full((1, 2), math.nan)
-    return (points[:, None] + torch.cat([corners, gap])).flatten(0, 1).T
+    x, y = (points[:, None] + torch.cat([corners, gap])).flatten(0, 1).T
+    return x, y

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import torch
@@ -25,7 +25,7 @@ from rolab.objectives import Robust
 from rolab.sets import Ball
 from rolab.training import descend
 
-LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # the window that is drawn, and searched for the boundary
+WINDOW = LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # is drawn, and searched for the boundary
 SPACING = 0.05  # of the lattice on which a network is evaluated
 FINER = 3  # so much finer is the lattice, interpolated, on which the boundary is found
 
@@ -60,6 +60,7 @@ def small_net(seed: int = 0, width: int = 24) -> nn.Module:
         return nn.Sequential(*layers)
 
 
+@dataclass(eq=False, repr=False)
 class TrainingTrace:
     """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps.
 
@@ -74,46 +75,39 @@ class TrainingTrace:
         batch: points of a mini-batch
     """
 
-    def __init__(
-        self,
-        points: Tensor,
-        labels: Tensor,
-        U: Ball,
-        *,
-        seed: int = 0,
-        rate: float = 0.1,
-        momentum: float = 0.9,
-        batch: int = 24,
-    ) -> None:
+    points: Tensor
+    labels: Tensor
+    U: Ball
+    _: KW_ONLY
+    seed: int = 0
+    rate: float = 0.1
+    momentum: float = 0.9
+    batch: int = 24
+
+    def __post_init__(self) -> None:
+        points, labels = self.points, self.labels
         if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
             shapes = f"{tuple(points.shape)} and {tuple(labels.shape)}"
             raise ValueError(f"points, labels: expected shapes (N, 2) and (N,), got {shapes}")
         if set(labels.tolist()) != {0, 1}:
             raise ValueError(f"labels: expected 0 and 1, got {sorted(set(labels.tolist()))}")
-        if not 1 <= batch <= len(points):
-            raise ValueError(f"batch: expected 1 to {len(points)}, got {batch!r}")
-        self.points, self.labels, self.U, self.batch = points, labels, U, batch
-        self._net = small_net(seed)
-        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=rate, momentum=momentum)
-        self._generator = torch.Generator().manual_seed(seed)
+        if not 1 <= self.batch <= len(points):
+            raise ValueError(f"batch: expected 1 to {len(points)}, got {self.batch!r}")
+        self._net, self._generator = small_net(self.seed), torch.Generator().manual_seed(self.seed)
+        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=self.rate, momentum=self.momentum)
         nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
         self._states = [TrainingState(self, 0, copy.deepcopy(self._net), *nothing)]
 
     def __getitem__(self, step: int) -> TrainingState:
         if step < 0:
             raise ValueError(f"step: expected a number from 0 up, got {step!r}")
-        while len(self._states) <= step:
-            self._step()
+        while (done := len(self._states)) <= step:  # a step of Algorithm 1 on a mini-batch
+            rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
+            x, y = self.points[rows], self.labels[rows]
+            perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
+            descend(self._net, x, y, Robust(self.U), self._optimizer)
+            self._states.append(TrainingState(self, done, copy.deepcopy(self._net), rows, perturbation))
         return self._states[step]
-
-    def _step(self) -> None:
-        """One step of Algorithm 1 on a mini-batch."""
-        rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
-        x, y = self.points[rows], self.labels[rows]
-        perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
-        descend(self._net, x, y, Robust(self.U), self._optimizer)
-        step = len(self._states)
-        self._states.append(TrainingState(self, step, copy.deepcopy(self._net), rows, perturbation))
 
     @cached_property
     def attainable(self) -> float:
@@ -195,15 +189,13 @@ class TrainingState:
     @cached_property
     def distance(self) -> Tensor:
         """How far the boundary is from each point (N,), in U's norm; negative where the answer is wrong."""
-        points, boundary = self.run.points, self.boundary
-        gaps = (points[:, None] - boundary).flatten(0, 1)
-        size = len(points), len(boundary)
-        if len(boundary):
-            far = self.run.U.norm.value(gaps).view(size).amin(1)
-        else:
-            far = points.new_full(size[:1], math.inf)  # as far as the window goes
+        points = self.run.points
+        gaps = (points[:, None] - self.boundary).flatten(0, 1)
+        beyond = points.new_full((len(points), 1), math.inf)  # as far as the window goes
+        far = self.run.U.norm.value(gaps).view(len(points), len(self.boundary))
         with torch.no_grad():
             right = self.net(points).argmax(1) == self.run.labels
+        far = torch.cat([far, beyond], 1).amin(1)
         return torch.where(right, far, -far)
 
     @cached_property

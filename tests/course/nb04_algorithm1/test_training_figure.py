@@ -36,7 +36,7 @@ def test_the_regions_are_the_answers(figure):
 @pytest.mark.parametrize("norm, corners", [("l1", 4), ("l2", 16), ("linf", 4)])
 def test_the_outline_of_a_set_is_drawn_by_its_maximiser(norm, corners):
     U = Ball(norm, 0.2)
-    drawn = outlines(U, POINTS[:3])
+    drawn = torch.stack(outlines(U, POINTS[:3]))
     assert int(drawn[0].isnan().sum()) == 3 and drawn.shape == (2, 3 * (corners + 2))
     first = drawn[:, : corners + 1].T - POINTS[0]
     assert torch.allclose(U.norm.value(first), torch.full((corners + 1,), 0.2), atol=2e-3)
