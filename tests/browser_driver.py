@@ -108,7 +108,7 @@ def open_notebook(browser, address, name):
 
 
 def serious(errors):
-    """What the console must not say. That a widget's model could not be made is a figure that does not move."""
+    """What the console must not say: a widget whose model was not made is a figure that does not move."""
     return [error for error in errors if not any(word in error for word in HARMLESS)]
 
 
@@ -131,11 +131,11 @@ def saved(page, path):
     page.keyboard.press("Escape")
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
-    for _ in range(60):
+    for _ in range(120):
         page.wait_for_timeout(500)
-        if path.stat().st_mtime_ns != before:
-            break
-    return json.loads(path.read_text())
+        if path.stat().st_mtime_ns != before and path.read_text().endswith("}\n"):  # whole, not half written
+            return json.loads(path.read_text())
+    raise AssertionError(f"{path.name} was not saved within a minute")
 
 
 def outputs(notebook, kind):
@@ -160,7 +160,10 @@ def bring(page, element):
     """Scrolls to a figure until it is drawn and stays there: cells above it grow when they are seen."""
     for turn in range(120):
         element.evaluate("each => each.scrollIntoView({block: 'center'})")
-        page.mouse.wheel(0, 30 if turn % 2 else -30)
+        page.mouse.move(700, 500)
+        page.mouse.wheel(
+            0, 120 if turn % 2 else -120
+        )  # a figure is drawn if the page sees that it is scrolled
         page.wait_for_timeout(500)
         if element.locator(".gtitle").count() and element.locator(".gtitle").is_visible():
             itself = element.evaluate("each => each.classList.contains('js-plotly-plot')")

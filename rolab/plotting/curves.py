@@ -26,9 +26,8 @@ class Curves(Figure):
     y_title: str
     # name → standard deviations; a name that is missing or None, and a None among them, has no bar
     sd: Mapping[str, Sequence[float | None] | None] = field(default_factory=dict)
-    paper: Mapping[str, tuple[float, float]] = field(
-        default_factory=dict
-    )  # name → what it prints: a hollow marker
+    # name → (x, y), the number that the paper prints: a hollow marker
+    paper: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     y_range: tuple[float, float] | None = None  # None fits it to the data
     alt: str = ""  # a sentence that says what is seen
     styles: Mapping[str, Style] = field(default_factory=lambda: STYLES)  # of names; of others by their place
@@ -54,8 +53,9 @@ class Curves(Figure):
             for name, values in self.mean.items()
         ]
         for place, (name, (x, y)) in enumerate(self.paper.items()):
-            look, named = looks[name], {"name": HOLLOW, "legend": place == 0}
-            marks.append(Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True, **named))
+            look = looks[name]
+            ring = Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True)
+            marks.append(replace(ring, name=HOLLOW, legend=place == 0))
         counts = len(self.x) <= 15 and all(isinstance(x, int) for x in self.x)
         across = Axis(self.x_title, ticks=list(self.x) if counts else None)
         if self.at is not None:

@@ -86,12 +86,16 @@ class Trace(Mark):
         """What is special to this kind."""
 
     @cached_property
-    def _trace(self) -> dict[str, Any]:
-        shown = {"type": "scatter", "name": self.name, "showlegend": self.label is not None}
-        return {**shown, "hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **self.trace()}
+    def _traces(self) -> dict[str, dict[str, Any]]:
+        return {}  # on each axes: made once, for states of a figure share marks
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
-        page["data"].append({**self._trace, **place.on()})
+        if place.number not in self._traces:
+            shown: dict[str, Any] = {"type": "scatter", "name": self.name, "legendgroup": self.name}
+            shown |= {"showlegend": self.label is not None}
+            where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
+            self._traces[place.number] = {**shown, **where, **self.trace()}
+        page["data"].append(self._traces[place.number])
 
     @property
     def _xy(self) -> np.ndarray:

@@ -46,7 +46,7 @@ class Axis:
         span = {f"{name}lim": self.range or (0, None)} if self.range or self.from_zero else {}
         ticks = {} if self.ticks is None else {f"{name}ticks": list(self.ticks)}
         scale = {f"{name}scale": "log"} if self.log else {}
-        axes.set(**scale, **span, **ticks)
+        axes.set(**scale, **ticks, **span)
         getattr(axes, f"set_{name}label")(self.title, fontsize=9)
         axes.tick_params(name, labelsize=8.5, **{{"x": "labelbottom", "y": "labelleft"}[name]: self.labels})
         if self.grid:
@@ -79,8 +79,8 @@ class Panel:
     ) -> Panel:
         """A panel for one picture, and what is marked on it."""
         left, right, bottom, top = picture.corners
-        axes = (Axis(range=span, ticks=(), grid=False) for span in ((left, right), (bottom, top)))
-        return cls([picture, *marks], *axes, domain, title, equal=True, frame=frame)
+        x, y = (Axis(range=span, ticks=(), grid=False) for span in ((left, right), (bottom, top)))
+        return cls([picture, *marks], x, y, domain, title, equal=True, frame=frame)
 
     def plotly(self, page: dict[str, Any], number: str) -> None:
         """Adds axes, title and marks to plotly's page."""

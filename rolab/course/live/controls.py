@@ -40,7 +40,7 @@ class Control(ABC):
 
     def adapt(self, parts: Sequence[Any], value: Any) -> None:
         """Gives widgets the traits of this control, and their value."""
-        traits = {"disabled": self.disabled, **self.traits()}
+        parts[0].description, traits = self.label, {"disabled": self.disabled, **self.traits()}
         ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
         for part in parts:
             for name, trait in traits.items():
@@ -71,6 +71,11 @@ class Slide(Control):
     at: float | None = None
     lazy: bool = field(default=False, kw_only=True)  # the figure waits until the slider is let go
 
+    @property
+    def stops(self) -> tuple[tuple[str, float], ...]:
+        """What each place is called, and the place."""
+        return tuple((f"{place:g}", place) for place in self.places)
+
     def place(self, value: float) -> int:
         """Where the nearest place is."""
         return min(range(len(self.places)), key=lambda k: abs(self.places[k] - value))
@@ -82,7 +87,7 @@ class Slide(Control):
     def traits(self) -> dict[str, Any]:
         steps = [b - a for a, b in zip(self.places, self.places[1:], strict=False)]
         if not steps or max(steps) - min(steps) > 1e-6 * abs(max(steps)):
-            return {"options": tuple((f"{place:g}", place) for place in self.places)}
+            return {"options": self.stops}
         return {"min": self.places[0], "max": self.places[-1], "step": round(steps[0], 10)}
 
     def widgets(self, **look: Any) -> Sequence[Any]:
@@ -107,20 +112,21 @@ class Choice(Control):
     hidden: bool = field(default=False, kw_only=True)  # there is nothing to choose
 
     @property
-    def names(self) -> dict[Any, str]:
-        """Value → what it is called."""
-        given = self.options
-        return dict(given) if isinstance(given, Mapping) else {value: str(value) for value in given}
+    def stops(self) -> tuple[tuple[str, Any], ...]:
+        """What each value is called, and the value."""
+        if isinstance(self.options, Mapping):
+            return tuple((name, value) for value, name in self.options.items())
+        return tuple((str(value), value) for value in self.options)
 
     def check(self, name: str, value: Any) -> Any:
         value = self.at if value is None else value
-        value = next(iter(self.names)) if value is None else value
-        if value not in self.names:
-            raise ValueError(f"{name}: expected one of {', '.join(map(str, self.names))}, got {value!r}")
-        return value
+        values = [value for _, value in self.stops]
+        if value is not None and value not in values:
+            raise ValueError(f"{name}: expected one of {', '.join(map(str, values))}, got {value!r}")
+        return values[0] if value is None else value
 
     def traits(self) -> dict[str, Any]:
-        return {"options": tuple((name, value) for value, name in self.names.items())}
+        return {"options": self.stops}
 
     def widgets(self, **look: Any) -> Sequence[Any]:
         chosen = _described(ipywidgets.Dropdown, "240px", look)
