@@ -97,7 +97,7 @@ def test_a_choice_brings_the_other_figure_with_its_own_radii():
     name, radius = live.controls["name"], live.controls["radius"]
     assert name.layout.display != "none" and radius.description == "ε" and radius.max == 3
     name.value = "one"
-    assert isinstance(live.shown, LineFit) and radius.max == 2
+    assert isinstance(live.shown, LineFit) and radius.description == "γ" and radius.max == 2
     name.value = "two"
     assert live.shown.each is explorer.figures["two"].each, "what was computed is kept"
     assert live.error.value == ""
