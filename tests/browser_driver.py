@@ -108,7 +108,7 @@ def open_notebook(browser, address, name):
 
 
 def serious(errors):
-    """What the console must not say. That a widget's model could not be made is a figure that does not move."""
+    """What the console must not say: a widget whose model was not made is a figure that does not move."""
     return [error for error in errors if not any(word in error for word in HARMLESS)]
 
 
@@ -131,11 +131,11 @@ def saved(page, path):
     page.keyboard.press("Escape")
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
-    for _ in range(60):
+    for _ in range(120):
         page.wait_for_timeout(500)
-        if path.stat().st_mtime_ns != before:
-            break
-    return json.loads(path.read_text())
+        if path.stat().st_mtime_ns != before and path.read_text().endswith("}\n"):  # whole, not half written
+            return json.loads(path.read_text())
+    raise AssertionError(f"{path.name} was not saved within a minute")
 
 
 def outputs(notebook, kind):

@@ -1,4 +1,4 @@
-"""What the browser shows of a live chart, as its code puts it together: the base figure, and the patch on it."""
+"""What the browser shows of a live chart: the base figure, and the patch on it."""
 
 import copy
 import re

@@ -53,8 +53,9 @@ class Curves(Figure):
             for name, values in self.mean.items()
         ]
         for place, (name, (x, y)) in enumerate(self.paper.items()):
-            look, named = looks[name], {"name": HOLLOW, "legend": place == 0}
-            marks.append(Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True, **named))
+            look = looks[name]
+            ring = Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True)
+            marks.append(replace(ring, name=HOLLOW, legend=place == 0))
         counts = len(self.x) <= 15 and all(isinstance(x, int) for x in self.x)
         across = Axis(self.x_title, ticks=list(self.x) if counts else None)
         if self.at is not None:

@@ -57,7 +57,7 @@ class Figure(ABC):
     HEIGHT: ClassVar[int] = 400
     MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 12, 56, 54)  # px: left, right, top, bottom
     SEEN: ClassVar[str] = ""  # what is seen, in a sentence, for those who do not see it
-    legend: Legend | None = None
+    legend: ClassVar[Legend | None] = None
     slides: ClassVar[bool] = False  # has a slider of its own, which needs plotly.js but no kernel
 
     @abstractmethod
@@ -132,7 +132,7 @@ class Figure(ABC):
             return (left + x * across) / WIDTH, (bottom + y * up) / self.height
 
         page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
-        look = {"fontsize": 0.72 * self.title_size, "color": INK, "va": "top"}
+        look: dict[str, Any] = {"fontsize": 0.72 * self.title_size, "color": INK, "va": "top"}
         page.text(0.02, 1 - 14 / self.height, self.title, **look)
         panels, labels = self.panels(), dict[str, Any]()
         for panel in panels:
@@ -146,11 +146,11 @@ class Figure(ABC):
             rows = math.ceil(sum(map(entry_width, names)) / (across * (1 - self.legend.x)))
             columns = math.ceil(len(names) / rows) if self.legend.rows else 1
             corner = {"top": "upper left", "bottom": "lower left"}[self.legend.anchor]
-            where = {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "borderaxespad": 0}
-            more = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
-            more |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5}
+            look = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
+            look |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0}
+            look |= {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "ncols": columns}
             handles = [labels[name] for name in names]
-            page.legend(handles, names, ncols=columns, **where, **more)
+            page.legend(handles, names, **look)
         return page
 
     def png_bytes(self, dpi: int = 200) -> bytes:
@@ -186,7 +186,7 @@ class Figure(ABC):
         png = self.png_bytes(100 if self.slides else 200)
         width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
         size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
-        data = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
+        data: dict[str, Any] = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
         if self.slides:
             data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": dict(CONFIG)}
         return data, {"image/png": size}

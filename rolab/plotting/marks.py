@@ -91,7 +91,7 @@ class Trace(Mark):
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
         if place.number not in self._traces:
-            shown = {"type": "scatter", "name": self.name, "legendgroup": self.name}
+            shown: dict[str, Any] = {"type": "scatter", "name": self.name, "legendgroup": self.name}
             shown |= {"showlegend": self.label is not None}
             where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
             self._traces[place.number] = {**shown, **where, **self.trace()}

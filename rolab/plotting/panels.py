@@ -79,8 +79,8 @@ class Panel:
     ) -> Panel:
         """A panel for one picture, and what is marked on it."""
         left, right, bottom, top = picture.corners
-        axes = (Axis(range=span, ticks=(), grid=False) for span in ((left, right), (bottom, top)))
-        return cls([picture, *marks], *axes, domain, title, equal=True, frame=frame)
+        x, y = (Axis(range=span, ticks=(), grid=False) for span in ((left, right), (bottom, top)))
+        return cls([picture, *marks], x, y, domain, title, equal=True, frame=frame)
 
     def plotly(self, page: dict[str, Any], number: str) -> None:
         """Adds axes, title and marks to plotly's page."""

@@ -67,8 +67,8 @@ class Sliding(Figure):
     places: Sequence[Any]  # of the slider
     shown: int  # the place at which the figure opens, and that the PNG shows; -1 is the last
     slides: ClassVar[bool] = True
-    prefix: str = ""  # what the slider says before a place
-    ticks: bool = True  # the places stand below the slider too
+    prefix: ClassVar[str] = ""  # what the slider says before a place
+    ticks: ClassVar[bool] = True  # the places stand below the slider too
 
     def __post_init__(self) -> None:
         if not -len(self.places) <= self.shown < len(self.places):
@@ -116,7 +116,8 @@ class Sliding(Figure):
         base = pages[self.shown]
         if any(structure(page) != structure(base) for page in pages):
             raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
+        lists: dict[str, list[list[Any]]] = {name: [page["layout"][name] for page in pages] for name in LISTS}
+        longest = {name: max(found, key=len)[:] for name, found in lists.items()}
         size = min(figure.title_size for figure in figures)
         for page in pages:
             padded(page, longest)["layout"]["title"]["font"]["size"] = size
@@ -149,9 +150,9 @@ class Slider(Sliding):
 
     figures: Sequence[Figure]  # one for each place
     places: Sequence[str]
-    prefix: str = ""
+    prefix: str = ""  # type: ignore[misc]
     shown: int = 0
-    ticks: bool = True
+    ticks: bool = True  # type: ignore[misc]
     picture: Figure | None = None  # what the PNG, the title and the table are of, if not of the place shown
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Every explorer of every notebook on a busy machine, in JupyterLab and headless Chromium: its controls move it."""
+"""Every explorer of every notebook, in JupyterLab and Chromium on a busy machine: its controls move it."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""The code behind notebook 02: regression and the support vector machine."""
+"""Notebook 02, robustness is regularisation: its figures, its explorer."""

@@ -6,8 +6,8 @@ explorer             # at the end of a cell: a live slider; without a kernel a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +19,11 @@ from rolab.plotting.slider import Sliding
 class RadiusFigure(Sliding):
     """A figure that moves with a radius: `places` are the radii, from 0 in equal steps."""
 
-    places: Sequence[float]
-    symbol: ClassVar[str]  # of the radius
-
     def __post_init__(self) -> None:
         steps = np.diff(self.places)
         if len(self.places) < 2 or self.places[0] != 0 or steps[0] <= 0 or np.ptp(steps) > 1e-9 * steps[0]:
             raise ValueError(f"places: expected radii from 0 in equal steps, got {list(self.places)[:5]}")
         super().__post_init__()
-
-    @property
-    def prefix(self) -> str:
-        """What the slider says before a radius."""
-        return f"{self.symbol} = "
 
 
 class RadiusExplorer(Explorer):
@@ -51,7 +43,7 @@ class RadiusExplorer(Explorer):
     def controls(self, name: str | None = None, **state: Any) -> dict[str, Control]:
         """Which figure, and its radius."""
         figure = self.figures[name or next(iter(self.figures))]
-        radius = Slide(figure.symbol, figure.places, figure.places[figure.shown])
+        radius = Slide(figure.prefix.removesuffix(" = "), figure.places, figure.places[figure.shown])
         return {"name": Choice("show", list(self.figures), hidden=len(self.figures) == 1), "radius": radius}
 
     def draw(self, *, name: str, radius: float) -> RadiusFigure:  # type: ignore[override]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from rolab.convex.designs import WorstDesign, worst_design
+from rolab.convex.regression import RobustFit, robust_least_squares
 from rolab.course.nb02_regression.explorer import RadiusFigure
-from rolab.linear_models import RobustFit, WorstDesign, robust_least_squares, worst_design
-from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Legend, Line, Mark, Panel, Points, segments
+from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Line, Mark, Panel, Points, segments
 from rolab.sets import Ball
 
 
@@ -26,7 +27,6 @@ class LineFit(RadiusFigure):
         t, b: loads and extensions (m,)
         places: the radii γ
         search: γ → the largest residual of the least-squares line that a search finds; drawn as crosses
-        shown: the place at which the figure opens
     """
 
     t: np.ndarray
@@ -34,10 +34,10 @@ class LineFit(RadiusFigure):
     places: Sequence[float]
     search: Callable[[float], float] | None = None
     shown: int = 0
-    legend: ClassVar[Legend] = ABOVE
-    symbol: ClassVar[str] = "γ"
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (54, 12, 92, 54)
-    SEEN: ClassVar[str] = (
+    legend = ABOVE
+    prefix = "γ = "
+    MARGIN = (54, 12, 92, 54)
+    SEEN = (
         "Left, points and the least-squares line through 0; arrows move the points sideways, away from the "
         "line; the robust line is flatter. Right, the worst residuals against γ: straight for the "
         "least-squares line, below it and level from some γ on for the robust one."
@@ -75,9 +75,10 @@ class LineFit(RadiusFigure):
     def panels(self) -> list[Panel]:
         """The points and the two lines; the worst residuals against γ."""
         t, b, k = self.t, self.b, self.shown
-        moved = t + self.worst[k].perturbation[:, 0]
-        across, up = self._window
-        ends = np.array(across)
+        moved, reach = t + self.worst[k].perturbation[:, 0], np.abs(self.worst[-1].perturbation).max()
+        across = float(min(t.min() - reach, 0)) - 0.2, float(t.max() + reach) + 0.2  # wherever a point goes
+        low, top = float(min(b.min(), 0)), float(max(b.max(), 0))
+        ends, room = np.array(across), 0.08 * (top - low)
         left: list[Mark] = [
             Line(*segments(np.column_stack([t, b]), np.column_stack([moved, b])), RED, width=1.5),
             Points(moved, b, RED, size=7, name="worst loads"),
@@ -87,28 +88,16 @@ class LineFit(RadiusFigure):
         ]
         straight, robust = [w.bound for w in self.worst], [fit.value for fit in self.robust]
         right: list[Mark] = [
-            Points([self.places[k]] * 2, [self.worst[k].value, self.robust[k].value], RED, size=10),
+            Points([self.places[k]] * 2, [self.worst[k].value, robust[k]], RED, size=10),
             Line(self.places, straight, name="least-squares line, ‖r‖ + γ|x|"),
             Line(self.places, robust, BLUE, "dash", name="robust line"),
         ]
         if self.found:
-            right.append(
-                Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
-            )
-        miss, bound = Axis("worst ‖(t + Δ)x − b‖, cm"), Axis("γ, bound of ‖Δ‖₂, N")
-        return [
-            Panel(left, Axis("load t, N", across), Axis("extension b, cm", up), (0, 0.46, 0, 1)),
-            Panel(right, bound, miss, (0.58, 1, 0, 1)),
-        ]
-
-    @property
-    def _window(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The ranges of the left panel: all places that a point may be moved to."""
-        reach = np.abs(self.worst[-1].perturbation).max()
-        top, low = max(self.b.max(), 0), min(self.b.min(), 0)
-        room = 0.08 * (top - low)
-        left, right = min(self.t.min() - reach, 0), self.t.max() + reach
-        return (float(left) - 0.2, float(right) + 0.2), (float(low - room), float(top + room))
+            crosses = Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
+            right.append(crosses)
+        load, extension = Axis("load t, N", across), Axis("extension b, cm", (low - room, top + room))
+        bound, miss = Axis("γ, bound of ‖Δ‖₂, N"), Axis("worst ‖(t + Δ)x − b‖, cm")
+        return [Panel(left, load, extension, (0, 0.46, 0, 1)), Panel(right, bound, miss, (0.58, 1, 0, 1))]
 
     def row(self, k: int) -> dict[str, Any]:
         """The slopes at the k-th radius and their worst residuals."""

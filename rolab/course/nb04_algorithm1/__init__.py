@@ -1,1 +1,1 @@
-"""The code behind notebook 04: Algorithm 1."""
+"""Notebook 04, Algorithm 1: its figure, its explorer."""

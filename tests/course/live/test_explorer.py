@@ -1,4 +1,4 @@
-"""An explorer: live widget, standing figure and table are one; every way to a state leads to the same figure."""
+"""An explorer: live widget, standing figure and table are one, and every way leads to the same figure."""
 
 import pytest
 from live_charts import page_of

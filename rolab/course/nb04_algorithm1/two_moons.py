@@ -1,10 +1,19 @@
-"""A run of Algorithm 1 in the plane: the data, the steps, and what can be measured after each."""
+"""Algorithm 1 in the plane, where all of it can be seen: two moons, a small network, a run step by step.
+
+    points, labels = two_moons()
+    run = TrainingTrace(points, labels, Ball("l2", 0.2))
+    run[40].margin                                # what every point withstands after 40 steps
+    TrainingFigure(run, (0, 1, 2, 5, 10, 20, 40)) # a slider over these steps
+
+In the plane the inner maximum (10) can be had by trial, and the margin by measuring the distance to the
+decision boundary. So the run shows beside each other what Algorithm 1 sees, one ascent step, and the truth.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import torch
@@ -14,9 +23,9 @@ from torch.nn import functional as F
 from rolab.attacks import first_order
 from rolab.objectives import Robust
 from rolab.sets import Ball
-from rolab.training import training_step
+from rolab.training import descend
 
-LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # the window that is drawn, and searched for the boundary
+WINDOW = LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # is drawn, and searched for the boundary
 SPACING = 0.05  # of the lattice on which a network is evaluated
 FINER = 3  # so much finer is the lattice, interpolated, on which the boundary is found
 
@@ -51,10 +60,11 @@ def small_net(seed: int = 0, width: int = 24) -> nn.Module:
         return nn.Sequential(*layers)
 
 
-class Training:
-    """A run of Algorithm 1 on points of the plane; `run[k]` is the moment after k steps.
+@dataclass(eq=False, repr=False)
+class TrainingTrace:
+    """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps.
 
-    What has been computed is kept, so a run can be asked for any moment in any order. With a ball of radius
+    What has been computed is kept, so a run can be asked for any state in any order. With a ball of radius
     0 it is standard training. The same arguments give the same run.
 
     Args:
@@ -65,46 +75,39 @@ class Training:
         batch: points of a mini-batch
     """
 
-    def __init__(
-        self,
-        points: Tensor,
-        labels: Tensor,
-        U: Ball,
-        *,
-        seed: int = 0,
-        rate: float = 0.1,
-        momentum: float = 0.9,
-        batch: int = 24,
-    ) -> None:
+    points: Tensor
+    labels: Tensor
+    U: Ball
+    _: KW_ONLY
+    seed: int = 0
+    rate: float = 0.1
+    momentum: float = 0.9
+    batch: int = 24
+
+    def __post_init__(self) -> None:
+        points, labels = self.points, self.labels
         if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
             shapes = f"{tuple(points.shape)} and {tuple(labels.shape)}"
             raise ValueError(f"points, labels: expected shapes (N, 2) and (N,), got {shapes}")
         if set(labels.tolist()) != {0, 1}:
             raise ValueError(f"labels: expected 0 and 1, got {sorted(set(labels.tolist()))}")
-        if not 1 <= batch <= len(points):
-            raise ValueError(f"batch: expected 1 to {len(points)}, got {batch!r}")
-        self.points, self.labels, self.U, self.batch = points, labels, U, batch
-        self._net = small_net(seed)
-        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=rate, momentum=momentum)
-        self._generator = torch.Generator().manual_seed(seed)
+        if not 1 <= self.batch <= len(points):
+            raise ValueError(f"batch: expected 1 to {len(points)}, got {self.batch!r}")
+        self._net, self._generator = small_net(self.seed), torch.Generator().manual_seed(self.seed)
+        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=self.rate, momentum=self.momentum)
         nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
-        self._moments = [Moment(self, 0, copy.deepcopy(self._net), *nothing)]
+        self._states = [TrainingState(self, 0, copy.deepcopy(self._net), *nothing)]
 
-    def __getitem__(self, step: int) -> Moment:
+    def __getitem__(self, step: int) -> TrainingState:
         if step < 0:
             raise ValueError(f"step: expected a number from 0 up, got {step!r}")
-        while len(self._moments) <= step:
-            self._step()
-        return self._moments[step]
-
-    def _step(self) -> None:
-        """One step of Algorithm 1 on a mini-batch."""
-        rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
-        x, y = self.points[rows], self.labels[rows]
-        perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
-        training_step(self._net, x, y, Robust(self.U), self._optimizer)
-        step = len(self._moments)
-        self._moments.append(Moment(self, step, copy.deepcopy(self._net), rows, perturbation))
+        while (done := len(self._states)) <= step:  # a step of Algorithm 1 on a mini-batch
+            rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
+            x, y = self.points[rows], self.labels[rows]
+            perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
+            descend(self._net, x, y, Robust(self.U), self._optimizer)
+            self._states.append(TrainingState(self, done, copy.deepcopy(self._net), rows, perturbation))
+        return self._states[step]
 
     @cached_property
     def attainable(self) -> float:
@@ -121,7 +124,7 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class TrainingState:
     """The network after a step of Algorithm 1, and what that step did. It is measured when asked.
 
     Attributes:
@@ -132,15 +135,15 @@ class Moment:
         perturbation: (B, 2) the Δ̂ of that step, found with the θ before it
     """
 
-    run: Training
+    run: TrainingTrace
     step: int
     net: nn.Module
     rows: Tensor
     perturbation: Tensor
 
     @property
-    def before(self) -> Moment:
-        """The moment before the last step; at the start, the same."""
+    def before(self) -> TrainingState:
+        """The state before the last step; at the start, the same."""
         return self.run[max(self.step - 1, 0)]
 
     @cached_property
@@ -186,15 +189,13 @@ class Moment:
     @cached_property
     def distance(self) -> Tensor:
         """How far the boundary is from each point (N,), in U's norm; negative where the answer is wrong."""
-        points, boundary = self.run.points, self.boundary
-        gaps = (points[:, None] - boundary).flatten(0, 1)
-        size = len(points), len(boundary)
-        if len(boundary):
-            far = self.run.U.norm.value(gaps).view(size).amin(1)
-        else:
-            far = points.new_full(size[:1], math.inf)  # as far as the window goes
+        points = self.run.points
+        gaps = (points[:, None] - self.boundary).flatten(0, 1)
+        beyond = points.new_full((len(points), 1), math.inf)  # as far as the window goes
+        far = self.run.U.norm.value(gaps).view(len(points), len(self.boundary))
         with torch.no_grad():
             right = self.net(points).argmax(1) == self.run.labels
+        far = torch.cat([far, beyond], 1).amin(1)
         return torch.where(right, far, -far)
 
     @cached_property

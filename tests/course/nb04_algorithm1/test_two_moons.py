@@ -1,6 +1,5 @@
 """Algorithm 1 in the plane: the step against one written out, losses and margins against closed forms."""
 
-import json
 import math
 
 import pytest
@@ -10,23 +9,31 @@ from hypothesis import strategies as st
 from torch import autograd, nn
 from torch.nn.functional import cross_entropy
 
-from rolab.moons import Moment, RunFigure, Training, small_net, two_moons
-from rolab.moons.figure import CLASSES, outlines, regions
-from rolab.moons.runs import BOTTOM, LEFT, RIGHT, TOP, lattice
+from rolab.course.nb04_algorithm1.training_figure import TrainingFigure
+from rolab.course.nb04_algorithm1.two_moons import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    TrainingState,
+    TrainingTrace,
+    small_net,
+    two_moons,
+)
 from rolab.sets import Ball
 
 NORMS = ("l1", "l2", "linf")
 POINTS, LABELS = two_moons()
 
 
-def linear_moment(normal, offset, U, points=POINTS, labels=LABELS):
-    """A moment whose network answers class 1 where ⟨normal, x⟩ > offset."""
+def linear_state(normal, offset, U, points=POINTS, labels=LABELS):
+    """A state whose network answers class 1 where ⟨normal, x⟩ > offset."""
     net = nn.Linear(2, 2)
     with torch.no_grad():
         net.weight.copy_(torch.stack([torch.zeros(2), normal]))
         net.bias.copy_(torch.tensor([offset, 0.0]))
-    run = Training(points, labels, U)
-    return Moment(run, 0, net, torch.zeros(0, dtype=torch.long), torch.zeros(0, 2))
+    run = TrainingTrace(points, labels, U)
+    return TrainingState(run, 0, net, torch.zeros(0, dtype=torch.long), torch.zeros(0, 2))
 
 
 # The data
@@ -54,7 +61,7 @@ def test_the_points_and_their_sets_are_in_the_window():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_step_is_algorithm_1_written_out(norm):
-    run = Training(POINTS, LABELS, Ball(norm, 0.2), rate=0.1, momentum=0.9)
+    run = TrainingTrace(POINTS, LABELS, Ball(norm, 0.2), rate=0.1, momentum=0.9)
     net, velocity = small_net(0), None
     for step in range(1, 6):
         m = run[step]
@@ -73,28 +80,28 @@ def test_a_step_is_algorithm_1_written_out(norm):
 
 
 def test_radius_zero_is_standard_training():
-    run = Training(POINTS, LABELS, Ball("l2", 0.0))
+    run = TrainingTrace(POINTS, LABELS, Ball("l2", 0.0))
     assert not run[3].perturbation.any()
     assert run[3].loss == pytest.approx(run[3].attacked) == pytest.approx(run[3].worst)
 
 
-def test_moments_come_in_any_order_and_twice_the_same():
-    one, other = (Training(POINTS, LABELS, Ball("l2", 0.2)) for _ in range(2))
+def test_states_come_in_any_order_and_twice_the_same():
+    one, other = (TrainingTrace(POINTS, LABELS, Ball("l2", 0.2)) for _ in range(2))
     late = one[7]
     for k in range(8):
         assert torch.equal(one[k].net[0].weight, other[k].net[0].weight)
     assert one[7] is late and late.before is one[6] and one[0].before is one[0]
-    assert not torch.equal(one[6].net[0].weight, late.net[0].weight), "a moment keeps its weights"
+    assert not torch.equal(one[6].net[0].weight, late.net[0].weight), "a state keeps its weights"
 
 
 def test_a_run_leaves_the_global_generator_alone():
     state = torch.get_rng_state()
-    Training(POINTS, LABELS, Ball("l2", 0.2))[2]
+    TrainingTrace(POINTS, LABELS, Ball("l2", 0.2))[2]
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_algorithm_1_gives_more_margin_than_standard_training():
-    robust, standard = (Training(POINTS, LABELS, Ball("l2", r)) for r in (0.2, 0.0))
+    robust, standard = (TrainingTrace(POINTS, LABELS, Ball("l2", r)) for r in (0.2, 0.0))
     assert robust[300].margin > standard[300].margin + 0.05
     assert robust[300].margin <= robust.attainable + 0.01
 
@@ -111,7 +118,7 @@ def test_losses_and_distances_of_a_linear_classifier(norm, a, b, offset, radius)
     if max(abs(a), abs(b)) < 0.2:
         a = 1.0
     normal, U = torch.tensor([a, b]), Ball(norm, radius)
-    m = linear_moment(normal, offset, U)
+    m = linear_state(normal, offset, U)
     sign = 2.0 * LABELS - 1
     lead = sign * (POINTS @ normal - offset)  # by how much the right logit is ahead
     reach = float(U.support(normal[None]))
@@ -128,7 +135,7 @@ def test_losses_and_distances_of_a_linear_classifier(norm, a, b, offset, radius)
 def test_the_worst_by_trial_is_the_worst(norm):
     """Against many random Δ of the set, on a network that bends."""
     U = Ball(norm, 0.4)
-    m = Training(POINTS, LABELS, U)[150]
+    m = TrainingTrace(POINTS, LABELS, U)[150]
     d = U.project(0.8 * torch.rand(400, 2, generator=torch.Generator().manual_seed(0)) - 0.4)
     with torch.no_grad():
         losses = torch.stack([cross_entropy(m.net(POINTS + one), LABELS, reduction="none") for one in d])
@@ -139,7 +146,7 @@ def test_the_worst_by_trial_is_the_worst(norm):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_no_margin_is_above_half_the_gap(norm):
-    run = Training(POINTS, LABELS, Ball(norm, 0.2))
+    run = TrainingTrace(POINTS, LABELS, Ball(norm, 0.2))
     gaps = [
         float(run.U.norm.value((one - other)[None]))
         for one in POINTS[LABELS == 0]
@@ -149,7 +156,7 @@ def test_no_margin_is_above_half_the_gap(norm):
 
 
 def test_withstanding_is_what_no_candidate_turns():
-    m = Training(POINTS, LABELS, Ball("l2", 0.2))[60]
+    m = TrainingTrace(POINTS, LABELS, Ball("l2", 0.2))[60]
     answers = torch.stack([m.net(POINTS + d).argmax(1) for d in m.run.candidates])
     stand = (answers == LABELS).all(0).double().mean()
     assert 0 < m.withstand < 100
@@ -157,70 +164,9 @@ def test_withstanding_is_what_no_candidate_turns():
 
 
 def test_a_boundary_out_of_sight():
-    m = linear_moment(torch.tensor([1.0, 0.0]), -50.0, Ball("l2", 0.2))
+    m = linear_state(torch.tensor([1.0, 0.0]), -50.0, Ball("l2", 0.2))
     assert len(m.boundary) == 0 and m.margin == -math.inf and m.withstand == 50.0
-    figure = RunFigure(m.run, (0,))
-    assert m.run[0].boundary.numel() or "no boundary in sight" in figure.title
-
-
-# The figure
-
-
-@pytest.fixture(scope="module")
-def figure():
-    return RunFigure(Training(POINTS, LABELS, Ball("linf", 0.2)), (0, 1, 4, 9), 2)
-
-
-def test_the_regions_are_the_answers(figure):
-    m = figure.run[9]
-    picture = regions(m)
-    x, y = lattice()
-    assert picture.shape == (len(y), len(x), 3)
-    blue, pink = (tuple(int(look.color[i : i + 2], 16) for i in (1, 3, 5)) for look in CLASSES)
-    for i, j in ((3, 5), (-4, -6), (20, 40)):
-        z = m.net(torch.tensor([x[j], y[i]])).detach()
-        assert m.logit[i, j] == pytest.approx(float(z[1] - z[0]), abs=1e-5)
-    sure = m.logit.abs() > 1
-    tint = picture[..., 0] < picture[..., 1]  # blue has less red than green, pink more
-    assert (tint == (m.logit < 0).numpy())[sure.numpy()].all()
-    assert blue[0] < blue[1] and pink[0] > pink[1]
-
-
-@pytest.mark.parametrize("norm, corners", [("l1", 4), ("l2", 16), ("linf", 4)])
-def test_the_outline_of_a_set_is_drawn_by_its_maximiser(norm, corners):
-    U = Ball(norm, 0.2)
-    drawn = outlines(U, POINTS[:3])
-    assert drawn["x"].count(None) == 3 and len(drawn["x"]) == 3 * (corners + 2)
-    first = torch.tensor([drawn["x"][: corners + 1], drawn["y"][: corners + 1]]).T - POINTS[0]
-    assert torch.allclose(U.norm.value(first), torch.full((corners + 1,), 0.2), atol=2e-3)
-
-
-def test_the_arrows_are_the_perturbations(figure):
-    m = figure.run[4]
-    drawn = figure.moving(4)[3]
-    x, y = (torch.tensor([v for v in drawn[axis] if v is not None]).view(-1, 2) for axis in "xy")
-    assert torch.allclose(torch.stack([x[:, 1] - x[:, 0], y[:, 1] - y[:, 0]], 1), m.perturbation, atol=2e-3)
-
-
-def test_the_standing_figure_needs_no_kernel(figure):
-    data, metadata = figure._repr_mimebundle_()
-    assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} == set(data)
-    assert metadata["image/png"]["alt"] == figure.alt and figure.title in figure.alt
-    assert figure.title.startswith("Step 4, ℓ∞ radius 0.2: ")
-    plot = json.loads(figure.plotly().to_json())
-    assert [frame["name"] for frame in plot["frames"]] == ["0", "1", "4", "9"]
-    assert plot["layout"]["sliders"][0]["active"] == 2
-    assert plot["data"][0]["source"] == plot["frames"][2]["data"][0]["source"]
-    assert len(json.dumps(plot["frames"])) < 4 * 12_000
-    assert figure.png_bytes() == figure.png_bytes()
-
-
-def test_the_table_has_the_numbers(figure):
-    for row, k in zip(figure.table(), (0, 1, 4, 9), strict=True):
-        m = figure.run[k]
-        assert list(row.values())[:4] == [k, m.loss, m.attacked, m.worst]
-        assert row["withstand U, %"] == m.withstand
-        assert row["margin"] == pytest.approx(m.margin, abs=1e-5) or not math.isfinite(m.margin)
+    assert m.run[0].boundary.numel() or "no boundary in sight" in TrainingFigure(m.run, (0,)).title
 
 
 @pytest.mark.parametrize(
@@ -228,13 +174,14 @@ def test_the_table_has_the_numbers(figure):
     [
         (lambda: two_moons(1), "n, noise: expected two points"),
         (lambda: two_moons(noise=-1), "n, noise: expected"),
-        (lambda: Training(POINTS[0], LABELS, Ball("l2", 1)), "points, labels: expected shapes"),
-        (lambda: Training(POINTS, LABELS[1:], Ball("l2", 1)), "points, labels: expected shapes"),
-        (lambda: Training(POINTS, LABELS * 0, Ball("l2", 1)), "labels: expected 0 and 1, got \\[0\\]"),
-        (lambda: Training(POINTS, LABELS, Ball("l2", 1), batch=0), "batch: expected 1 to 120, got 0"),
-        (lambda: Training(POINTS, LABELS, Ball("l2", 1))[-1], "step: expected a number from 0 up, got -1"),
-        (lambda: RunFigure(Training(POINTS, LABELS, Ball("l2", 1)), ()), "steps: expected ascending"),
-        (lambda: RunFigure(Training(POINTS, LABELS, Ball("l2", 1)), (2, 1)), "steps: expected ascending"),
+        (lambda: TrainingTrace(POINTS[0], LABELS, Ball("l2", 1)), "points, labels: expected shapes"),
+        (lambda: TrainingTrace(POINTS, LABELS[1:], Ball("l2", 1)), "points, labels: expected shapes"),
+        (lambda: TrainingTrace(POINTS, LABELS * 0, Ball("l2", 1)), "labels: expected 0 and 1, got \\[0\\]"),
+        (lambda: TrainingTrace(POINTS, LABELS, Ball("l2", 1), batch=0), "batch: expected 1 to 120, got 0"),
+        (
+            lambda: TrainingTrace(POINTS, LABELS, Ball("l2", 1))[-1],
+            "step: expected a number from 0 up, got -1",
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(call, said):

@@ -1,0 +1,137 @@
+"""A run of Algorithm 1, drawn: the plane on the left, losses and margin against the steps on the right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rolab.course.nb04_algorithm1.two_moons import SPACING, WINDOW, TrainingState, TrainingTrace
+from rolab.plotting.figure import Legend
+from rolab.plotting.marks import Line, Mark, Picture, Points, segments
+from rolab.plotting.panels import Axis, Panel
+from rolab.plotting.slider import Sliding
+from rolab.plotting.style import BLUE, GREY, INK, RED, Style, style
+from rolab.sets import Ball
+
+CLASSES = Style("class 0", BLUE), Style("class 1", "#CC79A7", marker="square")
+LOSSES = {
+    "loss": Style("J(x)", INK),
+    "attacked": Style("J(x + Δ̂), one step", "#E69F00", "dash"),
+    "worst": Style("worst J in U", RED, "dot"),
+}
+MARGINS = {"margin": Style("margin", "#009E73")}
+LEVELS = Style("ε", GREY, "dash"), Style("half the gap", GREY, "dot")
+SURE = 4.0  # the logit from which on a region has its full colour
+CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every fifth
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFigure(Sliding):
+    """States of a run under a slider: regions, Δ̂ of the mini-batch, losses, margin.
+
+    Attributes:
+        run: the run
+        places: the steps of the slider, ascending; the curves end at the last
+        shown: the place among them at which the figure opens, and that the PNG shows; -1 is the last
+    """
+
+    run: TrainingTrace
+    places: Sequence[int]
+    shown: int = -1
+    prefix = "step "
+    HEIGHT = 430
+    MARGIN = (36, 12, 62, 104)
+    legend = Legend(0, -0.15, rows=True, size=11)
+    SEEN = (
+        "Left two moons, the decision regions of a network, and Δ̂ of a mini-batch as arrows; right the "
+        "losses and the margin against the steps."
+    )
+
+    def __post_init__(self) -> None:
+        if not self.places or list(self.places) != sorted(set(self.places)):
+            raise ValueError(f"places: expected ascending numbers of steps, got {tuple(self.places)}")
+        super().__post_init__()
+
+    def message(self, k: int) -> str:
+        """What the figure says at the k-th place."""
+        m, U = self.run[self.places[k]], self.run.U
+        margin = f"margin {m.margin:.2f}" if m.boundary.numel() else "no boundary in sight"
+        return (
+            f"Step {m.step}, {style(U.norm.name).label} radius {float(U.radius):g}: {margin}, "
+            f"{m.withstand:.0f} % withstand U; loss {m.loss:.2f} → {m.attacked:.2f} attacked"
+        )
+
+    def panels(self) -> list[Panel]:
+        """The plane, the losses, the margin."""
+        last = max(self.places[-1], 1)
+        room, run = 0.04 * last, self.run
+        step = Axis("step", (-room, last + room))
+        levels = zip(LEVELS, (float(run.U.radius), run.attainable), strict=True)
+        margin = [Line.of(look, [0, last], [y, y], width=1, hover=True) for look, y in levels]
+        across = Axis(range=WINDOW[:2], ticks=(-1, 0, 1, 2), grid=False)
+        up = Axis(range=WINDOW[2:], ticks=(-1, 0, 1), grid=False)
+        above = Axis(range=step.range, labels=False)
+        return [
+            Panel(self._plane(run[self.places[self.shown]]), across, up, (0, 0.548, 0, 1), equal=True),
+            Panel(self._curves(LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),
+            Panel([*self._curves(MARGINS), *margin], step, Axis(), (0.68, 1, 0, 0.44), "margin"),
+        ]
+
+    def _plane(self, m: TrainingState) -> list[Mark]:
+        """The regions, the boundary before and after the step, Δ̂, the points with their sets."""
+        run, left, right, bottom, top = self.run, *WINDOW
+        start, edge = run.points[m.rows], SPACING / 2
+        before, boundary = (s.boundary.round(decimals=3).T for s in (m.before, m))  # small files
+        classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
+        return [
+            Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
+            *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
+            Points(before[0, ::5], before[1, ::5], GREY, size=2, name="boundary before"),
+            Points(boundary[0, ::3], boundary[1, ::3], INK, size=3, name="boundary"),
+            Line(*segments(start, start + m.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
+            *(
+                Points(x[:, 0], x[:, 1], look.color, symbol=look.marker, size=5, name=look.label)
+                for x, look in classes
+            ),
+        ]
+
+    def _curves(self, looks: Mapping[str, Style]) -> list[Mark]:
+        """What is measured, up to the last step of the slider, and points where we are."""
+        steps = [k for k in range(self.places[-1] + 1) if k <= CLOSE or k % EVERY == 0]
+        marks: list[Mark] = []
+        for name, look in looks.items():
+            marks.append(Line.of(look, steps, [getattr(self.run[k], name) for k in steps], hover=True))
+        here = [getattr(self.run[self.places[self.shown]], name) for name in looks]
+        colors = [look.color for look in looks.values()]
+        return [*marks, Points([self.places[self.shown]] * len(here), here, colors, size=8)]
+
+    def row(self, k: int) -> dict[str, Any]:
+        """The losses, the margin, what withstands, at the k-th place."""
+        m = self.run[self.places[k]]
+        row: dict[str, Any] = {"step": m.step, **{look.label: getattr(m, n) for n, look in LOSSES.items()}}
+        margin = m.margin if math.isfinite(m.margin) else None
+        return row | {"margin": margin, "withstand U, %": m.withstand}
+
+
+def regions(m: TrainingState) -> np.ndarray:
+    """The plane in the colours of the classes, paler where the network is less sure: (H, W, 3) bytes."""
+    z = (m.logit / SURE).clamp(-1, 1).round(decimals=1)[..., None].numpy()
+    one, other = (np.array([int(look.color[i : i + 2], 16) for i in (1, 3, 5)]) for look in CLASSES)
+    full = 255 + 0.45 * (np.where(z < 0, one, other) - 255)
+    return (255 + np.abs(z) * (full - 255)).astype(np.uint8)
+
+
+def outlines(U: Ball, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The boundary of x + U for each of the points, drawn by the set's own maximiser: x and y, with gaps."""
+    angle = torch.arange(0, 2 * math.pi, math.pi / 8) + 0.01
+    around = U.maximizer(torch.stack([angle.cos(), angle.sin()], 1))
+    corners = torch.unique_consecutive(torch.cat([around, around[:1]]), dim=0)
+    gap = corners.new_full((1, 2), math.nan)
+    x, y = (points[:, None] + torch.cat([corners, gap])).flatten(0, 1).T
+    return x, y
