@@ -1,25 +1,15 @@
 """The check of an accelerator: that it runs, here on the CPU, and what it records."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
+import accelerator
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def accelerator():
-    spec = importlib.util.spec_from_file_location("accelerator", ROOT / "benchmarks" / "accelerator.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from accelerator_speed import row_of
 
 
 @pytest.mark.slow
-def test_the_quick_check_of_the_cpu(accelerator, tmp_path, monkeypatch, capsys):
+def test_the_quick_check_of_the_cpu(tmp_path, monkeypatch, capsys):
     out = tmp_path / "accelerator.json"
     arguments = ["--quick", "--device", "cpu", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", ["accelerator.py", *arguments])
@@ -42,11 +32,12 @@ def test_the_quick_check_of_the_cpu(accelerator, tmp_path, monkeypatch, capsys):
     for row in record["step"]["rows"]:
         assert row["ratio"] == pytest.approx(row["robust_ms"] / row["standard_ms"], rel=1e-4)
     assert [row["net"] for row in record["mnist_fast"]["rows"]][0] == "baseline"
+    assert record["mnist_fast"]["figures"] == "drawn" and record["mnist_fast"]["warnings"] == []
     assert all(epoch["finite"] for key, epoch in record["cifar10_epoch"].items() if "," in key)
     assert record["core_alone"]["works"], record["core_alone"]["said"]
 
 
-def test_a_section_that_fails_leaves_its_error_and_the_next_begins(accelerator, tmp_path, monkeypatch):
+def test_a_section_that_fails_leaves_its_error_and_the_next_begins(tmp_path, monkeypatch):
     def fails(plan):
         raise RuntimeError("no luck")
 
@@ -60,3 +51,15 @@ def test_a_section_that_fails_leaves_its_error_and_the_next_begins(accelerator, 
     monkeypatch.setattr(sys, "argv", ["accelerator.py", *arguments, "--minutes", "0"])
     assert accelerator.main() == 0
     assert json.loads(out.read_text())["second"]["skipped"] == "no time left"
+
+
+def test_a_row_that_fails_leaves_its_text_and_the_others_stay():
+    record = {"rows": []}
+    for size in (1, 0, 2):
+        with row_of(record, batch=size) as row:
+            row["ms"] = 1 / size
+    assert record["rows"] == [
+        {"batch": 1, "ms": 1.0},
+        {"batch": 0, "raised": "ZeroDivisionError: division by zero"},
+        {"batch": 2, "ms": 0.5},
+    ]
