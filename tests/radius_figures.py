@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rolab.convex.regression import lasso_equivalent, ridge_equivalent
 from rolab.course.nb02_regression.coefficient_paths import CoefficientPaths
 from rolab.course.nb02_regression.line_fit import LineFit
 from rolab.course.nb02_regression.svm_margins import SVMMargins
+from rolab.linear_models import lasso_equivalent, ridge_equivalent
 from rolab.sets import Ball, Columns
 
 PLACES = [0.0, 0.5, 1.0, 1.5, 2.0]

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from shipped import Shipped
 
-from rolab import check
+from rolab.course import check
 
 SHIPPED = Shipped("02")
 

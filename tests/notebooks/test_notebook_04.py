@@ -4,7 +4,7 @@ import pytest
 import torch
 from shipped import Shipped
 
-from rolab import check
+from rolab.course import check
 
 SHIPPED = Shipped("04")
 
@@ -51,7 +51,7 @@ def test_the_loop_of_the_notebook_is_the_one_of_the_library():
     from rolab.nets import ConvNet
     from rolab.objectives import Robust
     from rolab.sets import Ball
-    from rolab.training import descend
+    from rolab.training import training_step
 
     names = SHIPPED.run(SHIPPED.code[2], {})
     SHIPPED.run("def algorithm_1", names)
@@ -64,7 +64,7 @@ def test_the_loop_of_the_notebook_is_the_one_of_the_library():
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
         rows = torch.randint(len(digits), (100,), generator=generator)
-        descend(theirs, digits.images[rows], digits.labels[rows], Robust(U), optimizer)
+        training_step(theirs, digits.images[rows], digits.labels[rows], Robust(U), optimizer)
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(p, q, atol=1e-5)
     assert len(SHIPPED.cell("def algorithm_1").source.splitlines()) <= 13

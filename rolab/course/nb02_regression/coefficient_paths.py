@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rolab.convex.regression import Equivalent, robust_least_squares
 from rolab.course.nb02_regression.explorer import RadiusFigure
+from rolab.linear_models import EquivalentPenalty, robust_least_squares
 from rolab.plotting import RED, Axis, Legend, Line, Mark, Panel, Points, style
 from rolab.sets import UncertaintySet
 
@@ -34,7 +34,7 @@ class CoefficientPaths(RadiusFigure):
     A: np.ndarray
     b: np.ndarray
     U: UncertaintySet
-    equivalent: Callable[[np.ndarray, np.ndarray, float], Equivalent]
+    equivalent: Callable[[np.ndarray, np.ndarray, float], EquivalentPenalty]
     penalized: Callable[[float], np.ndarray]
     places: Sequence[float]
     radius_title: str
@@ -56,7 +56,7 @@ class CoefficientPaths(RadiusFigure):
         return np.array([robust_least_squares(self.A, self.b, U).x for U in sets])
 
     @cached_property
-    def equivalents(self) -> list[Equivalent]:
+    def equivalents(self) -> list[EquivalentPenalty]:
         """The λ of each radius, and the coefficients there."""
         return [self.equivalent(self.A, self.b, radius) for radius in self.places]
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rolab.convex.designs import WorstDesign, worst_design
-from rolab.convex.regression import RobustFit, robust_least_squares
 from rolab.course.nb02_regression.explorer import RadiusFigure
+from rolab.linear_models import RobustFit, WorstDesign, robust_least_squares, worst_design
 from rolab.plotting import ABOVE, BLUE, INK, RED, Axis, Line, Mark, Panel, Points, segments
 from rolab.sets import Ball
 

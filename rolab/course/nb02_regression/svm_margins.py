@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rolab.convex.svm import RobustSVM, robust_svm
 from rolab.course.nb02_regression.explorer import RadiusFigure
+from rolab.linear_models import RobustSVM, robust_svm
 from rolab.plotting import BLUE, RED, Axis, Legend, Line, Mark, Panel, Points, segments
 from rolab.sets import Ball, GroupBall
 

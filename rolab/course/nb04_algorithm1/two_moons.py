@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from rolab.attacks import first_order
 from rolab.objectives import Robust
 from rolab.sets import Ball
-from rolab.training import descend
+from rolab.training import training_step
 
 WINDOW = LEFT, RIGHT, BOTTOM, TOP = -1.8, 2.8, -1.4, 1.9  # is drawn, and searched for the boundary
 SPACING = 0.05  # of the lattice on which a network is evaluated
@@ -105,7 +105,7 @@ class TrainingTrace:
             rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
             x, y = self.points[rows], self.labels[rows]
             perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
-            descend(self._net, x, y, Robust(self.U), self._optimizer)
+            training_step(self._net, x, y, Robust(self.U), self._optimizer)
             self._states.append(TrainingState(self, done, copy.deepcopy(self._net), rows, perturbation))
         return self._states[step]
 
