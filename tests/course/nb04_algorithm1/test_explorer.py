@@ -111,7 +111,7 @@ def test_what_was_computed_is_not_computed_again(explorer, monkeypatch):
     live = explorer.live(plain=False)
     live.controls["many"].click()
     live.controls["reset"].click()
-    monkeypatch.setattr("rolab.course.nb04_algorithm1.two_moons.descend", None)
+    monkeypatch.setattr("rolab.course.nb04_algorithm1.two_moons.training_step", None)
     live.controls["many"].click()
     assert live.error.value == "" and live.state["step"] == 20
     live.controls["one"].click()
@@ -132,7 +132,7 @@ def test_errors_are_shown_where_the_reader_looks(explorer, monkeypatch):
         raise RuntimeError("too <large>")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rolab.course.nb04_algorithm1.two_moons.descend", broken)
+        patch.setattr("rolab.course.nb04_algorithm1.two_moons.training_step", broken)
         live.controls["one"].click()
     assert 'role="alert"' in live.error.value and "RuntimeError: too &lt;large&gt;" in live.error.value
     live.controls["reset"].click()
