@@ -174,7 +174,7 @@ def main() -> int:
         except NotHere as reason:
             found = {"skipped": str(reason)}
         except Exception as error:
-            where = traceback.format_exc()[-1500:]
+            where = traceback.format_exc().replace(f"{ROOT}/", "")[-1500:]
             found = {"error": f"{type(error).__name__}: {error}", "where": where}
         found["section_seconds"] = number(time.monotonic() - started)
         record[name] = found

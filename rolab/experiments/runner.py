@@ -65,10 +65,9 @@ def reproduce(
         try:
             draw(out, experiment, result, *load_collection(experiment, first))
         except ModuleNotFoundError as missing:
+            package = str(missing.name).partition(".")[0]
             advice = "with rolab[course], started again, only they will be made"
-            warnings.warn(
-                f"no figures are drawn, for {missing.name} is not installed; {advice}", stacklevel=2
-            )
+            warnings.warn(f"no figures are drawn, for {package} is not installed; {advice}", stacklevel=2)
     return result
 
 
