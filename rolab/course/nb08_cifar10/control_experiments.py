@@ -117,9 +117,10 @@ def beside_augmentation(result: Result) -> str:
     rows = {row["net"]: row for row in result["rows"]}
     test = {net: row["test_accuracy"]["values"][0] for net, row in rows.items()}
     augmented = {net: more for more, net in AUGMENTED.items() if more in rows}
-    if not {"baseline"} < set(augmented):
+    base = augmented.pop("baseline", None)
+    if base is None or not augmented:
         return "This run has no nets with flips and shifts; the preset `full` has two."
-    lines, said, base = [], [], augmented.pop("baseline")
+    lines, said = [], []
     for net, more in augmented.items():
         tests = [rows[which]["mcnemar"][0] for which in (net, more)]
         pairs = [("baseline", net, "without"), (base, more, "both with flips and shifts")]
