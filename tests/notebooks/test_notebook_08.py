@@ -1,6 +1,7 @@
 """Notebook 08: its parameters, what it shows, its exercises, and a run that trains.
 
-`test_significance` and `test_control_experiments` test its sentences about any results. nbval runs the notebook itself.
+`test_significance` and `test_control_experiments` test its sentences about any results. nbval runs the
+notebook itself.
 """
 
 import json
@@ -56,8 +57,9 @@ full_size = experiments.cifar10_experiment
 
 def tiny(preset, seeds=None):
     plan = full_size(preset, seeds)
-    few = {"examples_per_norm": {"l1": 5, "l2": 6, "linf": 7}, "epsilons": (0.0, 0.005, 0.01), "radius_scales": (1.0, 2.0)}
-    return replace(plan, recipe=replace(plan.recipe, epochs=1), examples=300, **few)
+    few = {"examples_per_norm": {"l1": 5, "l2": 6, "linf": 7}, "radius_scales": (1.0, 2.0)}
+    few |= {"examples": 300, "epsilons": (0.0, 0.005, 0.01)}
+    return replace(plan, recipe=replace(plan.recipe, epochs=1), **few)
 
 
 experiments.cifar10_experiment = tiny

@@ -7,6 +7,7 @@ and a net with the baseline of its own seed.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from statistics import mean
 from typing import Any
 
@@ -67,9 +68,9 @@ def ranking(accuracies: Mapping[str, float]) -> str:
     'baseline < robust ℓ1 = robust ℓ2'
     """
     printed = {net: round(accuracy, 2) for net, accuracy in accuracies.items()}
-    first, *others = ranked = sorted(printed, key=printed.__getitem__)
-    said = TITLES[first]
-    for one, other in zip(ranked, others, strict=False):
+    ranked = sorted(printed, key=printed.__getitem__)
+    said = TITLES[ranked[0]]
+    for one, other in pairwise(ranked):
         said += f" {'=' if printed[one] == printed[other] else '<'} {TITLES[other]}"
     return said
 
@@ -80,9 +81,9 @@ def crossing(x: Sequence[float], y: Sequence[float], level: float) -> float | No
     >>> crossing([0, 1, 2], [100, 60, 20], 50)
     1.25
     """
-    for k in range(1, len(x)):
-        if y[k - 1] >= level > y[k]:
-            return x[k - 1] + (x[k] - x[k - 1]) * (y[k - 1] - level) / (y[k - 1] - y[k])
+    for (start, high), (end, low) in pairwise(zip(x, y, strict=True)):
+        if high >= level > low:
+            return start + (end - start) * (high - level) / (high - low)
     return None
 
 
@@ -99,19 +100,18 @@ def _seeds(count: int) -> str:
     return f"{count} seed{'s' * (count > 1)}"
 
 
-def _counts(rows: Iterable[Row]) -> dict[str, int]:
+def _counts(rows: Iterable[Row]) -> list[int]:
     """With how many seeds each net was trained."""
-    return {row["net"]: len(row["test_accuracy"]["values"]) for row in rows}
+    return [len(row["test_accuracy"]["values"]) for row in rows]
 
 
 def _uneven(rows: Iterable[Row]) -> bool:
-    return len(set(_counts(rows).values())) > 1
+    return len(set(_counts(rows))) > 1
 
 
 def in_common(rows: Sequence[Row], column: str) -> dict[str, list[float]]:
     """The accuracies of each net in the seeds that all of them have, seed by seed."""
-    count = min(_counts(rows).values())
-    return {row["net"]: row[column]["values"][:count] for row in rows}
+    return {row["net"]: row[column]["values"][: min(_counts(rows))] for row in rows}
 
 
 def means(rows: Sequence[Row], column: str = "test_accuracy") -> dict[str, float]:
@@ -123,10 +123,10 @@ def which_seeds(result: Result, rows: Sequence[Row]) -> str:
     """Which seeds all of the nets have; nothing where they all have the same."""
     if not _uneven(rows):
         return ""
-    first, *others = result["seeds"][: min(_counts(rows).values())]
-    if others:
-        return f" in the seeds {', '.join(map(str, (first, *others)))}, which all have"
-    return f" in seed {first}, the only one that all have"
+    shared = result["seeds"][: min(_counts(rows))]
+    if len(shared) == 1:
+        return f" in seed {shared[0]}, the only one that all have"
+    return f" in the seeds {', '.join(map(str, shared))}, which all have"
 
 
 def _own_seeds(rows: Iterable[Row]) -> str:
@@ -166,11 +166,11 @@ def own_norm(accuracies: Mapping[str, Mapping[str, float]]) -> str:
 
 def small_steps(result: Result) -> str:
     """How the radii of A compare with the radii of training."""
-    said = []
+    said, radii = [], result["collection"]["radii"]
     for norm, row in zip(NORMS, rows_of(result), strict=True):
-        made, trained = result["collection"]["radii"][norm]["mean"], row["radius"]
+        made, trained = radii[norm]["mean"], row["radius"]
         said.append(f"{style(norm).label}: {made:.3g} against {trained:.3g}, {made / trained:.1f} times")
-    return "The radii of A (mean over the seeds) against those of training: " + "; ".join(said) + "."
+    return f"The radii of A (mean over the seeds) against those of training: {'; '.join(said)}."
 
 
 def as_radii_grow(result: Result) -> str:
@@ -178,9 +178,8 @@ def as_radii_grow(result: Result) -> str:
     scale, curves = result["radius_scaling"]["scale"], result["radius_scaling"]["accuracy"]
     start, end = ({net: curves[net]["mean"][k] for net in ROBUST} for k in (0, -1))
     uneven = _own_seeds(rows_of(result))
-    order = "the same" if ranking(start) == ranking(end) else f"another: {ranking(end)}"
-    if uneven and order != "the same":
-        order += f" (it was {ranking(start)})"
+    was, order = ranking(start), ranking(end)
+    order = "the same" if was == order else f"another: {order}" + f" (it was {was})" * bool(uneven)
     lost = "; ".join(f"{TITLES[net]} from {start[net]:.1f} to {end[net]:.1f} %" for net in ROBUST)
     return f"At {scale[-1]:g} times the radii the order is {order}. The accuracies go, {lost}{uneven}."
 
@@ -199,8 +198,7 @@ def standard_errors(result: Result) -> str:
         f"At {base:.2f} % one standard error is {100 * images / n:.2f} points, {images:.0f} images.",
         f"That of a difference, if each network had its own {noun}, is {2**0.5 * images:.0f} images.",
     ]
-    (baseline,) = rows_of(result, ["baseline"])
-    ours = baseline["test_accuracy"]
+    ours = rows_of(result, ["baseline"])[0]["test_accuracy"]
     if ours["sd"] is None:
         said.append("One seed says nothing about the luck of training.")
     else:
@@ -243,6 +241,12 @@ def seeds_p(leads: Sequence[float]) -> float | None:
     return float(ttest_1samp(leads, 0).pvalue) if len(set(leads)) > 1 else None
 
 
+def _t_test(leads: Sequence[float], say: str) -> str:
+    """What to say of that p; nothing where there is none."""
+    p = seeds_p(leads)
+    return "" if p is None else say.format(p)
+
+
 def disputed_images(result: Result) -> list[dict[str, Any]]:
     """On how many images a robust net and the baseline of its seed disagree, a row for each net and seed."""
     return [
@@ -260,14 +264,14 @@ def disputed_images(result: Result) -> list[dict[str, Any]]:
 
 def lead_of(row: Row) -> str:
     """One net against the baseline: what the seeds and McNemar's test say."""
-    leads, n, name = leads_of(row), len(row["mcnemar"]), f"**{TITLES[row['net']]}**"
-    if n == 1:
-        return f"{name} has a lead of {leads[0]:+d} images, p = {row['mcnemar'][0]['p']:.2g}."
-    ahead, p = sum(lead > 0 for lead in leads), seeds_p(leads)
+    tests, leads, name = row["mcnemar"], leads_of(row), f"**{TITLES[row['net']]}**"
+    if len(tests) == 1:
+        return f"{name} has a lead of {leads[0]:+d} images, p = {tests[0]['p']:.2g}."
+    ahead = f"ahead in {sum(lead > 0 for lead in leads)} of {len(tests)} seeds"
     return (
-        f"{name} has a lead of {sum(leads) / n:+.1f} images on average ({min(leads):+d} to {max(leads):+d}). "
-        f"It is ahead in {ahead} of {n} seeds, in {significant(row['mcnemar'], 1)} of them significantly so "
-        f"(McNemar, p < {LEVEL})." + (f" Over the seeds a t-test gives p = {p:.2g}." if p is not None else "")
+        f"{name} has a lead of {mean(leads):+.1f} images on average ({min(leads):+d} to {max(leads):+d}). "
+        f"It is {ahead}, in {significant(tests, 1)} of them significantly so (McNemar, p < {LEVEL})."
+        f"{_t_test(leads, ' Over the seeds a t-test gives p = {:.2g}.')}"
     )
 
 
@@ -291,10 +295,11 @@ def in_short(result: Result) -> str:
 
 def _in_seeds(rows: Sequence[Row], sign: int) -> str:
     """For each net, in how many of its seeds it is significantly better (sign 1), or worse (-1)."""
-    of = {row["net"]: f" of {_seeds(len(row['mcnemar']))}" for row in rows}
-    common = of[rows[0]["net"]] if len(set(of.values())) == 1 else ""
-    found = {row["net"]: significant(row["mcnemar"], sign) for row in rows}
-    return by_net({net: f"in {n}" + ("" if common else of[net]) for net, n in found.items()}) + common
+    each, said = _uneven(rows), {}
+    for row in rows:
+        of = f" of {_seeds(len(row['mcnemar']))}"
+        said[row["net"]] = f"in {significant(row['mcnemar'], sign)}" + of * each
+    return by_net(said) + of * (not each)
 
 
 def against_luck(result: Result) -> str:
@@ -334,11 +339,12 @@ def claims(*results: Result) -> str:
 
 def _findings(result: Result) -> list[str]:
     """What we measured, claim by claim."""
-    rows = rows_of(result)
+    rows, every = rows_of(result), rows_of(result, NETS)
     others = result["collection"].get("other_baselines")
     gains = by_net({row["net"]: f"{mean(leads_of(row)):+.1f}" for row in rows})
     on_A = [row["adversarial_accuracy"]["mean"] for row in rows]
     both = which_seeds(result, rows) and f"; both{which_seeds(result, rows)}"
+    beside = f" (baseline {means(every)['baseline']:.2f} %)" if _uneven(every) else ""
     sweep = result["accuracy_vs_epsilon"]
     curves = {net: curve["mean"][1:] for net, curve in sweep["accuracy"].items()}
     above = [
@@ -347,14 +353,14 @@ def _findings(result: Result) -> list[str]:
     ]
     return [
         f"in images{tested(result)[1]} {gains}. {in_short(result)}",
-        f"on the test {noun_of(result)} {_best(rows, 'test_accuracy')}{_baseline_beside(result, rows)}; "
+        f"on the test {noun_of(result)} {_best(rows, 'test_accuracy')}{beside}; "
         f"on A {_best(rows, 'adversarial_accuracy')}{both}",
         f"{min(on_A):.0f} to {max(on_A):.0f} %; they were aimed at the baseline, and the radii are ours"
         + (f"; baselines of other seeds read {others['mean']:.0f} %" if others else ""),
         f"above the baseline under their own one-step attack at {', '.join(above)} of the "
-        f"{len(sweep['epsilon']) - 1} values of ε{_own_seeds(rows_of(result, NETS))}; "
+        f"{len(sweep['epsilon']) - 1} values of ε{_own_seeds(every)}; "
         f"against many steps: {WORDS[result['experiment']][1]}",
-        _trained(result),
+        _trained(every),
     ]
 
 
@@ -363,25 +369,17 @@ def _best(rows: Sequence[Row], column: str) -> str:
     values, average = in_common(rows, column), means(rows, column)
     # ℓ∞ comes first if it shares the first place.
     first, second, *_ = sorted(reversed(ROBUST), key=lambda net: -average[net])
-    p = seeds_p([round(a - b, 6) for a, b in zip(values[first], values[second], strict=True)])
+    leads = [round(a - b, 6) for a, b in zip(values[first], values[second], strict=True)]
     return (
         f"{TITLES[first]} with {average[first]:.2f} %, before {TITLES[second]} with {average[second]:.2f} %"
-        + (f" (t-test over the seeds: p = {p:.2g})" if p is not None else "")
+        f"{_t_test(leads, ' (t-test over the seeds: p = {:.2g})')}"
     )
 
 
-def _baseline_beside(result: Result, rows: Sequence[Row]) -> str:
-    """The baseline in the seeds that all have, where those are fewer than it has."""
-    every = [*rows_of(result, ["baseline"]), *rows]
-    return f" (baseline {means(every)['baseline']:.2f} %)" if _uneven(every) else ""
-
-
-def _trained(result: Result) -> str:
+def _trained(rows: Sequence[Row]) -> str:
     """How many nets of each kind there are."""
-    counts = _counts(rows_of(result, NETS))
-    if len(set(counts.values())) == 1:
-        return f"{_seeds(counts['baseline'])} of every network"
-    return "; ".join(
-        f"{_seeds(n)} of {listed([net for net in counts if counts[net] == n], counts)}"
-        for n in sorted(set(counts.values()), reverse=True)
-    )
+    counts = _counts(rows)
+    nets = {n: [row["net"] for row, count in zip(rows, counts, strict=True) if count == n] for n in counts}
+    if len(nets) == 1:
+        return f"{_seeds(counts[0])} of every network"
+    return "; ".join(f"{_seeds(n)} of {titles(nets[n])}" for n in sorted(nets, reverse=True))

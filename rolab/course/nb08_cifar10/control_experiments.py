@@ -6,6 +6,7 @@ Every function is true of any table that `experiments.table` makes; where a tabl
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from math import comb
 from statistics import mean
 
 from scipy.stats import ttest_1samp
@@ -61,9 +62,8 @@ def others_on_A(result: Result) -> str:
     for row in rows_of(result):
         pairs = list(zip(row["adversarial_accuracy"]["values"], others["per_seed"], strict=False))
         mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
-        rows.append(
-            [TITLES[row["net"]], f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"]
-        )
+        numbers = (f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}")
+        rows.append([TITLES[row["net"]], *numbers])
     heads = ("network", "seeds", "on A %", "other baselines on the same A %", "difference")
     share = others["mean"] / 100
     said = (
@@ -104,11 +104,10 @@ def _one_each(result: Result) -> str:
 
 def _beaten(robust: Sequence[Row]) -> str:
     """Whether the robust nets are better than the baseline that trains as long."""
-    said = [
-        f"significantly {word}: {titles(nets)}"
-        for word, sign in (("better", 1), ("worse", -1))
-        if (nets := [row["net"] for row in robust if significant(row["against_longer"][:1], sign)])
-    ]
+    said = []
+    for word, sign in (("better", 1), ("worse", -1)):
+        if nets := [row["net"] for row in robust if significant(row["against_longer"][:1], sign)]:
+            said.append(f"significantly {word}: {titles(nets)}")
     found = "; ".join(said) or "none of them differs from it significantly"
     return f"Against the baseline that trains as long, {found} (McNemar, p < {LEVEL})."
 
@@ -118,9 +117,10 @@ def beside_augmentation(result: Result) -> str:
     rows = {row["net"]: row for row in result["rows"]}
     test = {net: row["test_accuracy"]["values"][0] for net, row in rows.items()}
     augmented = {net: more for more, net in AUGMENTED.items() if more in rows}
-    if not {"baseline"} < set(augmented):
+    base = augmented.pop("baseline", None)
+    if base is None or not augmented:
         return "This run has no nets with flips and shifts; the preset `full` has two."
-    lines, said, base = [], [], augmented.pop("baseline")
+    lines, said = [], []
     for net, more in augmented.items():
         tests = [rows[which]["mcnemar"][0] for which in (net, more)]
         pairs = [("baseline", net, "without"), (base, more, "both with flips and shifts")]
@@ -145,11 +145,8 @@ def swapped(first: Mapping[str, float], second: Mapping[str, float]) -> list[tup
     >>> swapped({"baseline": 99.1, "robust-l1": 99.3}, {"baseline": 90.7, "robust-l1": 90.5})
     [('baseline', 'robust-l1')]
     """
-
-    def apart(accuracies: Mapping[str, float], a: str, b: str) -> float:
-        return round(accuracies[a], 2) - round(accuracies[b], 2)  # as they are printed
-
-    return [(a, b) for a, b in combinations(first, 2) if apart(first, a, b) * apart(second, a, b) < 0]
+    one, two = ({net: round(side[net], 2) for net in first} for side in (first, second))  # as printed
+    return [(a, b) for a, b in combinations(first, 2) if (one[a] - one[b]) * (two[a] - two[b]) < 0]
 
 
 def orders(*results: Result) -> str:
@@ -168,14 +165,9 @@ def orders(*results: Result) -> str:
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])
             names = "; ".join(f"{TITLES[a]} and {TITLES[b]}" for a, b in pairs)
-            all_pairs = len(NETS) * (len(NETS) - 1) // 2
-            said.append(
-                f"Pairs swapped on {where}: {len(pairs)} of {all_pairs}{f' ({names})' * bool(names)}."
-            )
-    fewer = [
-        f"the order on {noun_of(result)} is that{which}"
-        for result in results
-        if (which := which_seeds(result, rows_of(result, NETS)))
-    ]
-    said += [f"Note: {'; '.join(fewer)}."] * bool(fewer)
+            of = f"{len(pairs)} of {comb(len(NETS), 2)}"
+            said.append(f"Pairs swapped on {where}: {of}{f' ({names})' * bool(names)}.")
+    seeds = ((noun_of(result), which_seeds(result, rows_of(result, NETS))) for result in results)
+    if fewer := [f"the order on {noun} is that{which}" for noun, which in seeds if which]:
+        said.append(f"Note: {'; '.join(fewer)}.")
     return "\n\n".join([*tables, " ".join(said)])
