@@ -42,7 +42,7 @@ from unittest.mock import patch
 
 import torch
 from accelerator_agreement import agreement, bounds, precision
-from accelerator_common import SEED, NotHere, Plan, number
+from accelerator_common import ROOT, SEED, NotHere, Plan, number
 from accelerator_speed import cifar10_epoch, compiled, graphs, memory, step
 
 from rolab.data import mnist
@@ -51,7 +51,6 @@ from rolab.experiments.workers import worker_pool
 from rolab.storage import environment, write_json
 from rolab.training import Recipe, pick_device
 
-ROOT = Path(__file__).parents[1]
 OPTIONAL = ("cvxpy", "clarabel", "plotly", "matplotlib", "ipywidgets", "anywidget", "sklearn")
 
 

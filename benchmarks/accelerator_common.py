@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from rolab.data import mnist
 from rolab.nets import ConvNet, WhitenedNet
 from rolab.training import Recipe
 
+ROOT = Path(__file__).parents[1]
 SEED = 0
 
 

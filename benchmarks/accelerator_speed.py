@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerator_common import SEED, NotHere, Plan, flat, fresh, number, off, seeded, sgd, tf32
+from accelerator_common import ROOT, SEED, NotHere, Plan, flat, fresh, number, off, seeded, sgd, tf32
 from torch import Tensor, nn
 
 from rolab.attacks import cross_entropy, input_gradient
@@ -254,5 +254,5 @@ def graphs(plan: Plan) -> dict[str, Any]:
             first = first.__context__
         record["the library's step"] = raised(first)
         lines = traceback.format_exc().splitlines()
-        record["raised_at"] = [line.strip() for line in lines if "rolab" in line][:12]
+        record["raised_at"] = [line.strip().replace(f"{ROOT}/", "") for line in lines if "rolab" in line][:12]
     return record
