@@ -30,9 +30,7 @@ class Comparisons:
     def of(self, what: str, tolerance: float) -> Iterator[Callable[..., None]]:
         """Yields `add(error, part)`. An error raised is a comparison that does not agree."""
 
-        def add(
-            error: Any, part: str = "", feasible: bool = True, constraints=tolerance, **more: Any
-        ) -> None:
+        def add(error: Any, part: str = "", feasible: bool = True, within=tolerance, **more: Any) -> None:
             """One comparison of what was found, feasible or not; of many the 90th percentile."""
             if isinstance(error, Tensor):
                 more["most"] = number(error.max().item())
@@ -116,7 +114,7 @@ def compare_sets(found: Comparisons, plan: Plan, dtype: torch.dtype) -> None:
                     add(off(V.project(there[2]), near), "project")
                     points += [0.9 * near]
                 same = [V.contains(p.to(plan.device)).cpu() == U.contains(p) for p in points]
-                add((~torch.cat(same)).double().mean().item(), "contains", constraints=0.0)
+                add((~torch.cat(same)).double().mean().item(), "contains", within=0.0)
 
 
 def kind_of(dtype: torch.dtype) -> str:
