@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
 from torch import nn
 
 from rolab import cli, zoo
+from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
 from rolab.data import Dataset, mnist
 from rolab.errors import RecordError
 from rolab.experiments import single_pixel
