@@ -33,7 +33,7 @@ class Curves(Figure):
     styles: Mapping[str, Style] = field(default_factory=lambda: STYLES)  # of names; of others by their place
     at: int | None = None  # the place among x where a line stands
     HEIGHT: ClassVar[int] = 420
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (64, 150, 46, 54)
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (64, 158, 46, 54)
     legend: ClassVar[Legend] = BESIDE
 
     def bars(self, name: str) -> list[float] | None:

@@ -126,7 +126,7 @@ class Line(Trace):
             marker: dict[str, Any] = {"symbol": self.marker, "size": self.size, "color": self.color}
             if self.arrow:  # none at a start
                 sizes = [(0, 11, 0)[i % 3] for i in range(len(self.x))]
-                marker |= {"symbol": "arrow", "angleref": "previous", "size": sizes}
+                marker |= {"symbol": "arrow", "angleref": "previous", "size": sizes, "opacity": 1}
             found |= {"mode": "lines+markers", "marker": marker}
         if self.error is not None:
             found["error_y"] = {"type": "data", "array": numbers(self.error), "thickness": 1, "width": 3}

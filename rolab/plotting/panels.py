@@ -49,6 +49,10 @@ class Axis:
         axes.set(**scale, **ticks, **span)
         getattr(axes, f"set_{name}label")(self.title, fontsize=9)
         axes.tick_params(name, labelsize=8.5, **{{"x": "labelbottom", "y": "labelleft"}[name]: self.labels})
+        if not self.log:
+            getattr(axes, f"{name}axis").set_major_formatter("{x:g}")  # 0.01, for 0.0100 is broad
+            if self.ticks is None and name == "x":
+                axes.locator_params("x", nbins=max(3, int(axes.get_position().width * WIDTH / 60)))
         if self.grid:
             axes.grid(axis=name, color=PALE, linewidth=0.6)
 
