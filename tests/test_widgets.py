@@ -12,18 +12,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rolab.figures import Figure
+from rolab.pictures import ORANGE, PURPLE
+from rolab.walks import PairFigure, Walk, WalkFigure
+from rolab.walks.figure import legend_rows
+from rolab.widgets import EpsilonExplorer
 from torch import nn
 
 from rolab.attacks import pgd
 from rolab.data import CIFAR10_CLASSES, Dataset
 from rolab.evaluation import predict
-from rolab.figures import Figure
 from rolab.nets import WhitenedNet
-from rolab.pictures import ORANGE, PURPLE
 from rolab.sets import Ball, pixel_box
-from rolab.walks import PairFigure, Walk, WalkFigure
-from rolab.walks.figure import legend_rows
-from rolab.widgets import EpsilonExplorer
 
 
 class Nearest(nn.Module):
