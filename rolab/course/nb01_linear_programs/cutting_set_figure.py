@@ -27,7 +27,7 @@ class CuttingSetFigure(Sliding):
 
     program: RobustLP
     shown: int = -1
-    prefix: ClassVar[str] = "round "  # type: ignore[misc]
+    prefix: ClassVar[str] = "round "
     MARGIN: ClassVar[tuple[int, int, int, int]] = (70, 12, 56, 54)
     SEEN: ClassVar[str] = (
         "Left what the scenarios known so far leave, and its optimum; right the bounds, closing."

@@ -35,7 +35,7 @@ class EnvelopeFigure(Sliding):
     counts: Sequence[int] = (1, 3, 10, 30, 100)
     shown: int = 2
     seed: int = 1
-    prefix: ClassVar[str] = "scenarios: "  # type: ignore[misc]
+    prefix: ClassVar[str] = "scenarios: "
     HEIGHT: ClassVar[int] = 540
     MARGIN: ClassVar[tuple[int, int, int, int]] = (50, 12, 56, 54)
     REACH: ClassVar[float] = 2.2
