@@ -160,10 +160,14 @@ def bring(page, element):
     """Scrolls to a figure until it is drawn and stays there: cells above it grow when they are seen."""
     for turn in range(120):
         element.evaluate("each => each.scrollIntoView({block: 'center'})")
-        page.mouse.wheel(0, 30 if turn % 2 else -30)
+        page.mouse.move(700, 500)
+        page.mouse.wheel(
+            0, 120 if turn % 2 else -120
+        )  # a figure is drawn if the page sees that it is scrolled
         page.wait_for_timeout(500)
         if element.locator(".gtitle").count() and element.locator(".gtitle").is_visible():
-            return element.locator(".js-plotly-plot").first
+            itself = element.evaluate("each => each.classList.contains('js-plotly-plot')")
+            return element if itself else element.locator(".js-plotly-plot").first
     raise AssertionError("a figure was not drawn within a minute")
 
 

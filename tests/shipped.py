@@ -92,7 +92,7 @@ class Shipped:
     @property
     def reports(self) -> list[str]:
         """What the checkers said of the answers in the file."""
-        from rolab import check
+        from rolab.course import check
 
         said = [
             output.data.get("text/plain", "")

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from rolab.course.nb03_perturbations import SupportFunctionFigure
 from rolab.evaluation import Collection
 from rolab.experiments import NETS, NORMS
-from rolab.figures import STYLES, Curves, Table
-from rolab.pictures import Pictures, Row, pixels
-from rolab.planes import Turning
+from rolab.experiments.styles import STYLES
+from rolab.plotting import Curves, ImageGrid, ImageRow, Table, pixels
 from rolab.sets import Ball, Box
 
 
@@ -77,7 +77,9 @@ def test_colour_images_keep_their_colours():
 def test_the_mosaic_holds_every_image_where_the_circle_is():
     images = torch.zeros(2, 1, 28, 28)
     images[1, 0, 4, 9] = 1.0
-    figure = Pictures("t", [Row(images, circles=[None, (4, 9)]), Row(images, captions=["a", "b"], gain=1)])
+    figure = ImageGrid(
+        "t", [ImageRow(images, circles=[None, (4, 9)]), ImageRow(images, captions=["a", "b"], gain=1)]
+    )
     mosaic, _, texts, circles, frames = figure._parts()
     (x, y), white = circles[0], (mosaic == 255).all(2)
     assert white[int(y), int(x)] and not white[int(y), int(x) + 1]
@@ -87,7 +89,7 @@ def test_the_mosaic_holds_every_image_where_the_circle_is():
 
 def test_gains_may_differ_in_a_row():
     images = torch.full((2, 1, 28, 28), 0.5)
-    mosaic, *_, frames = Pictures("t", [Row(images, gain=[None, 2])])._parts()
+    mosaic, *_, frames = ImageGrid("t", [ImageRow(images, gain=[None, 2])])._parts()
     assert len(frames) == 1 and {(128, 128, 128), (179, 88, 6)} <= {
         tuple(p) for p in mosaic.reshape(-1, 3).tolist()
     }
@@ -97,7 +99,7 @@ def test_gains_may_differ_in_a_row():
 
 
 def test_the_furthest_points_of_the_plane():
-    figure = Turning({norm: Ball(norm, 1.0) for norm in NORMS})
+    figure = SupportFunctionFigure({norm: Ball(norm, 1.0) for norm in NORMS})
     for k, degrees in enumerate(figure.degrees):
         a, b = figure.direction(k)
         assert figure.support("l1", k) == pytest.approx(max(abs(a), abs(b)))
@@ -110,7 +112,7 @@ def test_the_furthest_points_of_the_plane():
 
 
 def test_an_outline_is_drawn_by_the_sets_own_maximiser():
-    figure = Turning(
+    figure = SupportFunctionFigure(
         {"diamond": Ball("l1", 1.0), "box": Box(-0.5, 1.0), "cut": Ball("l2", 1.0) & Box(-1.0, 0.5)}
     )
     assert set(figure.outline("diamond")) == {(1, 0), (0, 1), (-1, 0), (0, -1)}
@@ -119,7 +121,7 @@ def test_an_outline_is_drawn_by_the_sets_own_maximiser():
 
 
 def test_the_turning_figure_slides_without_a_kernel():
-    figure = Turning({norm: Ball(norm, 1.0) for norm in NORMS}, degrees=(0, 45, 90), shown=1)
+    figure = SupportFunctionFigure({norm: Ball(norm, 1.0) for norm in NORMS}, degrees=(0, 45, 90), shown=1)
     drawn = json.loads(figure.plotly().to_json())
     assert len(drawn["frames"]) == len(drawn["layout"]["sliders"][0]["steps"]) == len(figure.table()) == 3
     tip = drawn["frames"][2]["data"][2]

@@ -9,10 +9,10 @@ import torch
 from benchmark_nets import NETS, RADII, STEPS, digits, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rolab.standing.figure import BandFigure, bounds_figure, robustness_figure
 
 from rolab.experiments.robustness_results import RobustnessResults
-from rolab.figures import style
-from rolab.standing.figure import BandFigure, bounds_figure, robustness_figure
+from rolab.experiments.styles import style
 
 exactly = settings(max_examples=25, deadline=None, derandomize=True)
 

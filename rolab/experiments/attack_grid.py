@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from rolab.attacks import Attack, pgd, random_point
 from rolab.data import Dataset
 from rolab.evaluation import correct, correct_under_attack, rows_of
-from rolab.sets import Ball, UncertaintySetLike, at, pixel_box
+from rolab.sets import Ball, UncertaintySetLike, pixel_box, resolve
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 STEPS = (1, 2, 3, 5, 10, 20)
@@ -157,6 +157,6 @@ def begins_with_one(name: str, steps: Sequence[int]) -> None:
 def nested(sets: Sequence[UncertaintySetLike], x: Tensor, generator: torch.Generator | None) -> None:
     """Raise a `ValueError` if a random point of a set, one for each example, is not in the next one."""
     for number, (smaller, larger) in enumerate(zip(sets, sets[1:], strict=False), start=1):
-        point = at(smaller, x).maximizer(torch.randn(x.shape, generator=generator))
-        if not at(larger, x).contains(point).all():
+        point = resolve(smaller, x).maximizer(torch.randn(x.shape, generator=generator))
+        if not resolve(larger, x).contains(point).all():
             raise ValueError(f"sets[{number}]: expected nested sets, each within the next, got {larger!r}")

@@ -18,7 +18,7 @@ from rolab.attacks import first_order, single_pixel
 from rolab.data import Dataset
 from rolab.evaluation import BATCH, correct, eval_mode, predict
 from rolab.experiments.presets import TITLES
-from rolab.sets import Box, Pixels, pixel_box
+from rolab.sets import Box, SparsePixels, pixel_box
 from rolab.storage import claim, environment, write_json
 
 AT_ONCE = 50  # digits, between two writes of the record
@@ -94,7 +94,7 @@ def _count(row: dict[str, Any], model: nn.Module, data: Dataset, rows: slice, ra
     x, y = chunk.images[right].to(device), chunk.labels[right].to(device)
     box = pixel_box(x) if radius is None else Box(-radius, radius)
     with eval_mode(model):
-        step = first_order(model, x, y, Pixels(1, box))
+        step = first_order(model, x, y, SparsePixels(1, box))
         _, misread = single_pixel(model, x, y, box, batch=BATCH)
     numbers = right + rows.start
     row["correct"] += len(right)

@@ -17,32 +17,21 @@ HOLLOW = "hollow: the paper"
 
 @dataclass(frozen=True, eq=False)
 class Curves(Figure):
-    """Curves over one axis, one for each name.
+    """Curves over one axis, one for each name."""
 
-    Attributes:
-        title: the message
-        x: where the curves were measured
-        mean: name → values, as many as x
-        x_title, y_title: of the axes, with units
-        sd: name → standard deviations; a name that is missing or None, and a None among them, has no bar
-        paper: name → (x, y), the number that the paper prints; a hollow marker
-        y_range: None fits it to the data
-        alt: a sentence that says what is seen
-        styles: name → style; a name that is missing has one by its place
-        at: a place among x where a line stands; None for no line
-    """
-
-    title: str
-    x: Sequence[float]
-    mean: Mapping[str, Sequence[float]]
-    x_title: str
+    title: str  # the message
+    x: Sequence[float]  # where the curves were measured
+    mean: Mapping[str, Sequence[float]]  # name → values, as many as x
+    x_title: str  # with the unit
     y_title: str
+    # name → standard deviations; a name that is missing or None, and a None among them, has no bar
     sd: Mapping[str, Sequence[float | None] | None] = field(default_factory=dict)
+    # name → (x, y), the number that the paper prints: a hollow marker
     paper: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    y_range: tuple[float, float] | None = None
-    alt: str = ""
-    styles: Mapping[str, Style] = field(default_factory=lambda: STYLES)
-    at: int | None = None
+    y_range: tuple[float, float] | None = None  # None fits it to the data
+    alt: str = ""  # a sentence that says what is seen
+    styles: Mapping[str, Style] = field(default_factory=lambda: STYLES)  # of names; of others by their place
+    at: int | None = None  # the place among x where a line stands
     HEIGHT: ClassVar[int] = 420
     MARGIN: ClassVar[tuple[int, int, int, int]] = (64, 150, 46, 54)
     legend: ClassVar[Legend] = BESIDE

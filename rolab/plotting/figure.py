@@ -132,30 +132,25 @@ class Figure(ABC):
             return (left + x * across) / WIDTH, (bottom + y * up) / self.height
 
         page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
-        page.text(
-            0.02, 1 - 14 / self.height, self.title, fontsize=0.72 * self.title_size, color=INK, va="top"
-        )
+        look = {"fontsize": 0.72 * self.title_size, "color": INK, "va": "top"}
+        page.text(0.02, 1 - 14 / self.height, self.title, **look)
         panels, labels = self.panels(), dict[str, Any]()
         for panel in panels:
-            (x, y), (right_x, top_y) = (place(*corner) for corner in zip(*_pairs(panel.domain), strict=True))
-            axes = page.add_axes((x, y, right_x - x, top_y - y))
-            axes.tick_params(labelsize=8.5)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.label.set_size(9)
+            (x, y), (far, high) = place(*panel.domain[::2]), place(*panel.domain[1::2])
+            axes = page.add_axes((x, y, far - x, high - y))
             panel.draw(axes)
             labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) | labels
         if self.legend and labels:
             drawn = [mark.label for panel in panels for mark in panel.marks]
             names = [name for name in dict.fromkeys(drawn) if name in labels]
-            rows = len(names)
-            if self.legend.rows:
-                rows = math.ceil(sum(map(entry_width, names)) / (across * (1 - self.legend.x)))
-            corner = f"{dict(top='upper', bottom='lower')[self.legend.anchor]} left"
+            rows = math.ceil(sum(map(entry_width, names)) / (across * (1 - self.legend.x)))
+            columns = math.ceil(len(names) / rows) if self.legend.rows else 1
+            corner = {"top": "upper left", "bottom": "lower left"}[self.legend.anchor]
             where = {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "borderaxespad": 0}
             more = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
             more |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5}
             handles = [labels[name] for name in names]
-            page.legend(handles, names, ncols=math.ceil(len(names) / rows), **where, **more)
+            page.legend(handles, names, ncols=columns, **where, **more)
         return page
 
     def png_bytes(self, dpi: int = 200) -> bytes:
@@ -195,11 +190,6 @@ class Figure(ABC):
         if self.slides:
             data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": dict(CONFIG)}
         return data, {"image/png": size}
-
-
-def _pairs(domain: tuple[float, float, float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
-    left, right, bottom, top = domain
-    return (left, right), (bottom, top)
 
 
 _PAGE = """<!DOCTYPE html>

@@ -24,22 +24,17 @@ from rolab.plotting.style import PALE, RED, TITLE, WIDTH
 class ImageRow:
     """A row of pictures of one size.
 
-    Attributes:
-        images: (n, C, H, W), C = 1 or 3; pixels in [0, 1], what is outside is tinted
-        label: stands to the left, along the row
-        captions: one below each picture
-        circles: for each picture the (row, column) of the pixel to circle, or None
-        heading: stands above the row
-        gain: where given, the images are perturbations: purple is negative, orange positive, full at ±1/gain;
-            one for all images, or one for each (None for a plain image)
+    With a gain the images are perturbations: purple is negative, orange positive, full at ±1/gain.
     """
 
-    images: Any
-    label: str = ""
-    captions: Sequence[str] = ()
-    circles: Sequence[tuple[int, int] | None] = ()
-    heading: str = ""
-    gain: float | None | Sequence[float | None] = None
+    images: Any  # (n, C, H, W), C = 1 or 3; pixels in [0, 1], what is outside is tinted
+    label: str = ""  # stands to the left, along the row
+    captions: Sequence[str] = ()  # one below each picture
+    circles: Sequence[
+        tuple[int, int] | None
+    ] = ()  # for each the (row, column) of the pixel to circle, or None
+    heading: str = ""  # stands above the row
+    gain: float | None | Sequence[float | None] = None  # one for all images, or one for each
 
     def gains(self) -> Sequence[float | None]:
         """One gain for each image."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -39,17 +39,28 @@ def segments(starts: Numbers, ends: Numbers) -> tuple[list[Any], list[Any]]:
 
 
 class Place(NamedTuple):
-    """Where plotly draws a panel."""
+    """Where plotly draws a panel: the number of its axes ("", "2", …), the range of x, its width in px."""
 
-    number: str  # of its axes: "", "2", "3", …
-    span: tuple[float, float] | None  # the range of its x axis
-    px: float  # its width
+    number: str
+    span: tuple[float, float] | None
+    px: float
+
+    def on(self, ref: str = "") -> dict[str, str]:
+        """Its axes, as traces call them, or as the layout does: with "ref"."""
+        return {f"x{ref or 'axis'}": f"x{self.number}", f"y{ref or 'axis'}": f"y{self.number}"}
 
 
+@dataclass(frozen=True, eq=False)
 class Mark(ABC):
-    """Something that a panel shows."""
+    """Something that a panel shows; the legend has its name, if it has one and `legend`."""
 
-    label: str | None = None  # in matplotlib's legend
+    name: str = field(default="", kw_only=True)
+    legend: bool = field(default=True, kw_only=True)
+
+    @property
+    def label(self) -> str | None:
+        """What matplotlib's legend calls it."""
+        return self.name.replace("<br>", "\n") if self.name and self.legend else None
 
     @abstractmethod
     def plotly(self, page: dict[str, Any], place: Place) -> None:
@@ -62,36 +73,29 @@ class Mark(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Trace(Mark):
-    """A mark that is one of plotly's traces; a legend has its name, if it has one and `legend`."""
+    """A mark that is one of plotly's traces."""
 
     x: Numbers
     y: Numbers
-    color: Any = INK
+    color: Any = INK  # of points, one for each may be given
     dash: str = "solid"  # plotly's word
-    width: float = 2  # px
-    name: str = ""
-    legend: bool = True
-
-    @property
-    def label(self) -> str | None:  # type: ignore[override]
-        """What matplotlib's legend calls it."""
-        return self.name.replace("<br>", "\n") if self.name and self.legend else None
+    width: float = 2  # px, of a line or an edge
 
     @abstractmethod
     def trace(self) -> dict[str, Any]:
         """What is special to this kind."""
 
     @cached_property
-    def _trace(self) -> dict[str, Any]:
-        shown = {"type": "scatter", "name": self.name, "showlegend": self.label is not None}
-        return {**shown, "hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **self.trace()}
+    def _traces(self) -> dict[str, dict[str, Any]]:
+        return {}  # on each axes: made once, for states of a figure share marks
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
-        page["data"].append({**self._trace, "xaxis": f"x{place.number}", "yaxis": f"y{place.number}"})
-
-    @property
-    def _line(self) -> dict[str, Any]:
-        return {"color": self.color, "dash": self.dash, "width": self.width}
+        if place.number not in self._traces:
+            shown = {"type": "scatter", "name": self.name, "legendgroup": self.name}
+            shown |= {"showlegend": self.label is not None}
+            where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
+            self._traces[place.number] = {**shown, **where, **self.trace()}
+        page["data"].append(self._traces[place.number])
 
     @property
     def _xy(self) -> np.ndarray:
@@ -100,31 +104,24 @@ class Trace(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Line(Trace):
-    """A line through points, or several with gaps.
+    """A line through points, or several with gaps."""
 
-    Attributes:
-        marker, size: plotly's word, px: a marker at each point
-        error: standard deviations
-        arrow: a head at the end of each of the `segments`
-        hover: whether the values are shown under the pointer
-        visible: whether it is drawn at all
-    """
-
-    marker: str = ""
-    size: float = 7
-    error: Numbers | None = None
-    arrow: bool = False
-    hover: bool = False
+    marker: str = ""  # at each point, plotly's word
+    size: float = 7  # of a marker, px
+    error: Numbers | None = None  # standard deviations
+    arrow: bool = False  # a head at the end of each of the `segments`
+    hover: bool = False  # the values are shown under the pointer
     visible: bool = True
 
     @classmethod
-    def of(cls, style: Style, x: Numbers, y: Numbers, marked: bool = False, **more: Any) -> Line:
+    def of(cls, style: Style, x: Numbers, y: Numbers, marked: bool = False, **more: Any) -> Self:
         """A line in a style, named by its label."""
         look = {"color": style.color, "dash": style.dash, "marker": style.marker if marked else ""}
         return cls(x, y, **look | {"name": style.label} | more)
 
     def trace(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"mode": "lines", "line": self._line, "visible": self.visible}
+        line = {"color": self.color, "dash": self.dash, "width": self.width}
+        found: dict[str, Any] = {"mode": "lines", "line": line, "visible": self.visible}
         if self.marker or self.arrow:
             marker: dict[str, Any] = {"symbol": self.marker, "size": self.size, "color": self.color}
             if self.arrow:  # none at a start
@@ -137,109 +134,94 @@ class Line(Trace):
 
     def draw(self, axes: Any) -> None:
         (x, y), look = self._xy, {"color": self.color, "linewidth": 0.8 * self.width, "label": self.label}
-        if not self.visible:
-            return
         if self.arrow:
             axes.plot([], [], **look)
             arrow = {"arrowstyle": "-|>", "color": self.color, "shrinkA": 0, "shrinkB": 0}
             for i in range(0, len(x) - 1, 3):
                 axes.annotate("", (x[i + 1], y[i + 1]), (x[i], y[i]), arrowprops=arrow)
-            return
-        look |= {"linestyle": DASHES[self.dash], "markersize": 0.57 * self.size}
-        look["marker"] = MARKERS[self.marker] if self.marker else ""
-        if self.error is None:
-            axes.plot(x, y, **look)
-        else:
-            axes.errorbar(x, y, yerr=np.array(numbers(self.error), float), elinewidth=0.8, capsize=2, **look)
+        elif self.visible:
+            look |= {"linestyle": DASHES[self.dash], "markersize": 0.57 * self.size}
+            look["marker"] = MARKERS[self.marker] if self.marker else ""
+            if self.error is None:
+                axes.plot(x, y, **look)
+            else:
+                error = np.array(numbers(self.error), float)
+                axes.errorbar(x, y, yerr=error, elinewidth=0.8, capsize=2, **look)
 
 
 @dataclass(frozen=True, eq=False)
-class Points(Trace):
-    """Points without a line.
-
-    Attributes:
-        color: one, or one for each
-        symbol, size: plotly's word, px
-        hollow: only an edge is drawn, `width` px broad
-        outline: the colour of an edge around each, none if empty
-        opacity: 0 for points that are only there to be clicked on
-        hover: plotly's template, such as "row %{y}"; none if empty
-    """
-
-    color: Any = RED
-    symbol: str = "circle"
-    size: float = 9
-    hollow: bool = False
-    outline: str = ""
-    opacity: float = 1
-    hover: str = ""
-
-    def trace(self) -> dict[str, Any]:
-        marker = {"symbol": self.symbol + "-open" * self.hollow, "size": self.size, "color": self.color}
-        marker |= {"line": {"width": self.width}} if self.hollow else {}
-        marker |= {"line": {"width": 1, "color": self.outline}} if self.outline else {}
-        marker |= {"opacity": self.opacity} if self.opacity < 1 else {}
-        more = {"hoverinfo": "all", "hovertemplate": f"{self.hover}<extra></extra>"} if self.hover else {}
-        return {"mode": "markers", "marker": marker, **more}
-
-    def draw(self, axes: Any) -> None:
-        x, y = self._xy
-        color = self.color if isinstance(self.color, str) else list(self.color)[: len(x)]
-        look: dict[str, Any] = {"color": color, "linewidths": 0.8 * (self.symbol == "x")}
-        if self.hollow:
-            look = {"facecolors": "none", "edgecolors": color, "linewidths": 0.8 * self.width}
-        elif self.outline:
-            look = {"facecolors": color, "edgecolors": self.outline, "linewidths": 0.8}
-        if self.opacity:
-            size = (0.68 * self.size) ** 2
-            axes.scatter(x, y, size, marker=MARKERS[self.symbol], zorder=3, label=self.label, **look)
-
-
-@dataclass(frozen=True, eq=False)
-class Area(Trace):
+class Area(Line):
     """A polygon, filled so that lines can be seen through it; without an edge if its width is 0."""
 
     def trace(self) -> dict[str, Any]:
-        return {"mode": "lines", "line": self._line, "fill": "toself", "fillcolor": rgba(self.color)}
+        return super().trace() | {"fill": "toself", "fillcolor": rgba(self.color)}
 
     def draw(self, axes: Any) -> None:
         axes.fill(*self._xy, color=self.color, alpha=0.2, linewidth=0)
         if self.width:
-            axes.plot(*self._xy, color=self.color, linestyle=DASHES[self.dash], label=self.label)
+            super().draw(axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Points(Trace):
+    """Points without a line."""
+
+    color: Any = RED
+    symbol: str = "circle"  # plotly's word
+    size: float = 9  # px
+    hollow: bool = False  # only an edge is drawn
+    outline: str = ""  # the colour of an edge around each
+    opacity: float = 1  # 0 for points that are only there to be clicked on
+    hover: str = ""  # plotly's template, such as "row %{y}"
+
+    def trace(self) -> dict[str, Any]:
+        marker = {"symbol": self.symbol + "-open" * self.hollow, "size": self.size, "color": self.color}
+        marker |= {"opacity": self.opacity} if self.opacity < 1 else {}
+        if self.hollow or self.outline:
+            marker["line"] = {"width": self.width if self.hollow else 1, "color": self.outline or self.color}
+        more = {"hoverinfo": "all", "hovertemplate": f"{self.hover}<extra></extra>"} if self.hover else {}
+        return {"mode": "markers", "marker": marker, **more}
+
+    def draw(self, axes: Any) -> None:
+        (x, y), size = self._xy, (0.68 * self.size) ** 2
+        color = self.color if isinstance(self.color, str) else list(self.color)[: len(x)]
+        look: dict[str, Any] = {"color": color, "linewidths": 0.8 * (self.symbol == "x")}
+        if self.hollow or self.outline:
+            edge = {
+                "edgecolors": self.outline or color,
+                "linewidths": 0.8 * (self.width if self.hollow else 1),
+            }
+            look = {"facecolors": "none" if self.hollow else color, **edge}
+        if self.opacity:
+            axes.scatter(x, y, size, marker=MARKERS[self.symbol], zorder=3, label=self.label, **look)
 
 
 @dataclass(frozen=True, eq=False)
 class Bars(Trace):
-    """Bars from 0 up to y, so broad in units of x, so far right of x, with an edge if it has a colour."""
+    """Bars from 0 up to y."""
 
-    offset: float = 0.0
-    broad: float = 0.36
-    outline: str = ""
+    offset: float = 0.0  # to the right of x
+    broad: float = 0.36  # in units of x
+    outline: str = ""  # the colour of an edge
 
     def trace(self) -> dict[str, Any]:
-        marker = {"color": self.color} | (
-            {"line": {"color": self.outline, "width": 1}} if self.outline else {}
-        )
-        left = self.offset - self.broad / 2
-        return {"type": "bar", "marker": marker, "offset": left, "width": self.broad}
+        edge = {"color": self.outline or self.color, "width": 1}
+        place = {"offset": self.offset - self.broad / 2, "width": self.broad}
+        return {"type": "bar", "marker": {"color": self.color, "line": edge}, **place}
 
     def draw(self, axes: Any) -> None:
-        (x, y), edge = self._xy, {"edgecolor": self.outline} if self.outline else {}
-        axes.bar(x + self.offset, y, self.broad, color=self.color, label=self.label, **edge)
+        (x, y), look = self._xy, {"color": self.color, "edgecolor": self.outline or self.color}
+        axes.bar(x + self.offset, y, self.broad, label=self.label, **look)
 
 
 @dataclass(frozen=True, eq=False)
 class Picture(Mark):
-    """Pixels (H, W, 3), bytes, the first row at the top, stretched over a rectangle.
-
-    Attributes:
-        extent: left, right, bottom, top; None: the centre of each pixel is at its (column, row)
-        enlarged: browsers blur small pictures: each pixel becomes so many; 1 leaves it blurred
-    """
+    """Pixels (H, W, 3), bytes, the first row at the top, stretched over a rectangle."""
 
     pixels: np.ndarray
+    # left, right, bottom, top; None: the centre of each pixel is at its (column, row)
     extent: tuple[float, float, float, float] | None = None
-    enlarged: int = 4
+    enlarged: int = 4  # browsers blur small pictures: each pixel becomes so many; 1 leaves it blurred
 
     @cached_property
     def source(self) -> str:
@@ -255,9 +237,9 @@ class Picture(Mark):
     def plotly(self, page: dict[str, Any], place: Place) -> None:
         """A picture of the layout: plotly moves it at once, whereas a trace makes it draw all again."""
         left, right, bottom, top = self.corners
-        at = {"xref": f"x{place.number}", "yref": f"y{place.number}", "x": left, "y": top, "layer": "below"}
-        size = {"sizex": abs(right - left), "sizey": abs(top - bottom), "sizing": "stretch"}
-        page["layout"]["images"].append({"source": self.source, "visible": True, **at, **size})
+        size = {"x": left, "y": top, "sizex": abs(right - left), "sizey": abs(top - bottom)}
+        look = {"source": self.source, "visible": True, "layer": "below", "sizing": "stretch"}
+        page["layout"]["images"].append({**look, **size, **place.on("ref")})
 
     def draw(self, axes: Any) -> None:
         smooth = "nearest" if self.enlarged > 1 else "bilinear"
@@ -266,32 +248,23 @@ class Picture(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Cursor(Mark):
-    """A vertical line over the whole panel that a slider moves at once; the panel's x axis needs a range.
-
-    None hides it.
-    """
+    """A vertical line that a slider moves at once; the panel's x axis needs a range. None hides it."""
 
     x: float | None
     color: str = RED
     width: float = 2
-    name: str = ""
-
-    @property
-    def label(self) -> str | None:  # type: ignore[override]
-        """What the legend calls it."""
-        return self.name or None
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
         """A red pixel of the layout, stretched to a line; its entry in the legend is a line of no points."""
-        if self.name:
+        if self.label:
             Line([None], [None], self.color, width=self.width, name=self.name).plotly(page, place)
         if place.span is None:
             raise ValueError("a cursor needs an x axis with a range")
-        at = {"x": place.span[0] if self.x is None else short(self.x), "y": 1, "xanchor": "center"}
-        on = {"xref": f"x{place.number}", "yref": f"y{place.number} domain", "sizing": "stretch", "sizey": 1}
-        size = {"sizex": short(self.width * abs(place.span[1] - place.span[0]) / place.px)}
-        look = {"source": _pixel(self.color), "visible": self.x is not None}
-        page["layout"]["images"].append({**look, **at, **on, **size})
+        broad = short(self.width * abs(place.span[1] - place.span[0]) / place.px)
+        size = {"xanchor": "center", "y": 1, "sizex": broad, "sizey": 1, "sizing": "stretch"}
+        at = {"x": place.span[0] if self.x is None else short(self.x), "visible": self.x is not None}
+        on = {**place.on("ref"), "yref": f"y{place.number} domain"}
+        page["layout"]["images"].append({"source": _pixel(self.color), **at, **size, **on})
 
     def draw(self, axes: Any) -> None:
         if self.x is not None:
@@ -305,22 +278,22 @@ def _pixel(color: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Text(Mark):
-    """Words at a place of the panel: `anchor` says which side of them is there, `up` moves them by px."""
+    """Words at a place of the panel."""
 
     x: float
     y: float
     text: str
     color: str = INK
     size: float = 11
-    anchor: str = "center"
-    up: float = 0
+    anchor: str = "center"  # which side of them is at x
+    up: float = 0  # moves them, px
     angle: float = 0
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
-        at = {"x": short(self.x), "y": short(self.y), "xref": f"x{place.number}", "yref": f"y{place.number}"}
         look = {"font": {"size": self.size, "color": self.color}, "textangle": -self.angle, "yshift": self.up}
         note = {"text": self.text, "showarrow": False, "visible": True, "xanchor": self.anchor}
-        page["layout"]["annotations"].append({**note, **at, **look})
+        at = {"x": short(self.x), "y": short(self.y), **place.on("ref")}
+        page["layout"]["annotations"].append({**note, **look, **at})
 
     def draw(self, axes: Any) -> None:
         look = {"color": self.color, "fontsize": 0.72 * self.size, "rotation": self.angle}

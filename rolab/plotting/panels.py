@@ -13,25 +13,15 @@ from rolab.plotting.style import INK, PALE, WIDTH
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis.
+    """An axis."""
 
-    Attributes:
-        title: with the unit
-        range: from, to; None fits it to the data
-        ticks: where they stand; None leaves it to the renderer
-        labels: whether the ticks have numbers
-        log: whether it is logarithmic; the range is not
-        grid: whether it has grid lines
-        from_zero: whether 0 is in it, where the range is None
-    """
-
-    title: str = ""
-    range: tuple[float, float] | None = None
-    ticks: Sequence[float] | None = None
-    labels: bool = True
-    log: bool = False
+    title: str = ""  # with the unit
+    range: tuple[float, float] | None = None  # from, to; None fits it to the data
+    ticks: Sequence[float] | None = None  # where they stand; None leaves it to the renderer
+    labels: bool = True  # the ticks have numbers
+    log: bool = False  # it is logarithmic; the range is not
     grid: bool = True
-    from_zero: bool = False
+    from_zero: bool = False  # 0 is in it, where the range is None
 
     def plotly(self) -> dict[str, Any]:
         """The axis in plotly's words."""
@@ -56,32 +46,27 @@ class Axis:
         span = {f"{name}lim": self.range or (0, None)} if self.range or self.from_zero else {}
         ticks = {} if self.ticks is None else {f"{name}ticks": list(self.ticks)}
         scale = {f"{name}scale": "log"} if self.log else {}
-        axes.set(**{f"{name}label": self.title}, **scale, **span, **ticks)
-        axes.tick_params(axis=name, **{"labelbottom" if name == "x" else "labelleft": self.labels})
+        axes.set(**scale, **ticks, **span)
+        getattr(axes, f"set_{name}label")(self.title, fontsize=9)
+        axes.tick_params(name, labelsize=8.5, **{{"x": "labelbottom", "y": "labelleft"}[name]: self.labels})
         if self.grid:
             axes.grid(axis=name, color=PALE, linewidth=0.6)
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Axes and what is on them.
+    """Axes and what is on them."""
 
-    Attributes:
-        marks: from the first drawn to the last
-        x, y: the axes
-        domain: left, right, bottom, top, as shares of the figure inside its margins
-        title: above the panel
-        equal: one unit is as long on both axes
-        frame: None: axes; else neither ticks nor grid, and a frame of this colour, or none if empty
-    """
-
-    marks: Sequence[Mark]
+    marks: Sequence[Mark]  # from the first drawn to the last
     x: Axis = field(default_factory=Axis)
     y: Axis = field(default_factory=Axis)
+    # left, right, bottom, top, as shares of the figure inside its margins
     domain: tuple[float, float, float, float] = (0, 1, 0, 1)
-    title: str = ""
-    equal: bool = False
-    frame: str | None = None
+    title: str = ""  # above
+    equal: bool = False  # one unit is as long on both axes
+    frame: str | None = (
+        None  # None: axes; else neither ticks nor grid, but a frame of this colour, or none if ""
+    )
 
     @classmethod
     def picture(

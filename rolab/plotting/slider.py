@@ -20,29 +20,25 @@ LISTS = ("images", "annotations")  # of plotly's layout, whose lengths may diffe
 ROOM = 84  # px that a slider needs
 
 
-def changes(old: Any, new: Any, keys: Keys = (), found: dict[Keys, Any] | None = None) -> dict[Keys, Any]:
+def changes(old: Any, new: Any, keys: Keys = ()) -> dict[Keys, Any]:
     """Where two pages differ, and what the new one has there; None where it has nothing."""
-    found = {} if found is None else found
-    if old is new:
-        return found
     if isinstance(old, dict) and isinstance(new, dict):
-        for key, value in new.items():
-            changes(old.get(key), value, (*keys, key), found)
-        found |= {(*keys, key): None for key in old if key not in new}
-    elif isinstance(new, list) and isinstance(old, list) and new and isinstance(new[0], dict):
-        for i, (before, now) in enumerate(zip(old, new, strict=True)):
-            changes(before, now, (*keys, i), found)
-    elif old != new:
-        found[keys] = new
+        pairs = [(key, old.get(key), new.get(key)) for key in {**old, **new}]
+    elif isinstance(old, list) and isinstance(new, list) and new and isinstance(new[0], dict):
+        pairs = list(zip(range(len(old)), old, new, strict=True))
+    else:
+        return {keys: new}
+    found: dict[Keys, Any] = {}
+    for key, before, now in pairs:
+        if before != now:  # Python compares what is large faster than we do
+            found |= changes(before, now, (*keys, key))
     return found
 
 
 def lookup(page: Any, keys: Keys) -> Any:
     """What a page has there; None if nothing."""
     for key in keys:
-        if isinstance(page, dict) and key not in page:
-            return None
-        page = page[key]
+        page = page.get(key) if isinstance(page, dict) else page and page[key]
     return page
 
 
@@ -65,103 +61,14 @@ def structure(page: dict[str, Any]) -> list[str]:
     return [trace["type"] for trace in page["data"]]
 
 
-@dataclass(frozen=True, eq=False)
-class Slider(Figure):
-    """States of one figure under a slider.
-
-    Attributes:
-        figures: one for each place
-        labels: what the slider says at each place
-        prefix: what stands before a label
-        shown: the place at which it opens, and that the PNG shows; -1 is the last
-        ticks: whether the labels stand below the slider too
-        picture: what the PNG, the title and the table are of, if not of the place shown
-    """
-
-    figures: Sequence[Figure]
-    labels: Sequence[str]
-    prefix: str = ""
-    shown: int = 0
-    ticks: bool = True
-    picture: Figure | None = None
-    slides: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not self.figures or len(self.figures) != len(self.labels):
-            raise ValueError(f"figures: expected one for each of {len(self.labels)} labels")
-        if not -len(self.figures) <= self.shown < len(self.figures):
-            raise ValueError(f"shown: expected 0 to {len(self.figures) - 1}, got {self.shown}")
-
-    @property
-    def figure(self) -> Figure:
-        """The one that is shown first, or the picture that stands for it."""
-        return self.picture or self.figures[self.shown]
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        return self.figure.title
-
-    @property
-    def alt(self) -> str:
-        return self.figure.alt
-
-    def panels(self) -> Sequence[Panel]:
-        return self.figure.panels()
-
-    def still(self) -> dict[str, Any]:
-        return self.figure.still()
-
-    def matplotlib(self) -> Any:
-        return self.figure.matplotlib()
-
-    def table(self) -> list[dict[str, Any]]:
-        """The rows of all places."""
-        return (
-            self.picture.table()
-            if self.picture
-            else [row for figure in self.figures for row in figure.rows_shown()]
-        )
-
-    def plotly(self) -> dict[str, Any]:
-        """The figure that is shown first, with a slider whose steps change what differs."""
-        pages = [figure.still() for figure in self.figures]
-        base, shown = pages[self.shown], self.shown % len(pages)
-        if any(structure(page) != structure(base) for page in pages):
-            raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
-        size = min(figure.title_size for figure in self.figures)
-        for page in pages:
-            padded(page, longest)["layout"]["title"]["font"]["size"] = size
-        moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
-        steps = [
-            {"label": label, **_step(page, moves)} for label, page in zip(self.labels, pages, strict=True)
-        ]
-        layout, below = base["layout"], base["layout"]["margin"]["b"]
-        slider = {"steps": steps, "active": shown, "currentvalue": {"prefix": self.prefix}}
-        slider["pad"] = {"t": below - 10}
-        if not self.ticks:
-            color = layout["font"]["color"]
-            slider |= {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
-            slider["currentvalue"] = {"prefix": self.prefix, "font": {"color": color}}
-        layout["sliders"] = [slider]
-        layout["height"] += ROOM
-        layout["margin"] = {**layout["margin"], "b": below + ROOM}
-        layout["title"]["y"] = 1 - 14 / layout["height"]
-        return base
-
-
 class Sliding(Figure):
-    """A figure with a place that slides; a subclass says what it shows at the place `shown`.
+    """A figure with a place that slides; a subclass says what it shows at the place `shown`."""
 
-    Attributes:
-        places: of the slider
-        shown: the place at which the figure opens, and that the PNG shows; -1 is the last
-    """
-
-    places: Sequence[Any]
-    shown: int
+    places: Sequence[Any]  # of the slider
+    shown: int  # the place at which the figure opens, and that the PNG shows; -1 is the last
     slides: ClassVar[bool] = True
     prefix: str = ""  # what the slider says before a place
+    ticks: bool = True  # the places stand below the slider too
 
     def __post_init__(self) -> None:
         if not -len(self.places) <= self.shown < len(self.places):
@@ -203,11 +110,30 @@ class Sliding(Figure):
         return True
 
     def plotly(self) -> dict[str, Any]:
-        """The figure with its slider."""
-        every = range(len(self.places))
-        return Slider(
-            list(map(self.at, every)), list(map(self.label, every)), self.prefix, self.shown
-        ).plotly()
+        """The figure that is shown first, with a slider whose steps change what differs."""
+        figures = [self.at(k) for k in range(len(self.places))]
+        pages = [figure.still() for figure in figures]
+        base = pages[self.shown]
+        if any(structure(page) != structure(base) for page in pages):
+            raise ValueError("figures: expected marks of the same kinds at each place of the slider")
+        longest = {name: list(max((page["layout"][name] for page in pages), key=len)) for name in LISTS}
+        size = min(figure.title_size for figure in figures)
+        for page in pages:
+            padded(page, longest)["layout"]["title"]["font"]["size"] = size
+        moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
+        steps = [{"label": self.label(k), **_step(page, moves)} for k, page in enumerate(pages)]
+        layout, below = base["layout"], base["layout"]["margin"]["b"]
+        slider = {"steps": steps, "active": self.shown, "currentvalue": {"prefix": self.prefix}}
+        slider["pad"] = {"t": below - 10}
+        if not self.ticks:
+            color = layout["font"]["color"]
+            slider |= {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
+            slider["currentvalue"] = {"prefix": self.prefix, "font": {"color": color}}
+        layout["sliders"] = [slider]
+        layout["height"] += ROOM
+        layout["margin"] = {**layout["margin"], "b": below + ROOM}
+        layout["title"]["y"] = 1 - 14 / layout["height"]
+        return base
 
     def rows_shown(self) -> list[dict[str, Any]]:
         return [self.row(self.shown)]
@@ -215,6 +141,57 @@ class Sliding(Figure):
     def table(self) -> list[dict[str, Any]]:
         """A row for each place."""
         return [self.row(k) for k in range(len(self.places))]
+
+
+@dataclass(frozen=True, eq=False)
+class Slider(Sliding):
+    """States of any figure under a slider."""
+
+    figures: Sequence[Figure]  # one for each place
+    places: Sequence[str]
+    prefix: str = ""
+    shown: int = 0
+    ticks: bool = True
+    picture: Figure | None = None  # what the PNG, the title and the table are of, if not of the place shown
+
+    def __post_init__(self) -> None:
+        if not self.figures or len(self.figures) != len(self.places):
+            raise ValueError(f"figures: expected one for each of {len(self.places)} labels")
+        super().__post_init__()
+
+    @property
+    def figure(self) -> Figure:
+        """The one that is shown first, or the picture that stands for it."""
+        return self.picture or self.figures[self.shown]
+
+    def at(self, k: int) -> Figure:  # type: ignore[override]
+        """The figure at the k-th place."""
+        return self.figures[k]
+
+    def message(self, k: int) -> str:
+        return self.figures[k].title
+
+    def row(self, k: int) -> dict[str, Any]:
+        return self.figures[k].rows_shown()[0]
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return self.figure.title
+
+    @property
+    def alt(self) -> str:
+        return self.figure.alt
+
+    def panels(self) -> Sequence[Panel]:
+        return self.figure.panels()
+
+    def matplotlib(self) -> Any:
+        return self.figure.matplotlib()
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows of all places."""
+        rows = [row for figure in self.figures for row in figure.rows_shown()]
+        return self.picture.table() if self.picture else rows
 
 
 def _step(page: dict[str, Any], moves: Sequence[Keys]) -> dict[str, Any]:

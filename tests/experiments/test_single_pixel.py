@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
+from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
 from torch import nn
 
 from rolab import cli, zoo
 from rolab.data import Dataset, mnist
 from rolab.errors import RecordError
 from rolab.experiments import single_pixel
-from rolab.pixelwise import scan
 from rolab.storage import load_result
 
 
@@ -48,7 +48,9 @@ def test_the_census_counts_what_scans_find(data, tmp_path):
         model, right, step, truth = nets[row["net"]], 0, [], []
         for i in range(len(data)):
             label = int(data.labels[i])
-            found = scan(model, data.images[i : i + 1], label, row["radius"] or 1.0, row["radius"] is None)
+            found = single_pixel_scan(
+                model, data.images[i : i + 1], label, row["radius"] or 1.0, row["radius"] is None
+            )
             if int(found.before.argmax()) == label:
                 right += 1
                 step += [i] * (found.step_answer != label)
@@ -119,7 +121,7 @@ def test_the_shipped_census_is_that_of_the_shipped_nets():
         falls = [
             i
             for i in range(len(test))
-            if scan(
+            if single_pixel_scan(
                 net, test.images[i : i + 1], int(test.labels[i]), row["radius"] or 1.0, row["radius"] is None
             ).falls
         ]

@@ -38,7 +38,7 @@ def both(mark, **axes):
 @pytest.mark.parametrize("marker", ["", *MARKERS])
 def test_a_line_has_its_look_in_both(dash, marker):
     x, y = torch.tensor([0.0, 1.0, 2.0]), np.array([1 / 3, math.nan, 2.0])
-    page, axes = both(Line(x, y, "#123456", dash, 3, "named", marker=marker))
+    page, axes = both(Line(x, y, "#123456", dash, 3, name="named", marker=marker))
     (trace,), (line,) = page["data"], axes.lines
     assert trace["x"] == line.get_xdata().tolist() == [0, 1, 2]
     assert trace["y"] == [0.333333, None, 2] and np.isnan(line.get_ydata()[1])

@@ -21,40 +21,26 @@ WIDE = {"description_width": "70px"}
 
 @dataclass(frozen=True)
 class Control(ABC):
-    """What a state has one value of.
+    """What a state has one value of; `at` is the one to begin with."""
 
-    Attributes:
-        label: what stands before it
-        disabled: whether it cannot be moved
-    """
-
-    label: str
+    label: str  # what stands before it
     disabled: bool = field(default=False, kw_only=True)
 
-    @property
-    @abstractmethod
-    def start(self) -> Any:
-        """The value to begin with, unless another is given."""
-
-    @abstractmethod
     def check(self, name: str, value: Any) -> Any:
-        """The value, or the nearest that is possible; a `ValueError` that says its name if there is none."""
+        """The value, or the nearest that is possible, or a `ValueError` with its name; for None, `at`."""
+        raise NotImplementedError(name)  # of a button
 
-    @abstractmethod
     def traits(self) -> dict[str, Any]:
-        """What its widgets get from it."""
+        """What its widgets get from it, beside `disabled`."""
+        return {}
 
     @abstractmethod
-    def widgets(self, value: Any) -> Sequence[Any]:
-        """Its widgets, set to this value, which is that of the first."""
-
-    def _look(self, width: int, **more: Any) -> dict[str, Any]:
-        words = {"description": self.label, "style": WIDE, "layout": {"width": f"{width}px"}}
-        return {**words, **self.traits(), **more}
+    def widgets(self, **look: Any) -> Sequence[Any]:
+        """Its widgets, whose first has the control's value."""
 
     def adapt(self, parts: Sequence[Any], value: Any) -> None:
         """Gives widgets the traits of this control, and their value."""
-        traits = {"disabled": self.disabled, **self.traits()}
+        parts[0].description, traits = self.label, {"disabled": self.disabled, **self.traits()}
         ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
         for part in parts:
             for name, trait in traits.items():
@@ -69,114 +55,110 @@ class Control(ABC):
                 setattr(part, name, end)
 
 
+def _described(kind: Any, width: str, look: Mapping[str, Any]) -> Any:
+    return kind(**look, style=WIDE, layout={"width": width})
+
+
+def _field(whole: bool) -> Any:
+    return ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
+
+
 @dataclass(frozen=True)
 class Slide(Control):
-    """A slider over ascending places; in equal steps, with a field for the number.
-
-    Attributes:
-        at: the value to begin with; None is the first place
-        lazy: whether the figure waits until the slider is let go
-    """
+    """A slider over ascending places; in equal steps, with a field for the number."""
 
     places: Sequence[float]
     at: float | None = None
-    lazy: bool = field(default=False, kw_only=True)
+    lazy: bool = field(default=False, kw_only=True)  # the figure waits until the slider is let go
 
     @property
-    def start(self) -> float:
-        return self.places[0] if self.at is None else self.at
+    def stops(self) -> tuple[tuple[str, float], ...]:
+        """What each place is called, and the place."""
+        return tuple((f"{place:g}", place) for place in self.places)
 
     def place(self, value: float) -> int:
         """Where the nearest place is."""
         return min(range(len(self.places)), key=lambda k: abs(self.places[k] - value))
 
     def check(self, name: str, value: Any) -> float:
-        return self.places[self.place(value)]
+        value = self.at if value is None else value
+        return self.places[0 if value is None else self.place(value)]
 
     def traits(self) -> dict[str, Any]:
         steps = [b - a for a, b in zip(self.places, self.places[1:], strict=False)]
         if not steps or max(steps) - min(steps) > 1e-6 * abs(max(steps)):
-            return {"options": tuple((f"{place:g}", place) for place in self.places)}
+            return {"options": self.stops}
         return {"min": self.places[0], "max": self.places[-1], "step": round(steps[0], 10)}
 
-    def widgets(self, value: float) -> Sequence[Any]:
-        look = self._look(480, value=value, disabled=self.disabled, continuous_update=not self.lazy)
+    def widgets(self, **look: Any) -> Sequence[Any]:
         if "options" in look:
-            return (ipywidgets.SelectionSlider(**look),)
+            slider = _described(ipywidgets.SelectionSlider, "480px", look)
+            slider.continuous_update = not self.lazy
+            return (slider,)
         whole = all(isinstance(place, int) for place in self.places)
-        slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(**look, readout=False)
-        kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-        number = kind(**self.traits(), value=value, disabled=self.disabled, layout={"width": "100px"})
+        kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+        slider = _described(kind, "480px", {**look, "readout": False, "continuous_update": not self.lazy})
+        number = _field(whole)(**{**look, "description": ""}, layout={"width": "100px"})
         ipywidgets.link((slider, "value"), (number, "value"))
         return slider, number
 
 
 @dataclass(frozen=True)
 class Choice(Control):
-    """One of several values.
-
-    Attributes:
-        options: value → what it is called; or values that say so themselves
-        at: the value to begin with; None is the first
-        hidden: whether there is nothing to choose
-    """
+    """One of several values: value → what it is called, or values that say so themselves."""
 
     options: Mapping[Any, str] | Sequence[Any]
     at: Any = None
-    hidden: bool = field(default=False, kw_only=True)
+    hidden: bool = field(default=False, kw_only=True)  # there is nothing to choose
 
     @property
-    def names(self) -> dict[Any, str]:
-        """Value → what it is called."""
-        given = self.options
-        return dict(given) if isinstance(given, Mapping) else {value: str(value) for value in given}
-
-    @property
-    def start(self) -> Any:
-        return next(iter(self.names)) if self.at is None else self.at
+    def stops(self) -> tuple[tuple[str, Any], ...]:
+        """What each value is called, and the value."""
+        if isinstance(self.options, Mapping):
+            return tuple((name, value) for value, name in self.options.items())
+        return tuple((str(value), value) for value in self.options)
 
     def check(self, name: str, value: Any) -> Any:
-        if value not in self.names:
-            raise ValueError(f"{name}: expected one of {', '.join(map(str, self.names))}, got {value!r}")
-        return value
+        value = self.at if value is None else value
+        values = [value for _, value in self.stops]
+        if value is not None and value not in values:
+            raise ValueError(f"{name}: expected one of {', '.join(map(str, values))}, got {value!r}")
+        return values[0] if value is None else value
 
     def traits(self) -> dict[str, Any]:
-        return {"options": tuple((name, value) for value, name in self.names.items())}
+        return {"options": self.stops}
 
-    def widgets(self, value: Any) -> Sequence[Any]:
-        chosen = ipywidgets.Dropdown(**self._look(240, value=value, disabled=self.disabled))
+    def widgets(self, **look: Any) -> Sequence[Any]:
+        chosen = _described(ipywidgets.Dropdown, "240px", look)
         chosen.layout.display = "none" if self.hidden else None
         return (chosen,)
 
 
 @dataclass(frozen=True)
 class Toggle(Control):
-    """Yes or no; `start` is the value to begin with."""
+    """Yes or no."""
 
-    start: bool = False  # type: ignore[assignment]
+    at: bool = False
 
     def check(self, name: str, value: Any) -> bool:
-        return bool(value)
+        return self.at if value is None else bool(value)
 
-    def traits(self) -> dict[str, Any]:
-        return {}
-
-    def widgets(self, value: bool) -> Sequence[Any]:
+    def widgets(self, **look: Any) -> Sequence[Any]:
         layout = {"width": "auto", "margin": "0 16px 0 0"}
-        look = {"description": self.label, "indent": False, "layout": layout, "disabled": self.disabled}
-        return (ipywidgets.Checkbox(value=value, **look),)
+        return (ipywidgets.Checkbox(**look, indent=False, layout=layout),)
 
 
 @dataclass(frozen=True)
 class Number(Control):
-    """A number in a field, from `least` to `most`, whole if these are; `start` is the value to begin with."""
+    """A number in a field, from `least` to `most`, whole if these are."""
 
     least: float
     most: float
-    start: float = 0  # type: ignore[assignment]
+    at: float = 0
     step: float = 1
 
     def check(self, name: str, value: Any) -> float:
+        value = self.at if value is None else value
         if not self.least <= value <= self.most:
             raise ValueError(f"{name} is {value}, expected {self.least:g} to {self.most:g}")
         return value
@@ -184,35 +166,22 @@ class Number(Control):
     def traits(self) -> dict[str, Any]:
         return {"min": self.least, "max": self.most, "step": self.step}
 
-    def widgets(self, value: float) -> Sequence[Any]:
+    def widgets(self, **look: Any) -> Sequence[Any]:
         whole = isinstance(self.least, int) and isinstance(self.most, int)
-        kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-        return (kind(**self._look(170, value=value, disabled=self.disabled)),)
+        return (_described(_field(whole), "170px", look),)
 
 
 @dataclass(frozen=True)
 class Button(Control):
-    """Something to press; it has no value.
-
-    Attributes:
-        action: (name of each control → value) → those that change
-        tip: what is said when the pointer is over it
-    """
+    """Something to press; it has no value. `action` makes of all values, by name, those that change."""
 
     action: Callable[..., Mapping[str, Any]]
     tip: str = ""
-    start = None
 
-    def check(self, name: str, value: Any) -> None:
-        raise ValueError(f"{name}: is a button")
-
-    def traits(self) -> dict[str, Any]:
-        return {}
-
-    def widgets(self, value: None) -> Sequence[Any]:
-        layout = {"width": f"{max(110, 24 + 7 * len(self.label))}px"}
-        look = {"description": self.label, "tooltip": self.tip, "layout": layout}
-        return (ipywidgets.Button(**look, disabled=self.disabled),)
+    def widgets(self, **look: Any) -> Sequence[Any]:
+        del look["value"]
+        width = f"{max(110, 24 + 7 * len(self.label))}px"
+        return (ipywidgets.Button(**look, tooltip=self.tip, layout={"width": width}),)
 
 
 class Notice(Exception):

@@ -57,14 +57,6 @@ class Explorer(ABC):
         """What changes when a point of the figure is clicked on."""
         return {}
 
-    def stops(self, slide: str, /, **state: Any) -> Sequence[tuple[str, Any]]:
-        """The label and the value of each place of the slider that needs no kernel."""
-        control = self.controls(**state)[slide]
-        if isinstance(control, Slide):
-            return [(f"{place:g}", place) for place in control.places]
-        assert isinstance(control, Choice)
-        return [(label, value) for value, label in control.names.items()]
-
     # What all explorers do
 
     def at(self, **state: Any) -> Self:
@@ -83,46 +75,31 @@ class Explorer(ABC):
             name, control = next(((name, c) for name, c in rest if name not in state), ("", None))
             if control is None:
                 break
-            value = wanted.get(name)
-            state[name] = control.check(name, control.start if value is None else value)
+            state[name] = control.check(name, wanted.get(name))
         if unknown := [name for name in wanted if name not in state]:
             raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
         return state
 
     def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
-        """The figure with a slider over one control, which needs no kernel; it opens at the state.
-
-        Args:
-            slide: the control; None is the usual one
-            chosen: control → value
-        """
+        """The figure with a slider over one control, by default SLIDE; it opens at the values chosen."""
         state, name = self.state(**chosen), slide or self.SLIDE
         if name is None:
             return self.draw(**state)
-        if name not in state or getattr(self.controls(**state)[name], "disabled", False):
+        control = self.controls(**state).get(name)
+        if not isinstance(control, (Slide, Choice)) or control.disabled:
             raise ValueError(f"slide: expected a control that can be moved, got {name!r}")
-        labels, places = zip(*self.stops(name, **state), strict=True)
-        if isinstance(state[name], (int, float)):
-            shown = min(range(len(places)), key=lambda k: abs(places[k] - state[name]))
-        else:
-            shown = places.index(state[name])
+        labels, places = zip(*control.stops, strict=True)
         figures = [self.draw(**{**state, name: place}) for place in places]
-        return self.slider(figures, labels, f"{self.controls(**state)[name].label} = ", shown)
-
-    def slider(self, figures: Sequence[Figure], labels: Sequence[str], prefix: str, shown: int) -> Slider:
-        """The figures under a slider."""
-        return Slider(figures, labels, prefix, shown)
+        return Slider(figures, labels, f"{control.label} = ", places.index(state[name]))
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
         """The numbers of that figure, all places of its slider."""
         return self.figure(slide, **chosen).table()
 
     def live(self, *, plain: bool | None = None, **chosen: Any) -> Live:
-        """The controls and the figure in a widget.
+        """The controls and the figure in a widget, begun with the values chosen.
 
-        Args:
-            plain: draw pictures instead of a plotly figure; None decides by what is installed
-            chosen: control → value to begin with
+        plain: draw pictures instead of a plotly figure; None decides by what is installed.
         """
         prepare_colab()
         return Live(self, (not has_live_charts()) if plain is None else plain, self.state(**chosen))
@@ -138,15 +115,7 @@ class Explorer(ABC):
 
 
 class Live(ipywidgets.VBox):
-    """The controls and the figure. All work from the keyboard, and errors are shown below the controls.
-
-    Attributes:
-        controls: name → its widget, such as `live.controls["epsilon"].value = 0.1`
-        state: name → value
-        chart: the figure
-        shown: what it shows
-        summary, error: what is said
-    """
+    """The controls, name → widget, and the chart. All work from the keyboard, and errors are shown."""
 
     def __init__(self, explorer: Explorer, plain: bool, state: State) -> None:
         super().__init__()
@@ -154,7 +123,10 @@ class Live(ipywidgets.VBox):
         self.explorer, self.state, self._busy = explorer, state, False
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
         self.shown = explorer.draw(**state)
-        self._parts = {name: c.widgets(state.get(name)) for name, c in explorer.controls(**state).items()}
+        self._parts = {
+            name: c.widgets(value=state.get(name), description=c.label, disabled=c.disabled, **c.traits())
+            for name, c in explorer.controls(**state).items()
+        }
         self.controls = {name: parts[0] for name, parts in self._parts.items()}
         for name, widget in self.controls.items():
             change = show_errors(lambda name=name: self._change(name), self.error)
@@ -172,14 +144,13 @@ class Live(ipywidgets.VBox):
     def set(self, **changes: Any) -> None:
         """Sets some controls at once, and shows the figure of the new state."""
         wanted, before = {**self.state, **changes}, self.explorer.controls(**self.state)
-        for name, control in self.explorer.controls(**wanted).items():
+        controls = self.explorer.controls(**wanted)
+        for name, control in controls.items():  # a slider keeps its place on another scale
             old = before[name]
-            if name not in changes and isinstance(control, Slide) and isinstance(old, Slide):
-                if control.places != old.places and len(control.places) == len(old.places):
-                    wanted[name] = control.places[
-                        old.place(self.state[name])
-                    ]  # keeps its place on another scale
-        self.state = self.explorer.state(**wanted)
+            if isinstance(control, Slide) and isinstance(old, Slide) and control.places != old.places:
+                if name not in changes and len(control.places) == len(old.places):
+                    wanted[name] = control.places[old.place(self.state[name])]
+        self.state = {name: controls[name].check(name, value) for name, value in wanted.items()}
         self._busy = True  # the widgets change one after the other
         try:
             for name, control in self.explorer.controls(**self.state).items():

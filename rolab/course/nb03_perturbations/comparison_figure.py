@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.course.nb03_perturbations.sweep_figure import curves
 from rolab.experiments.styles import style
-from rolab.plotting.figure import Legend, legend_rows
-from rolab.plotting.panels import Panel
-from rolab.plotting.slider import Sliding
+from rolab.plotting import Legend, Panel, Sliding
+from rolab.plotting.figure import legend_rows
 
 LEFT, HALF = (0.0, 0.55), 0.45  # where the half of each net begins, and how broad it is
 
@@ -27,9 +26,9 @@ class ComparisonFigure(Sliding):
 
     sweeps: tuple[PerturbationSweep, PerturbationSweep]
     shown: int
-    HEIGHT: ClassVar[int] = 520
-    legend: ClassVar[Legend] = Legend(0, -0.16, rows=True)
-    prefix: ClassVar[str] = "ε = "
+    HEIGHT = 520
+    legend = Legend(0, -0.16, rows=True)
+    prefix = "ε = "
 
     def __post_init__(self) -> None:
         if self.sweeps[0].radii != self.sweeps[1].radii:
@@ -44,8 +43,8 @@ class ComparisonFigure(Sliding):
     @property
     def MARGIN(self) -> tuple[int, int, int, int]:  # type: ignore[override]
         """With room for the legend below."""
-        names = dict.fromkeys(mark.label for panel in self.panels() for mark in panel.marks if mark.label)
-        return 60, 16, 76, 66 + 24 * legend_rows(list(names))
+        names = {line.label for w in self.sweeps for line in w.lines[:-1] if line.label}
+        return 60, 16, 76, 66 + 24 * legend_rows([*names, "ε"])
 
     @property
     def alt(self) -> str:
@@ -78,7 +77,7 @@ class ComparisonFigure(Sliding):
                 found.append(Panel.picture(picture, (start, start + 0.2, 0.6, 1), name))
             x_title, title = f"ε, {style(w.norm).label} radius", f"{style(w.net).label}: {w.flips()}"
             panel = curves(w, self.shown, (left, left + HALF, 0, 0.48), x_title, title=title)
-            marks = [replace(mark, name="") if mark.name in named else mark for mark in panel.marks]  # type: ignore
+            marks = [replace(mark, name="") if mark.name in named else mark for mark in panel.marks]
             named |= {mark.label for mark in marks if mark.label}
             found.append(replace(panel, marks=marks))
         return found

@@ -1,8 +1,8 @@
 """One image, one net, one uncertainty set that grows: what the net answers on the way.
 
-Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the sweep,
-and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image again
-and again in sets of different sizes.
+Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the
+sweep, and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image
+again and again in sets of different sizes.
 """
 
 from __future__ import annotations
@@ -19,25 +19,21 @@ from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import eval_mode
 from rolab.experiments.styles import style
-from rolab.plotting.panels import Line, Picture
-from rolab.plotting.pixels import pixels
-from rolab.plotting.style import INK, PALE, RED, Style
+from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
 from rolab.sets import UncertaintySet, pixel_box
 
 GAIN = 10.0  # perturbations are shown so many times as strong
-_COLORS = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#9A8B00",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-    "#7A7A7A",
-    "#8C510A",
-    "#6A3D9A",
-)
+_COLORS = "#E69F00 #56B4E9 #009E73 #9A8B00 #0072B2 #D55E00 #CC79A7 #7A7A7A #8C510A #6A3D9A".split()
 _DASHES = ("dash", "dot", "dashdot")
+
+
+def said(net: str, probability: Tensor, label: int, classes: Sequence[int | str] = MNIST_CLASSES) -> str:
+    """What a net answers, given its class probabilities (K,), how sure it is, and whether that is right."""
+    answer, verdict = int(probability.argmax()), f"the label is {classes[label]}"
+    sure = f"({100 * float(probability.max()):.0f} % sure)"
+    return (
+        f"the {style(net).label} net says {classes[answer]} {sure}, {'right' if answer == label else verdict}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +69,8 @@ class PerturbationSweep:
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.probability.shape[1]:
-            raise ValueError(
-                f"classes: expected {self.probability.shape[1]} names, as many as the net tells apart, "
-                f"got {len(self.classes)}"
-            )
+            wanted = f"{self.probability.shape[1]} names, as many as the net tells apart"
+            raise ValueError(f"classes: expected {wanted}, got {len(self.classes)}")
 
     @property
     def truth(self) -> int | str:
@@ -105,22 +99,18 @@ class PerturbationSweep:
 
     def sentence(self, k: int) -> str:
         """What the net says at the k-th radius, in words: the figure's title."""
-        sure = f"{100 * float(self.probability[k].max()):.0f} % sure"
-        verdict = "right" if self.answers[k] == self.label else f"the label is {self.truth}"
         radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
-        return f"{radius}: the {style(self.net).label} net says {self.answer(k)} ({sure}), {verdict}"
+        return f"{radius}: {said(self.net, self.probability[k], self.label, self.classes)}"
 
     @cached_property
     def lines(self) -> list[Line]:
         """The curve of each class against ε, and where the answer flips."""
         found: list[Line] = []
-        for c in range(self.probability.shape[1]):
+        for c, curve in enumerate(self.probability.T):
             look, matters = self.look(c)
-            width = (1 + matters) * (1.5 if c == self.label else 1)
-            curve = self.radii, self.probability[:, c]
-            found.append(Line.of(look, *curve, width=width, legend=matters))
-        x = self.flip_radius
-        return [*found, Line([x, x], [0, 1], RED, "dot", name=self.flips())]
+            width = 3 if c == self.label else 1 + matters
+            found.append(Line.of(look, self.radii, curve, width=width, legend=matters))
+        return [*found, Line([self.flip_radius] * 2, [0, 1], RED, "dot", name=self.flips())]
 
     @property
     def flip_radius(self) -> float | None:
@@ -148,10 +138,10 @@ class PerturbationSweep:
         """The style of a class and whether it matters: the true one is black, one below 5 % pale."""
         name = str(self.classes[c])
         if c == self.label:
-            return Style(f"{name} (true)", INK, "solid", "circle"), True
+            return Style(f"{name} (true)", INK), True
         if float(self.probability[:, c].max()) < 0.05:
-            return Style(name, PALE, "solid", "circle"), False
-        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)], "circle"), True
+            return Style(name, PALE), False
+        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)]), True
 
     @cached_property
     def original(self) -> Picture:
@@ -176,15 +166,10 @@ def perturbation_sweep(
     label: int,
     U: UncertaintySet,
     radii: tuple[float, ...],
-    *,
-    net: str,
-    norm: str,
-    in_pixel_box: bool,
     attack: Attack = first_order,
-    method: str = "one step",
-    classes: Sequence[int | str] = MNIST_CLASSES,
-    noun: str = "digit",
-    gain: float = GAIN,
+    *,
+    in_pixel_box: bool = False,
+    **named: Any,
 ) -> PerturbationSweep:
     """One image (1, C, H, W) along what the attack finds in U, scaled by each of the radii.
 
@@ -206,5 +191,5 @@ def perturbation_sweep(
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
         with torch.no_grad():
             probability = model(x + d).float().softmax(1)
-    found = x.cpu(), radii, d.cpu(), probability.cpu()
-    return PerturbationSweep(net, norm, in_pixel_box, label, *found, method, classes, noun, gain)
+    found: dict[str, Any] = {"image": x.cpu(), "perturbation": d.cpu(), "probability": probability.cpu()}
+    return PerturbationSweep(in_pixel_box=in_pixel_box, label=label, radii=radii, **found, **named)

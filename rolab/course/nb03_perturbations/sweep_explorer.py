@@ -62,20 +62,19 @@ class PerturbationExplorer(Explorer):
         noun: str = "digit",
         gain: float = GAIN,
     ) -> None:
-        if not nets or not len(data):
-            raise ValueError(f"nets and data: expected at least one network and one {noun}")
-        if missing := [name for name in sets if not largest.get(name, 0) > 0]:
-            raise ValueError(f"largest: expected a positive radius for {', '.join(missing)}")
-        if points < 2:
-            raise ValueError(f"points is {points}, expected at least 2")
-        if not attacks:
-            raise ValueError("attacks: expected at least one, got none")
-        if not noun:
-            raise ValueError("noun: expected a word, got none")
-        if not gain > 0:
-            raise ValueError(f"gain: expected a positive number, got {gain}")
+        missing = [name for name in sets if not largest.get(name, 0) > 0]
+        for wrong, complaint in (
+            (not nets or not len(data), f"nets and data: expected at least one network and one {noun}"),
+            (missing, f"largest: expected a positive radius for {', '.join(missing)}"),
+            (points < 2, f"points is {points}, expected at least 2"),
+            (not attacks, "attacks: expected at least one, got none"),
+            (not noun, "noun: expected a word, got none"),
+            (not gain > 0, f"gain: expected a positive number, got {gain}"),
+        ):
+            if wrong:
+                raise ValueError(complaint)
         self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
-        self.classes, self.noun, self.gain = classes, noun, gain
+        self.noun, self.named = noun, {"classes": classes, "noun": noun, "gain": gain}
         self.radii = {
             name: tuple(round(largest[name] * k / (points - 1), 10) for k in range(points)) for name in sets
         }
@@ -105,21 +104,10 @@ class PerturbationExplorer(Explorer):
         self, net: str, index: int, norm: str, method: str, in_pixel_box: bool, **_: Any
     ) -> PerturbationSweep:
         def compute() -> PerturbationSweep:
-            return perturbation_sweep(
-                self.nets[net],
-                self.data.images[index : index + 1],
-                int(self.data.labels[index]),
-                self.sets[norm],
-                self.radii[norm],
-                attack=self.attacks[method],
-                net=net,
-                norm=norm,
-                in_pixel_box=in_pixel_box,
-                method=method,
-                classes=self.classes,
-                noun=self.noun,
-                gain=self.gain,
-            )
+            x, label = self.data.images[index : index + 1], int(self.data.labels[index])
+            named: dict[str, Any] = {"net": net, "norm": norm, "method": method, **self.named}
+            what = self.nets[net], x, label, self.sets[norm], self.radii[norm], self.attacks[method]
+            return perturbation_sweep(*what, in_pixel_box=in_pixel_box, **named)
 
         return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
 
@@ -150,12 +138,10 @@ class PerturbationExplorer(Explorer):
         """The next image after one, or after `index`, that the net gets wrong, round the end; or None."""
         state = self.state(**state)
         after = state["index"] if after is None else after
-        U, batch, model = self.sets[state["norm"]].scaled(state["epsilon"]), 100, self.nets[state["net"]]
+        U, model = self.sets[state["norm"]].scaled(state["epsilon"]), self.nets[state["net"]]
         attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
         device = next(model.parameters()).device
-        order = [(after + 1 + i) % len(self.data) for i in range(len(self.data))]
-        for start in range(0, len(order), batch):
-            rows = torch.tensor(order[start : start + batch])
+        for rows in ((torch.arange(len(self.data)) + after + 1) % len(self.data)).split(100):
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)
             with eval_mode(model):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.experiments.styles import style
-from rolab.plotting.figure import Legend
-from rolab.plotting.panels import Axis, Cursor, Panel
-from rolab.plotting.slider import Sliding
-
-LEFT = (0, 0.355, 0.71)  # where the three pictures begin
+from rolab.plotting import Axis, Cursor, Legend, Mark, Panel, Picture, Sliding
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +17,10 @@ class SweepFigure(Sliding):
 
     sweep: PerturbationSweep
     shown: int
-    HEIGHT: ClassVar[int] = 540
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 16, 76, 54)
-    legend: ClassVar[Legend] = Legend(0.82, 0.46)
-    prefix: ClassVar[str] = "ε = "
+    HEIGHT = 540
+    MARGIN = (60, 16, 76, 54)
+    legend = Legend(0.765, 0.46)
+    prefix = "ε = "
 
     @property
     def places(self) -> Sequence[float]:  # type: ignore[override]
@@ -53,16 +49,23 @@ class SweepFigure(Sliding):
         """Three pictures, and the curves below."""
         w = self.sweep
         names = f"x, label {w.truth}", f"Δ ×{w.gain:g}", "x + Δ"
-        pictures = w.original, *w.pictures(self.shown)
-        above = [
-            Panel.picture(picture, (left, left + 0.29, 0.58, 1), name)
-            for picture, left, name in zip(pictures, LEFT, names, strict=True)
-        ]
-        return [*above, curves(w, self.shown, (0, 0.8, 0, 0.46), w.x_title)]
+        above = picture_row([w.original, *w.pictures(self.shown)], names, 0.58)
+        return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
 
     def row(self, k: int) -> dict[str, Any]:
         """ε, the answer, the probability of each class."""
         return self.sweep.row(k)
+
+
+def picture_row(
+    pictures: Sequence[Picture], captions: Sequence[str], bottom: float, marks: Sequence[Mark] = ()
+) -> list[Panel]:
+    """Three pictures side by side, from that share of the figure's height up; the marks are on each."""
+    places = zip(pictures, captions, (0, 0.355, 0.71), strict=True)
+    return [
+        Panel.picture(picture, (left, left + 0.29, bottom, 1), caption, marks)
+        for picture, caption, left in places
+    ]
 
 
 def curves(

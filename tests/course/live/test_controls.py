@@ -6,17 +6,23 @@ import pytest
 from rolab.course.live.controls import Cache, Choice, Number, Slide, Toggle, sentence, show_errors
 
 
+def widgets(control, value):
+    """The widgets of a control, as the explorer makes them."""
+    look = {"description": control.label, "disabled": control.disabled, **control.traits()}
+    return control.widgets(value=value, **look)
+
+
 def test_a_slider_in_equal_steps_has_a_number_field():
-    slider, number = Slide("ε", (0.0, 0.1, 0.2)).widgets(0.1)
+    slider, number = widgets(Slide("ε", (0.0, 0.1, 0.2)), 0.1)
     assert (slider.min, slider.max, slider.step, slider.value) == (0, 0.2, 0.1, 0.1)
     number.value = 0.2
     assert slider.value == 0.2
-    whole, field = Slide("k", range(4)).widgets(2)
+    whole, field = widgets(Slide("k", range(4)), 2)
     assert isinstance(whole, ipywidgets.IntSlider) and isinstance(field, ipywidgets.BoundedIntText)
 
 
 def test_a_slider_over_other_places_has_only_these():
-    (slider,) = Slide("steps", (1, 5, 100)).widgets(5)
+    (slider,) = widgets(Slide("steps", (1, 5, 100)), 5)
     assert [value for _, value in slider.options] == [1, 5, 100] and slider.value == 5
     Slide("steps", (2, 5, 7)).adapt((slider,), 7)
     assert slider.value == 7 and [label for label, _ in slider.options] == ["2", "5", "7"]
@@ -24,36 +30,36 @@ def test_a_slider_over_other_places_has_only_these():
 
 def test_a_slider_takes_the_nearest_place():
     slide = Slide("ε", (0.0, 0.5, 1.0), 0.5)
-    assert slide.start == 0.5 and slide.check("ε", 0.8) == 1.0 and slide.check("ε", -3) == 0
+    assert slide.at == 0.5 and slide.check("ε", 0.8) == 1.0 and slide.check("ε", -3) == 0
 
 
 @pytest.mark.parametrize(
     "places, value", [((0.0, 10.0, 20.0), 20.0), ((5.0, 6.0, 7.0), 6.0), ((0.0, 0.01), 0.01)]
 )
 def test_a_slider_takes_on_another_range_with_its_value(places, value):
-    parts = Slide("ε", (0.0, 1.0, 2.0)).widgets(2.0)
+    parts = widgets(Slide("ε", (0.0, 1.0, 2.0)), 2.0)
     Slide("ε", places, disabled=True).adapt(parts, value)
     for part in parts:
         assert (part.min, part.max, part.value, part.disabled) == (places[0], places[-1], value, True)
 
 
 def test_choices():
-    (chosen,) = Choice("net", {"a": "the first", "b": "the second"}).widgets("b")
+    (chosen,) = widgets(Choice("net", {"a": "the first", "b": "the second"}), "b")
     assert chosen.value == "b" and chosen.label == "the second"
     Choice("net", ["c", "d"]).adapt((chosen,), "d")
-    assert chosen.value == "d" and Choice("net", ["c", "d"]).start == "c"
-    assert Choice("net", ["c"], hidden=True).widgets("c")[0].layout.display == "none"
+    assert chosen.value == "d" and Choice("net", ["c", "d"]).check("net", None) == "c"
+    assert widgets(Choice("net", ["c"], hidden=True), "c")[0].layout.display == "none"
     with pytest.raises(ValueError, match="^net: expected one of a, b, got 'z'"):
         Choice("net", ["a", "b"]).check("net", "z")
 
 
 def test_numbers_and_toggles():
-    (whole,), (real,) = Number("n", 0, 9, 3).widgets(3), Number("r", 0.1, 2.0, 1.0, 0.1).widgets(1.0)
+    (whole,), (real,) = widgets(Number("n", 0, 9, 3), 3), widgets(Number("r", 0.1, 2.0, 1.0, 0.1), 1.0)
     assert isinstance(whole, ipywidgets.BoundedIntText) and isinstance(real, ipywidgets.BoundedFloatText)
     assert real.step == 0.1 and (whole.min, whole.max) == (0, 9)
     with pytest.raises(ValueError, match="^n is 12, expected 0 to 9"):
         Number("n", 0, 9).check("n", 12)
-    assert Toggle("yes", True).start is True and Toggle("yes").widgets(True)[0].value is True
+    assert Toggle("yes", True).at is True and widgets(Toggle("yes"), True)[0].value is True
 
 
 def test_errors_of_a_callback_are_seen():

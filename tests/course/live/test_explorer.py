@@ -106,7 +106,7 @@ def test_a_control_may_be_disabled_by_another(explorer):
 
 def test_the_slider_may_be_of_another_control(explorer):
     figure = explorer.figure("power", x=4.0)
-    assert list(figure.labels) == ["one", "two", "three"] and figure.prefix == "power = "
+    assert list(figure.places) == ["one", "two", "three"] and figure.prefix == "power = "
     assert [row["y"] for row in figure.table()] == [4, 16, 64]
 
 

@@ -1,92 +1,15 @@
-"""The explorer: live widget, standing figure and table hold the same numbers, and these are the model's."""
+"""The explorer of sweeps: live widget, standing figure and table hold the same numbers."""
 
-import base64
-import io
 import json
-import re
 
-import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from live_charts import lookup, page_of
-from PIL import Image
+from live_charts import page_of
+from perturbation_sweeps import colourful
 from torch import nn
 
-from rolab.attacks import pgd
-from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
-from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
 from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
-from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
-from rolab.data import CIFAR10_CLASSES, Dataset
+from rolab.data import CIFAR10_CLASSES
 from rolab.evaluation import predict
-from rolab.nets import WhitenedNet
-from rolab.plotting.figure import Figure, legend_rows
-from rolab.plotting.pixels import ORANGE, PURPLE
-from rolab.sets import Ball, pixel_box
-
-
-class Nearest(nn.Module):
-    """Nearest class mean: a linear softmax that needs no training and gets four digits of five right."""
-
-    def __init__(self, data: Dataset, sharpness: float = 0.2):
-        super().__init__()
-        means = torch.stack([data.images[data.labels == c].flatten(1).mean(0) for c in range(10)])
-        self.linear = nn.Linear(784, 10)
-        self.linear.weight.data = 2 * sharpness * means
-        self.linear.bias.data = -sharpness * means.square().sum(1)
-        self.calls = 0
-
-    def forward(self, x):
-        self.calls += 1
-        return self.linear(x.flatten(1))
-
-
-@pytest.fixture
-def explorer(mnist_test):
-    nets = {"baseline": Nearest(mnist_test), "robust-l2": Nearest(mnist_test, 0.1)}
-    return PerturbationExplorer(nets, mnist_test[:300], points=21)
-
-
-def softmax(model, x):
-    with torch.no_grad():
-        return model(x).softmax(1)[0]
-
-
-@pytest.mark.parametrize("boxed", [False, True])
-@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
-def test_probabilities_are_the_models_one_by_one(explorer, norm, boxed):
-    model, data = explorer.nets["baseline"], explorer.data
-    sweep = explorer.sweep(net="baseline", index=3, norm=norm, in_pixel_box=boxed)
-    x = data.images[3:4].clone().requires_grad_()
-    nn.functional.cross_entropy(model(x), data.labels[3:4]).backward()
-    for radius, d, probability in zip(sweep.radii, sweep.perturbation, sweep.probability, strict=True):
-        U = Ball(norm, radius) & pixel_box(x.detach()) if boxed else Ball(norm, radius)
-        assert torch.allclose(d, U.maximizer(x.grad)[0], atol=1e-5)
-        assert torch.allclose(probability, softmax(model, x.detach() + d), atol=1e-5)
-    assert torch.equal(sweep.perturbation[0], torch.zeros(1, 28, 28))
-    assert torch.allclose(sweep.probability[0], softmax(model, x.detach()), atol=1e-6), (
-        "ε = 0 changes nothing"
-    )
-    changed = sweep.image[0] + sweep.perturbation
-    assert not boxed or (changed.min() >= -1e-6 and changed.max() <= 1 + 1e-6)
-
-
-def test_the_flip_is_the_first_wrong_answer(explorer):
-    found = set()
-    for index in range(40):
-        sweep = explorer.sweep(net="baseline", index=index, norm="linf")
-        model, label = explorer.nets["baseline"], int(explorer.data.labels[index])
-        answers = [int(predict(model, sweep.image + d)) for d in sweep.perturbation]
-        wrong = [k for k, answer in enumerate(answers) if answer != label]
-        assert sweep.answers == answers and sweep.flip == (wrong[0] if wrong else None)
-        found.add(sweep.flips().split(" ")[0])
-        assert f"says {answers[5]} " in sweep.sentence(5)
-        assert sweep.sentence(5).endswith("right" if answers[5] == label else f"the label is {label}")
-    assert found >= {"flips", "wrong"}
-    explorer.radii["linf"] = (0.0, 1e-4)
-    assert explorer.sweep(net="robust-l2", index=0, norm="linf").flips() == "no flip up to 0.0001"
 
 
 def shown(live):
@@ -160,33 +83,6 @@ def test_the_cache_does_not_grow_for_ever(explorer):
     assert len(explorer._sweeps) == explorer.KEPT
 
 
-def test_a_model_keeps_its_mode_and_gets_no_gradients(explorer):
-    model = explorer.nets["baseline"].train()
-    explorer.sweep(net="baseline", index=0)
-    assert model.training and all(p.grad is None for p in model.parameters())
-
-
-# Another attack, and two nets side by side
-
-
-@pytest.mark.parametrize("boxed", [False, True])
-@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
-def test_pgd_sweeps_as_if_called_radius_by_radius(explorer, norm, boxed):
-    model, data = explorer.nets["baseline"], explorer.data
-    x, y = data.images[3:4], data.labels[3:4]
-    found = explorer.sweep(net="baseline", index=3, norm=norm, in_pixel_box=boxed, method="PGD")
-    one_step = explorer.sweep(net="baseline", index=3, norm=norm, in_pixel_box=boxed)
-    box = pixel_box(x)
-    for k in range(0, 21, 5):
-        ball = Ball(norm, found.radii[k])
-        alone = pgd(model, x, y, ball & box if boxed else ball)
-        loss = [float(-softmax(model, x + d)[int(y)].log()) for d in (alone, found.perturbation[k : k + 1])]
-        assert loss[0] == pytest.approx(loss[1], rel=1e-2, abs=1e-4)
-        assert bool(ball.contains(found.perturbation[k : k + 1], atol=1e-4))
-    assert not boxed or bool(box.contains(found.perturbation[-1:], atol=1e-5))
-    assert "PGD" in found.x_title and "PGD" not in one_step.x_title
-
-
 def test_the_attack_can_be_chosen(explorer):
     live = explorer.live(plain=False, index=3, norm="l2", in_pixel_box=True, epsilon=1.0)
     before = drawn(live)
@@ -196,38 +92,6 @@ def test_the_attack_can_be_chosen(explorer):
     assert explorer.next_misread(-1, net="baseline", epsilon=0.06, method="PGD") <= explorer.next_misread(
         -1, net="baseline", epsilon=0.06
     )
-
-
-def test_two_nets_side_by_side_hold_the_numbers_of_each(explorer):
-    live = explorer.live(plain=False, net="baseline", index=3, norm="l2")
-    live.controls["beside"].value = "robust-l2"
-    assert live.error.value == "" and live.children[-1] is live.chart.widget
-    slider = explorer.figure(net="baseline", index=3, norm="l2", beside="robust-l2")
-    figure = slider.figure
-    standing = figure.plotly()
-    numbers = explorer.table(net="baseline", index=3, norm="l2", beside="robust-l2")
-    sweeps = [explorer.sweep(net=net, index=3, norm="l2") for net in ("baseline", "robust-l2")]
-    steps = standing["layout"]["sliders"][0]["steps"]
-    assert figure.sweeps == tuple(sweeps) and len(steps) == len(numbers) == 21
-    for k, (step, row) in enumerate(zip(steps, numbers, strict=True)):
-        live.controls["epsilon"].value = row["ε"]
-        plot = shown(live)
-        images = plot["layout"]["images"]
-        assert all(lookup(plot, f"layout.{path}") == value for path, value in step["args"][0].items())
-        assert step["args"][0]["title.text"] == plot["layout"]["title"]["text"] in live.summary.value
-        assert images[2]["x"] == images[5]["x"] == row["ε"]
-        for i, (w, label) in enumerate(zip(sweeps, ("baseline", "robust ℓ2"), strict=True)):
-            assert [images[3 * i + j]["source"] for j in (0, 1)] == [
-                picture.source for picture in w.pictures(k)
-            ]
-            curves = [trace["y"] for trace in plot["data"][12 * i : 10 + 12 * i]]
-            assert np.array(curves) == pytest.approx(w.probability.T.numpy(), rel=1e-5)
-            assert row[label] == w.answers[k]
-            assert row[f"p({w.label}), {label}"] == pytest.approx(curves[w.label][k], rel=1e-5)
-    assert figure.png_bytes().startswith(b"\x89PNG")
-    live.controls["beside"].value = ""
-    alone = explorer.live(plain=False, net="baseline", index=3, norm="l2", epsilon=row["ε"])
-    assert drawn(live) == drawn(alone)
 
 
 def test_two_nets_follow_the_other_controls(explorer):
@@ -312,28 +176,6 @@ def test_old_widgets_get_the_plain_explorer(explorer, monkeypatch):
     assert type(explorer.live().chart).__name__ == "PictureChart"
 
 
-def test_the_standing_figure_needs_no_kernel(explorer):
-    figure = explorer.figure(net="baseline", index=3, norm="l2", epsilon=2.0)
-    assert isinstance(figure, Figure) and figure.figure.sweep.radii[figure.shown] == 2.0
-    data, metadata = figure._repr_mimebundle_()
-    assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} == set(data)
-    assert metadata["image/png"]["alt"] == figure.alt and figure.figure.sweep.flips() in figure.alt
-    assert len(json.dumps(data)) < 250_000
-    opening = explorer.figure(net="baseline", index=3, norm="l2")
-    assert opening.shown == opening.figure.sweep.flip
-
-
-def test_a_walk_without_a_flip_can_be_drawn(explorer):
-    sweep = explorer.sweep(net="baseline", index=0, norm="linf")
-    assert sweep.flip
-    short = PerturbationExplorer(
-        explorer.nets, explorer.data, largest={"l1": 1, "l2": 1, "linf": 1e-4}, points=3
-    )
-    figure = short.figure(norm="linf").figure
-    assert figure.sweep.flip is None and figure.png_bytes() and "no flip" in figure.alt
-    assert SweepFigure(figure.sweep, 0).plotly()["data"][11]["x"] == [None, None]
-
-
 @pytest.mark.parametrize(
     "call, name",
     [
@@ -358,47 +200,6 @@ def test_a_walk_without_a_flip_can_be_drawn(explorer):
 def test_a_wrong_argument_is_named(explorer, call, name):
     with pytest.raises(ValueError, match=rf"^{name}\b"):
         call(explorer)
-
-
-# Colour images: the names of their classes, what they are called, how strongly Δ is drawn
-
-SMALL = {"l1": 8.0, "l2": 1.0, "linf": 8 / 255}
-
-
-@pytest.fixture(scope="module")
-def colour():
-    """Two small nets that are whitened but not trained, and images that the first gets right, but for two."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        images, nets = torch.rand(12, 3, 32, 32), {"baseline": WhitenedNet(), "robust-linf": WhitenedNet()}
-        for net in nets.values():
-            net.whiten(images)
-            net.linear.weight.data *= 20  # else the ten probabilities are alike
-    labels = predict(nets["baseline"], images)
-    labels[[4, 9]] = (labels[[4, 9]] + 1) % 10
-    return nets, Dataset(images, labels)
-
-
-def colourful(colour, **more):
-    return PerturbationExplorer(*colour, largest=SMALL, points=5, **more)
-
-
-@pytest.mark.parametrize("method", ["one step", "PGD"])
-@pytest.mark.parametrize("boxed", [False, True])
-@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
-def test_a_colour_walk_is_the_models_and_in_its_set(colour, norm, boxed, method):
-    explorer = colourful(colour, classes=CIFAR10_CLASSES, noun="image", gain=50)
-    sweep, model = (
-        explorer.sweep(net="baseline", index=2, norm=norm, in_pixel_box=boxed, method=method),
-        explorer.nets["baseline"].eval(),
-    )
-    x = explorer.data.images[2:3]
-    for radius, d, probability in zip(sweep.radii, sweep.perturbation, sweep.probability, strict=True):
-        U = Ball(norm, radius) & pixel_box(x) if boxed else Ball(norm, radius)
-        assert bool(U.contains(d[None], atol=1e-4))
-        assert torch.allclose(probability, softmax(model, x + d), atol=1e-4)
-    loss = -sweep.probability[:, sweep.label].log()
-    assert loss[-1] > loss[0], "it attacks"
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -429,44 +230,6 @@ def test_colour_images_slide_live(colour, beside, plain):
     )
 
 
-def texts(explorer, beside):
-    """All that is said of an image, in the figure, its other rendering, its table and the live explorer."""
-    figure = explorer.figure(net="baseline", index=4, norm="linf", beside=beside)
-    live = explorer.live(plain=False, net="baseline", beside=beside, index=4, norm="linf")
-    plot, page = figure.plotly(), figure.matplotlib()
-    said = [figure.alt, figure.title, live.summary.value, *map(figure.figures[0].message, range(5))]
-    said += [note["text"] for note in plot["layout"]["annotations"]]
-    said += [trace["name"] for trace in plot["data"]]
-    said += [text.get_text() for text in (*page.texts, *page.legends[0].texts, *(a.title for a in page.axes))]
-    return said + [f"{key}: {value}" for row in figure.table() for key, value in row.items()]
-
-
-@pytest.mark.parametrize("beside", [None, "robust-linf"])
-def test_classes_are_called_by_their_names_everywhere(colour, beside):
-    plain = texts(colourful(colour), beside)
-    named = texts(colourful(colour, classes=[f"kind{c}" for c in range(10)]), beside)
-    assert [re.sub(r"kind(\d)", r"\1", text) for text in named] == plain, "and nothing else has changed"
-    bare = r"(says|label|label is|answer:|p\() ?\d|^\d( \(true\))?(:|$)"
-    assert [text for text in named if re.search(bare, text)] == []
-    assert sum(bool(re.search(bare, text)) for text in plain) > 30, "which would be seen"
-
-
-@settings(derandomize=True, deadline=None, max_examples=10)
-@given(names=st.permutations(CIFAR10_CLASSES))
-def test_a_sentence_names_the_answer_and_the_label(names):
-    probability = torch.full((2, 10), 0.05)
-    probability[0, 3] = probability[1, 5] = 0.55
-    image, d = torch.rand(1, 3, 32, 32), torch.zeros(2, 3, 32, 32)
-    sweep = PerturbationSweep("baseline", "linf", False, 3, image, (0.0, 0.01), d, probability, classes=names)
-    assert sweep.label == 3 and sweep.answers == [3, 5], "labels stay numbers"
-    assert sweep.sentence(0) == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
-    said = f"says {names[5]} (55 % sure), the label is {names[3]}"
-    assert sweep.sentence(1) == f"ℓ∞ radius 0.01: the baseline net {said}"
-    assert [sweep.row(k)["answer"] for k in (0, 1)] == [names[3], names[5]]
-    assert list(sweep.row(0)) == ["ε", "answer", *names]
-    assert ComparisonFigure((sweep, sweep), 1).message(1).startswith(f"ℓ∞ radius 0.01, label {names[3]}: ")
-
-
 @pytest.mark.parametrize("noun, opening", [("digit", "A digit with"), ("image", "An image with")])
 def test_what_is_shown_has_a_noun(colour, noun, opening):
     explorer = colourful(colour, noun=noun)
@@ -484,83 +247,3 @@ def test_what_is_shown_has_a_noun(colour, noun, opening):
     assert f"all of these {noun}s correctly" in live.error.value
     with pytest.raises(ValueError, match=noun):
         PerturbationExplorer(nets, data[:0], noun=noun)
-
-
-def decoded(source):
-    """The pixels of a picture in plotly's figure, (H, W, 3)."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))), dtype=float)
-
-
-@pytest.mark.parametrize("beside", [None, "robust-linf"])
-@pytest.mark.parametrize("gain", [10, 32, 50])
-def test_the_gain_is_written_and_is_the_gain_of_the_picture(colour, gain, beside):
-    """Channels that all step up by ε are orange by gain · ε, two up and one down by a third of it."""
-    explorer = colourful(colour, gain=gain)
-    figure = explorer.figure(net="baseline", index=2, norm="linf", epsilon=SMALL["linf"], beside=beside)
-    plot = figure.plotly()["layout"]
-    written = [note["text"] for note in plot["annotations"]]
-    drawn = [axes.get_title() for axes in figure.matplotlib().axes]
-    count = 2 if beside else 1
-    assert written.count(f"Δ ×{gain}") == drawn.count(f"Δ ×{gain}") == count
-    epsilon = figure.figure.places[-1]
-    strong = min(1, gain * epsilon)
-    tints = [(a, tint) for a in (strong, gain * epsilon / 3) for tint in (PURPLE, ORANGE)]
-    expected = {tuple(np.rint(255 + a * (np.array(tint) - 255))) for a, tint in tints}
-    for i in (0, 3) if beside else (1,):
-        assert {tuple(c) for c in decoded(plot["images"][i]["source"]).reshape(-1, 3)} == expected
-
-
-def crowded(net, label, wrong_from_the_start):
-    """A sweep on which every class matters and the longest names are said."""
-    start = torch.full((10,), 0.06)
-    start[0 if wrong_from_the_start else label] = 0.46
-    end = torch.full((10,), 0.06)
-    end[1 - label] = 0.46
-    radii = tuple(round(0.03 * k / 40, 10) for k in range(41))
-    t = torch.linspace(0, 1, 41)[:, None]
-    image, d = torch.full((1, 3, 32, 32), 0.5), torch.zeros(41, 3, 32, 32)
-    more = {"method": "PGD", "classes": CIFAR10_CLASSES, "noun": "image", "gain": 50}
-    return PerturbationSweep(net, "linf", False, label, image, radii, d, (1 - t) * start + t * end, **more)
-
-
-@pytest.mark.parametrize("label, wrong", [(0, False), (1, False), (1, True)])
-def test_long_names_stay_on_the_page_and_apart(label, wrong):
-    one = crowded("robust-linf", label, wrong)
-    pair = ComparisonFigure((one, crowded("robust-l2", label, wrong)), 39)
-    for figure in (SweepFigure(one, 39), pair):
-        page = figure.matplotlib()
-        page.draw_without_rendering()
-        title, legend = page.texts[0].get_window_extent(), page.legends[0].get_window_extent()
-        for box in (title, legend):
-            assert 0 <= box.x0 < box.x1 <= page.bbox.x1 and box.y1 <= page.bbox.y1
-        assert min(text.get_window_extent().y0 for text in page.legends[0].texts) >= 0
-        curves = [axes for axes in page.axes if axes.lines]
-        for axes in curves:
-            assert len(axes.lines) == 12
-            for text in (axes.xaxis.label, *axes.get_xticklabels()):
-                entries = *page.legends[0].texts, *page.legends[0].legend_handles
-                assert not text.get_window_extent().count_overlaps([e.get_window_extent() for e in entries])
-        size = figure.plotly()["layout"]["title"]["font"]["size"]
-        assert size * 0.52 * max(len(figure.message(k)) for k in range(41)) <= 0.96 * 720 and 13 < size
-
-
-def test_titles_of_digits_have_their_old_size(explorer):
-    assert (
-        explorer.figure(net="robust-l2", index=3, norm="l1").plotly()["layout"]["title"]["font"]["size"] == 16
-    )
-    assert (
-        explorer.figure(net="baseline", index=3, norm="linf", beside="robust-l2").plotly()["layout"]["title"][
-            "font"
-        ]["size"]
-        == 16
-    )
-
-
-@pytest.mark.parametrize("entries, rows", [(["0 (true)", *"123456789ε"], 1), ([*CIFAR10_CLASSES, "ε"], 3)])
-def test_the_slider_of_two_nets_starts_below_their_legend(entries, rows):
-    pair = ComparisonFigure((crowded("baseline", 1, False), crowded("robust-linf", 1, False)), 0)
-    assert legend_rows(entries) <= legend_rows([f"{entry} (true)" for entry in entries])
-    assert legend_rows(entries) == rows
-    layout = pair.plotly()["layout"]
-    shown = [line["name"] for line in pair.still()["data"] if line["showlegend"]]
-    assert len(shown) == 11 and layout["sliders"][0]["pad"]["t"] >= 57 + 19 * (legend_rows(shown) - 1)

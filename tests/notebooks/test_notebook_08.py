@@ -1,6 +1,6 @@
 """Notebook 08: its parameters, what it shows, its exercises, and a run that trains.
 
-`test_verdicts` and `test_rivals` test its sentences about any results. nbval runs the notebook itself.
+`test_significance` and `test_control_experiments` test its sentences about any results. nbval runs the notebook itself.
 """
 
 import json

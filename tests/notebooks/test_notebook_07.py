@@ -1,6 +1,6 @@
 """Notebook 07: its parameters, what it shows, its exercises, and a run that trains.
 
-`test_verdicts` tests its sentences about any results, `test_predictions` what a reader moves.
+`test_significance` tests its sentences about any results, `test_prediction_form` what a reader predicts.
 nbval runs the notebook itself, as it is shipped.
 """
 

@@ -19,7 +19,7 @@ from rolab.sets import Ball, pixel_box
 
 SHIPPED = Shipped("09")
 RECORD = storage.load_result("robustness")
-STANDING = RobustnessResults.of(RECORD)
+RESULTS = RobustnessResults.of(RECORD)
 
 
 def test_the_parameters():
@@ -48,7 +48,7 @@ def test_every_epsilon_that_may_be_chosen_is_in_the_record():
         if isinstance(node, ast.Call) and node.keywords
     )
     (allowed,) = (ast.literal_eval(k.value) for k in call.keywords if k.arg == "epsilon")
-    assert set(allowed) <= set(STANDING.radii) and len(allowed) > 1
+    assert set(allowed) <= set(RESULTS.radii) and len(allowed) > 1
 
 
 def test_the_solutions_solve_the_exercises():
@@ -72,21 +72,21 @@ def test_its_exercises_and_pictures():
 
 
 def test_the_record_is_of_the_nets_that_ship():
-    assert {f"mnist/{net}" for net in STANDING.nets} == {name for name in zoo.names() if "mnist/" in name}
+    assert {f"mnist/{net}" for net in RESULTS.nets} == {name for name in zoo.names() if "mnist/" in name}
     kinds = {name.split("/")[1] for name in RECORD["runs"] if not name.startswith("transfer")}
     assert kinds == {"pgd", "ensemble", "certified", "masking"}
-    assert len(RECORD["runs"]) == len(kinds) * len(STANDING.nets) + len(RECORD["identity"]["transfer_radii"])
+    assert len(RECORD["runs"]) == len(kinds) * len(RESULTS.nets) + len(RECORD["identity"]["transfer_radii"])
 
 
 @pytest.mark.parametrize("net", ["baseline", "robust-linf", "masked"])
 def test_one_step_of_the_record_is_one_step_today(net):
-    data, model = mnist("test")[: STANDING.digits], zoo.load(f"mnist/{net}")
+    data, model = mnist("test")[: RESULTS.examples], zoo.load(f"mnist/{net}")
     for radius in (0.1, 0.3):
         right = correct_under_attack(
             model, data, lambda x, r=radius: Ball("linf", r) & pixel_box(x), first_order
         )
         # Rounding may turn a digit that stands on the boundary.
-        lost_before = STANDING.right(net, radius, 1, 0)
+        lost_before = RESULTS.correct(net, radius, 1, 0)
         assert lost_before <= int(right.sum()) + 2, "the worst of smaller radii too"
         falls = RECORD["runs"][f"{net}/pgd"]["first_failure_radius_one_step"]
         fell = torch.tensor([9 if fall is None else fall for fall in falls])
@@ -94,7 +94,7 @@ def test_one_step_of_the_record_is_one_step_today(net):
 
 
 def test_the_bounds_of_the_record_do_not_cross():
-    for net in STANDING.nets:
+    for net in RESULTS.nets:
         holds = RECORD["runs"][f"{net}/certified"]["certified_radius"]
         falls = RECORD["runs"][f"{net}/ensemble"]["first_failure_radius"][: len(holds)]
         for hold, fall in zip(holds, falls, strict=True):
@@ -113,9 +113,9 @@ def test_a_proof_of_the_record_is_one_today(net, radius):
 
 def test_the_fifth_net_looks_better_than_it_is():
     """One step leaves it the most, many steps hardly anything; its report shows a sign."""
-    one_step = {net: STANDING.percent(net, 0.3, 1, 0) for net in STANDING.nets}
+    one_step = {net: RESULTS.percent(net, 0.3, 1, 0) for net in RESULTS.nets}
     assert max(one_step, key=one_step.get) == "masked" and one_step["masked"] > 80
-    assert STANDING.percent("masked", 0.3, *STANDING.hardest) < 20
+    assert RESULTS.percent("masked", 0.3, *RESULTS.hardest) < 20
     cell = SHIPPED.cell("def report")
     rows = re.findall(r"<tr><td>(.*?)</td><td>(yes|no)</td>", cell.outputs[0].data["text/html"])
     assert ("the fifth", "yes") in rows and ("robust ℓ∞", "yes") not in rows and len(rows) == 8
@@ -127,4 +127,4 @@ def test_the_claims_say_which_survive():
     assert said.count("\n|") == 8  # seven claims below the two lines of the head
     assert said.count("**survives**") + said.count("**Survives**") >= 2 and "**does not survive**" in said
     for net in ("robust-linf", "baseline"):
-        assert f"{STANDING.after_all(net, 0.1).percent:.1f}" in said
+        assert f"{RESULTS.after_all(net, 0.1).percent:.1f}" in said

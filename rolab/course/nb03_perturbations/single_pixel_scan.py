@@ -8,19 +8,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from rolab.attacks import input_gradient
+from rolab.course.nb03_perturbations.perturbation_sweep import said
 from rolab.evaluation import BATCH, eval_mode
-from rolab.experiments.styles import style
 
 
 @dataclass(frozen=True, eq=False)
-class PixelScan:
+class SinglePixelScan:
     """What a net answers to each of the 2·P changes of a single one of the P pixels.
 
     Attributes:
-        net, radius, boxed: which net, how far a pixel may go, and whether it stays in [0, 1]
+        net, radius, in_pixel_box: which net, how far a pixel may go, and whether it stays in [0, 1]
         label: the true class
         image: (1, H, W)
         gradient: (P,), ∇ₓJ
@@ -31,7 +30,7 @@ class PixelScan:
 
     net: str
     radius: float
-    boxed: bool
+    in_pixel_box: bool
     label: int
     image: Tensor
     gradient: Tensor
@@ -47,39 +46,42 @@ class PixelScan:
     @cached_property
     def rise(self) -> Tensor:
         """By how much the loss truly rises, for each change: (2, P)."""
-        return self._loss(self.logits) - self._loss(self.before)
+        before, after = self.before.log_softmax(0)[self.label], self.logits.log_softmax(2)[..., self.label]
+        return before - after
 
-    def _loss(self, logits: Tensor) -> Tensor:
-        flat = logits.reshape(-1, logits.shape[-1])
-        labels = torch.full((len(flat),), self.label)
-        return cross_entropy(flat, labels, reduction="none").view(logits.shape[:-1])
+    @cached_property
+    def best_promised(self) -> Tensor:
+        """The promise of each pixel's more promising change, (P,)."""
+        return self.promised.amax(0)
+
+    @cached_property
+    def best_rise(self) -> Tensor:
+        """The rise of the loss by each pixel's better change, (P,)."""
+        return self.rise.amax(0)
 
     @cached_property
     def way(self) -> list[int]:
         """For each pixel the better of its two changes: 0 up, 1 down."""
         return self.rise.argmax(0).tolist()
 
-    @cached_property
+    @property
     def step(self) -> int:
         """The pixel of the ℓ1 step: the largest promise."""
-        return int(self.promised.amax(0).argmax())
+        return self.order[0]
 
     @cached_property
     def truth(self) -> int:
         """The best pixel, found by trying all."""
-        return int(self.rise.amax(0).argmax())
+        return int(self.best_rise.argmax())
 
     @cached_property
     def order(self) -> list[int]:
         """All pixels, the largest promise first, as the gradient ranks them."""
-        best = self.promised.amax(0)
-        rest = best.argsort(descending=True, stable=True).tolist()
-        return [self.step, *(j for j in rest if j != self.step)]
+        return self.best_promised.argsort(descending=True, stable=True).tolist()
 
     def rank(self, j: int) -> tuple[int, int]:
         """The place of pixel j by the gradient, and in truth; 1 is the best."""
-        rise = self.rise.amax(0)
-        return self.order.index(j) + 1, int((rise > rise[j]).sum()) + 1
+        return self.order.index(j) + 1, int((self.best_rise > self.best_rise[j]).sum()) + 1
 
     @cached_property
     def step_answer(self) -> int:
@@ -99,19 +101,13 @@ class PixelScan:
         """The pixel at this row and column, counted from 0."""
         height, width = self.image.shape[-2:]
         if not (0 <= row < height and 0 <= column < width):
-            raise ValueError(
-                f"pixel: expected rows below {height}, columns below {width}, got ({row}, {column})"
-            )
+            wanted = f"rows below {height}, columns below {width}"
+            raise ValueError(f"pixel: expected {wanted}, got ({row}, {column})")
         return row * width + column
 
-    def point(self, j: int) -> tuple[float, float]:
-        """The promised and the true rise of the loss, each of the better change of pixel j."""
-        return float(self.promised[:, j].max()), float(self.rise[:, j].max())
-
-    @property
-    def step_point(self) -> tuple[float, float]:
-        """The same for the ℓ1 step, whose change is the one that is promised more."""
-        return float(self.promised[:, self.step].max()), float(self.rise[self.step_way, self.step])
+    def point(self, j: int, way: int | None = None) -> tuple[float, float]:
+        """The promised rise of the loss and the true one, for the better way of pixel j or a given one."""
+        return float(self.best_promised[j]), float(self.best_rise[j] if way is None else self.rise[way, j])
 
     @property
     def step_way(self) -> int:
@@ -130,43 +126,31 @@ class PixelScan:
 
     def sentence(self, j: int) -> str:
         """What the net says to it, in words: the figure's title."""
-        answer, sure = int(self.probability(j).argmax()), float(self.probability(j).max())
-        verdict = "right" if answer == self.label else f"the label is {self.label}"
-        change = float(self.change[self.way[j], j])
-        return (
-            f"Pixel {self.place(j)} by {change:+.3g}: the {style(self.net).label} net says {answer} "
-            f"({100 * sure:.0f} % sure), {verdict}"
-        )
+        change = f"Pixel {self.place(j)} by {float(self.change[self.way[j], j]):+.3g}"
+        return f"{change}: {said(self.net, self.probability(j), self.label)}"
 
     def compared(self, j: int) -> str:
         """How pixel j compares with the ℓ1 step's and with the best, in words."""
         by_gradient, in_truth = self.rank(j)
         return (
-            f"the loss rises by {float(self.rise[:, j].max()):.3g}, number {in_truth} of {len(self.way)} "
+            f"the loss rises by {float(self.best_rise[j]):.3g}, number {in_truth} of {len(self.way)} "
             f"in truth, number {by_gradient} by the gradient"
         )
 
     def row(self, j: int, way: int | None = None) -> dict[str, Any]:
         """The numbers of pixel j, changed the better way, or a given one."""
         way = self.way[j] if way is None else way
-        by_gradient, in_truth = self.rank(j)
         after = self.logits[way, j].softmax(0)
-        return {
-            "pixel": self.place(j),
-            "change": float(self.change[way, j]),
-            "promised": float(self.promised[:, j].max()),
-            "rise of the loss": float(self.rise[way, j]),
-            "place by the gradient": by_gradient,
-            "place in truth": in_truth,
-            "answer": int(after.argmax()),
-            **{str(c): float(p) for c, p in enumerate(after)},
-        }
+        row: dict[str, Any] = {"pixel": self.place(j), "change": float(self.change[way, j])}
+        row |= zip(("promised", "rise of the loss"), self.point(j, way), strict=True)
+        row |= zip(("place by the gradient", "place in truth"), self.rank(j), strict=True)
+        return row | {"answer": int(after.argmax())} | {str(c): float(p) for c, p in enumerate(after)}
 
 
-def scan(
-    model: nn.Module, x: Tensor, label: int, radius: float = 1.0, boxed: bool = True, *, net: str = "net"
-) -> PixelScan:
-    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W); boxed: as far as [0, 1] lets.
+def single_pixel_scan(
+    model: nn.Module, x: Tensor, label: int, radius: float = 1, in_pixel_box: bool = True, *, net: str = "net"
+) -> SinglePixelScan:
+    """Tries every change ± radius of one pixel of a grey image x (1, 1, H, W), or as far as [0, 1] lets.
 
     One gradient, and a forward pass for each change that changes anything.
 
@@ -181,7 +165,7 @@ def scan(
     x = x.to(device)
     flat = x.flatten()
     up, down = torch.full_like(flat, radius), torch.full_like(flat, -radius)
-    if boxed:
+    if in_pixel_box:
         up, down = up.minimum(1 - flat), down.maximum(-flat)
     change = torch.stack([up, down])
     moves = change.flatten().nonzero()[:, 0]
@@ -195,4 +179,4 @@ def scan(
                 images[torch.arange(len(some)), some % len(flat)] += change.flatten()[some]
                 logits[some] = model(images.view(-1, *x.shape[1:])).double()
     found = x[0], g, change, logits.view(2, len(flat), -1), before
-    return PixelScan(net, radius, boxed, label, *(part.clone().cpu() for part in found))
+    return SinglePixelScan(net, radius, in_pixel_box, label, *(part.clone().cpu() for part in found))
