@@ -144,23 +144,17 @@ def _compared(experiment: Experiment, curves: Mapping[str, Any], at: int, digits
 
 
 def _curves(
-    table: Mapping,
-    experiment: Experiment,
-    title: str,
-    x: Sequence,
-    curves: Mapping,
-    x_title: str,
-    **more: Any,
+    table: Mapping, experiment: Experiment, title: str, x: Sequence, curves: Mapping, axis: str, **more: Any
 ) -> Curves:
     """The curves of the main nets."""
     seeds, nets = len(table["seeds"]), [net for net in experiment.main_nets if net in curves]
     alone = [experiment.nets[net].title for net in nets if seeds > 1 and None in curves[net]["sd"]]
     means, sds = ({net: curves[net][key] for net in nets} for key in ("mean", "sd"))
-    alt = f"{title}. Accuracy in percent against {x_title}, "
+    alt = f"{title}. Accuracy in percent against {axis}, "
     alt += f"mean of {seeds} seeds with a bar of one standard deviation" if seeds > 1 else "one seed"
     alt += f" (no bar: one seed, {', '.join(alone)})." if alone else "."
     alt += " Hollow markers: the paper." * ("paper" in more)
-    return Curves(title, x, means, x_title, "accuracy in %", sds, alt=alt, styles=experiment.styles, **more)
+    return Curves(title, x, means, axis, "accuracy in %", sds, alt=alt, styles=experiment.styles, **more)
 
 
 Drawing = Callable[[Experiment, Mapping[str, Any], Collection, Tensor], Figure]

@@ -9,6 +9,7 @@ the run, saved after every epoch, and then `masked.safetensors` with its card.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import typer
@@ -34,12 +35,10 @@ def main(
     net, images, test = ConvNet(), experiment.images("train"), experiment.images("test")
     objective, recipe = Robust(Ball("linf", radius)), Recipe(epochs=epochs)
     train(net, images, objective, recipe, seed=seed, test=test, folder=out / "run", device="cpu")
-    A, run = (
-        build_collection(experiment, zoo.load("mnist/baseline"), test),
-        read_json(out / "run" / "run.json"),
-    )
-    reached = {"test_accuracy": accuracy(net, test), "adversarial_accuracy": accuracy(net, A.examples())}
-    zoo.keep(out, "mnist/masked", net, run, radius=radius, **reached, collection_radii=A.radii)
+    A = build_collection(experiment, zoo.load("mnist/baseline"), test)
+    facts: dict[str, Any] = {"radius": radius, "test_accuracy": accuracy(net, test)}
+    facts |= {"adversarial_accuracy": accuracy(net, A.examples()), "collection_radii": A.radii}
+    zoo.keep(out, "mnist/masked", net, read_json(out / "run" / "run.json"), **facts)
     print(f"The net and its card are in {out}.")
 
 

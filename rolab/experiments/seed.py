@@ -41,11 +41,9 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
         report(done / steps, f"{net}, seed {seed}: {line}")
 
     data, test, place = experiment.images("train"), experiment.images("test"), folder / net
-    model, how = (
-        initial_net(experiment, seed, data.images),
-        (experiment.objective(net), experiment.recipe_of(net)),
-    )
-    train(model, data, *how, seed=seed, test=test, folder=place, device=device, progress=told)
+    model = initial_net(experiment, seed, data.images)
+    objective, recipe = experiment.objective(net), experiment.recipe_of(net)
+    train(model, data, objective, recipe, seed=seed, test=test, folder=place, device=device, progress=told)
     dtype = experiment.weights_dtype
     run = keep_weights(place, dtype)
     for tensor in model.state_dict().values():  # what is evaluated is what is kept
