@@ -100,7 +100,7 @@ def _seeds(preset: str, seeds: Sequence[int] | None, usual: Mapping[str, tuple[i
 
 
 def _ladder(per_unit: int, count: int = 500) -> tuple[float, ...]:
-    """So many radii, equally far apart from 0 up, so many in 1."""
+    """The radii 1/n, 2/n, …, `count`/n, with n = `per_unit`."""
     return tuple(k / per_unit for k in range(1, count + 1))
 
 
