@@ -54,8 +54,7 @@ def reproduce(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="float32 or bfloat16.",
-            show_default="the preset's; float32 where the device lacks bfloat16",
+            help="float32 or bfloat16.", show_default="the preset's; float32 where the device lacks bfloat16"
         ),
     ] = None,
     controls: Annotated[
@@ -70,10 +69,16 @@ def reproduce(
 
     if experiment not in EXPERIMENTS:
         raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(EXPERIMENTS)}")
-    plan = EXPERIMENTS[experiment](preset, None if seeds is None else _numbers(seeds))
+    try:
+        numbers = None if seeds is None else tuple(int(part) for part in seeds.split(","))
+    except ValueError:
+        expected = "whole numbers with commas between, such as 0,1,2"
+        raise ValueError(f"seeds is {seeds!r}, expected {expected}") from None
+    plan = EXPERIMENTS[experiment](preset, numbers)
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
     from rolab.experiments.runner import reproduce as run
+    from rolab.experiments.tables import COLUMNS, caption, table_cells
     from rolab.training import pick_device
 
     plan = plan.on(pick_device(device), precision)
@@ -81,7 +86,7 @@ def reproduce(
         plan = plan.without_controls()
     with resumable():
         result = run(plan, folder, device=device)
-    show(result)
+    _print_table(COLUMNS, table_cells(result), caption(result))
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
 
@@ -204,21 +209,13 @@ def lab(
 
     notebooks = folder or Path(__file__).parent.parent / "notebooks"
     if not notebooks.is_dir():
-        raise ValueError(
-            f"folder {notebooks} does not exist; the notebooks come with a clone of the repository"
-        )
+        advice = "the notebooks come with a clone of the repository"
+        raise ValueError(f"folder {notebooks} does not exist; {advice}")
     try:
         import jupyterlab  # noqa: F401
     except ImportError as error:
         raise ValueError("JupyterLab is not installed; pip install 'rolab[course]' brings it") from error
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]))
-
-
-def show(result: dict) -> None:
-    """Print a result's table, ours beside the paper's."""
-    from rolab.experiments.tables import COLUMNS, caption, table_cells
-
-    _print_table(COLUMNS, table_cells(result), caption(result))
 
 
 def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
@@ -255,25 +252,13 @@ def _tell(rows: list[dict[str, Any]], out: Path) -> None:
     print(f"\nThe record is {out}.")
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"seeds is {text!r}, expected whole numbers with commas between, such as 0,1,2"
-        ) from None
-
-
 def main() -> None:
     """The entry point: runs a command; bad input becomes one sentence and exit status 2."""
     try:
         app()
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:
         print(f"rolab: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except AssertionError as error:
-        print(f"rolab: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        raise SystemExit(2 if isinstance(error, ValueError) else 1) from None
 
 
 if __name__ == "__main__":

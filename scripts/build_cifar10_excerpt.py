@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from rolab.data.archives import decode
-from rolab.data.cache import cache_folder
+from rolab.data.base import cache_folder
 from rolab.data.cifar10_images import (
     CIFAR10_FILE,
     EXCERPT_FILE,

@@ -12,8 +12,7 @@ MNIST and the excerpt of CIFAR-10 ship inside the package: `_data/ATTRIBUTION.md
 licences, `scripts/build_mnist.py` and `scripts/build_cifar10_excerpt.py` pack them.
 """
 
-from rolab.data.base import Dataset
-from rolab.data.cache import cache_folder
+from rolab.data.base import Dataset, cache_folder
 from rolab.data.cifar10_images import CIFAR10_CLASSES, cifar10
 from rolab.data.fetching import fetch_cifar10, is_fetched
 from rolab.data.mnist_images import MNIST_CLASSES, mnist

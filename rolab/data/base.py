@@ -1,5 +1,7 @@
-"""Dataset: labelled images in memory; and the bytes of the data sets that ship."""
+"""Dataset: labelled images in memory; and where data lie: those that ship, and the cache of the others."""
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,16 @@ def shipped(name: str, sha256: str) -> bytes:
     except RecordError as error:
         remedy = "install rolab again, or in a clone run `git checkout -- rolab/_data`"
         raise DataError(f"{error}; it ships with rolab: {remedy}") from error
+
+
+def cache_folder() -> Path:
+    """The folder of fetched data: `ROLAB_DATA` if it is set, else rolab's own among the user's caches."""
+    if named := os.environ.get("ROLAB_DATA"):
+        return Path(named).expanduser()
+    if sys.platform == "win32":
+        caches = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        caches = Path.home() / "Library" / "Caches"
+    else:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "rolab"

@@ -15,8 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rolab.data.base import Dataset, check_split, shipped
-from rolab.data.cache import cache_folder
+from rolab.data.base import Dataset, cache_folder, check_split, shipped
 from rolab.errors import DataError
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from rolab.data.archives import decode
-from rolab.data.cache import cache_folder, make_writable
+from rolab.data.base import cache_folder
 from rolab.data.cifar10_images import CIFAR10_FILE, SIZES, read
 from rolab.data.sources import ARCHIVE, SOURCES
 from rolab.errors import DataError
@@ -34,7 +34,7 @@ def fetch_cifar10(
     if is_fetched(path.parent):
         say(f"CIFAR-10 is in {path}")
         return path
-    make_writable(path.parent)
+    _make_writable(path.parent)
     with lock(path, say):
         if not is_fetched(path.parent):  # another process may have brought it while this one waited
             try:
@@ -62,6 +62,16 @@ def is_fetched(cache: Path | None = None) -> bool:
     except DataError:
         return False
     return True
+
+
+def _make_writable(folder: Path) -> None:
+    """Makes a folder unless it is there; raises a `DataError` where nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        remedy = "name a folder of yours by --cache or ROLAB_DATA"
+        raise DataError(f"cannot write in {folder} ({error.strerror or error}): {remedy}") from error
 
 
 def _bring(source: Path | str | None, scratch: Path, say: Callable[[str], None]) -> dict[str, Tensor]:

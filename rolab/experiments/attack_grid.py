@@ -157,9 +157,6 @@ def begins_with_one(name: str, steps: Sequence[int]) -> None:
 def nested(sets: Sequence[UncertaintySetLike], x: Tensor, generator: torch.Generator | None) -> None:
     """Raise a `ValueError` if a random point of a set, one for each example, is not in the next one."""
     for number, (smaller, larger) in enumerate(zip(sets, sets[1:], strict=False), start=1):
-        if (
-            not resolve(larger, x)
-            .contains(resolve(smaller, x).maximizer(torch.randn(x.shape, generator=generator)))
-            .all()
-        ):
+        point = resolve(smaller, x).maximizer(torch.randn(x.shape, generator=generator))
+        if not resolve(larger, x).contains(point).all():
             raise ValueError(f"sets[{number}]: expected nested sets, each within the next, got {larger!r}")

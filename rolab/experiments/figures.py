@@ -51,11 +51,8 @@ def adversarial_examples(
 ) -> ImageGrid:
     """Figures 2 and 4: a sample of the collection from every norm, the first of each true class.
 
-    Args:
-        collection: A
-        predicted: what the network makes of each of its examples, (len(collection),)
-        count: how many pairs; if left out 8, or 5 where classes have long names
-        classes: the names of the labels
+    The arguments are those of `single_pixel_examples`; of pairs there are 8, or 5 where classes have long
+    names, if `count` is left out.
     """
     count = count or (8 if max(len(str(name)) for name in classes) < 3 else 5)
     chosen = {norm: _first_of_each_class(collection, norm, count) for norm in collection.radii}
@@ -97,10 +94,8 @@ def _pair(
     captions = [_turns(collection, predicted, k, classes) for k in chosen]
     original, changed = collection.sources.images[chosen], collection.examples().images[chosen]
     circles = [_only_pixel(collection.perturbation[k]) for k in chosen]
-    return [
-        ImageRow(original, "original", heading=heading),
-        ImageRow(changed, "adversarial", captions, circles),
-    ]
+    above = ImageRow(original, "original", heading=heading)
+    return [above, ImageRow(changed, "adversarial", captions, circles)]
 
 
 def accuracy_vs_epsilon(table: Mapping[str, Any], experiment: Experiment | None = None) -> Curves:
@@ -149,31 +144,17 @@ def _compared(experiment: Experiment, curves: Mapping[str, Any], at: int, digits
 
 
 def _curves(
-    table: Mapping[str, Any],
-    experiment: Experiment,
-    title: str,
-    x: Sequence[float],
-    curves: Mapping,
-    x_title: str,
-    **more: Any,
+    table: Mapping, experiment: Experiment, title: str, x: Sequence, curves: Mapping, axis: str, **more: Any
 ) -> Curves:
     """The curves of the main nets."""
     seeds, nets = len(table["seeds"]), [net for net in experiment.main_nets if net in curves]
     alone = [experiment.nets[net].title for net in nets if seeds > 1 and None in curves[net]["sd"]]
-    return Curves(
-        title,
-        x,
-        {net: curves[net]["mean"] for net in nets},
-        x_title,
-        "accuracy in %",
-        {net: curves[net]["sd"] for net in nets},
-        alt=f"{title}. Accuracy in percent against {x_title}, "
-        + (f"mean of {seeds} seeds with a bar of one standard deviation" if seeds > 1 else "one seed")
-        + (f" (no bar: one seed, {', '.join(alone)})." if alone else ".")
-        + " Hollow markers: the paper." * ("paper" in more),
-        styles=experiment.styles,
-        **more,
-    )
+    means, sds = ({net: curves[net][key] for net in nets} for key in ("mean", "sd"))
+    alt = f"{title}. Accuracy in percent against {axis}, "
+    alt += f"mean of {seeds} seeds with a bar of one standard deviation" if seeds > 1 else "one seed"
+    alt += f" (no bar: one seed, {', '.join(alone)})." if alone else "."
+    alt += " Hollow markers: the paper." * ("paper" in more)
+    return Curves(title, x, means, axis, "accuracy in %", sds, alt=alt, styles=experiment.styles, **more)
 
 
 Drawing = Callable[[Experiment, Mapping[str, Any], Collection, Tensor], Figure]
@@ -187,11 +168,7 @@ DRAWINGS: Mapping[str, Drawing] = {  # what `Experiment.figures` may name
 
 
 def draw(
-    out: str | Path,
-    experiment: Experiment,
-    table: Mapping[str, Any],
-    collection: Collection,
-    predicted: Tensor,
+    out: str | Path, experiment: Experiment, table: Mapping, collection: Collection, predicted: Tensor
 ) -> None:
     """Writes the figures of an experiment, each as .html and .png.
 

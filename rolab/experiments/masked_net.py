@@ -8,11 +8,11 @@ radius of robust ℓ∞. Such a net learns to have its gradient point elsewhere 
 the run, saved after every epoch, and then `masked.safetensors` with its card.
 """
 
-import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+import typer
 
 from rolab import zoo
 from rolab.evaluation import accuracy
@@ -25,42 +25,22 @@ from rolab.storage import read_json
 from rolab.training import Recipe, train
 
 
-def main() -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/masked"))
-    parser.add_argument("--radius", type=float, default=MASKED.radius)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def main(
+    out: Path = Path("runs/masked"), radius: float = MASKED.radius or 0.0, epochs: int = 8, seed: int = 0
+) -> None:
+    """Train the net of notebook 09 that looks unbeatable."""
     torch.set_num_threads(1)  # as in the experiments: the result does not depend on the number of cores
-    torch.manual_seed(arguments.seed)
+    torch.manual_seed(seed)
     experiment = mnist_experiment("full")
-    net, test = ConvNet(), experiment.images("test")
-    train(
-        net,
-        experiment.images("train"),
-        Robust(Ball("linf", arguments.radius)),
-        Recipe(epochs=arguments.epochs),
-        seed=arguments.seed,
-        test=test,
-        folder=arguments.out / "run",
-        device="cpu",
-    )
+    net, images, test = ConvNet(), experiment.images("train"), experiment.images("test")
+    objective, recipe = Robust(Ball("linf", radius)), Recipe(epochs=epochs)
+    train(net, images, objective, recipe, seed=seed, test=test, folder=out / "run", device="cpu")
     A = build_collection(experiment, zoo.load("mnist/baseline"), test)
-    zoo.keep(
-        arguments.out,
-        "mnist/masked",
-        net,
-        read_json(arguments.out / "run" / "run.json"),
-        radius=arguments.radius,
-        test_accuracy=accuracy(net, test),
-        adversarial_accuracy=accuracy(net, A.examples()),
-        collection_radii=A.radii,
-    )
-    print(f"The net and its card are in {arguments.out}.")
-    return 0
+    facts: dict[str, Any] = {"radius": radius, "test_accuracy": accuracy(net, test)}
+    facts |= {"adversarial_accuracy": accuracy(net, A.examples()), "collection_radii": A.radii}
+    zoo.keep(out, "mnist/masked", net, read_json(out / "run" / "run.json"), **facts)
+    print(f"The net and its card are in {out}.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -12,13 +12,13 @@ has both.
 FOLDER/seed-S holds the runs, saved after every epoch, and radii.json in the end. Run again, it goes on.
 """
 
-import argparse
 import sys
 from concurrent.futures import as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import typer
 from torch import Tensor
 
 from rolab import data
@@ -46,21 +46,15 @@ TRIALS = {  # name of the folder → norm, net
 
 def trial(name: str, folder: Path, seed: int, report: Report) -> tuple[Tensor, float]:
     """Trains a net, or what is missing of it; which held-out images it gets right, and its seconds."""
+
+    def told(done: int, steps: int, line: str) -> None:
+        report(done / steps, f"{name}: {line}")
+
     images = data.cifar10("train")
-    some, held_out = images[:TRAINED], images[-HELD_OUT:]
+    some, test, how = images[:TRAINED], images[-HELD_OUT:], (TRIALS[name][1].objective, RECIPE)
     net = initial_net(EXPERIMENT, seed, some.images)
-    run = train(
-        net,
-        some,
-        TRIALS[name][1].objective,
-        RECIPE,
-        seed=seed,
-        test=held_out,
-        folder=folder / name,
-        device="cpu",
-        progress=lambda done, steps, line: report(done / steps, f"{name}: {line}"),
-    )
-    return correct(net, held_out), round(sum(epoch["seconds"] for epoch in run.history), 1)
+    run = train(net, some, *how, seed=seed, test=test, folder=folder / name, device="cpu", progress=told)
+    return correct(net, test), round(sum(epoch["seconds"] for epoch in run.history), 1)
 
 
 def choose(seed: int, folder: Path) -> None:
@@ -90,21 +84,16 @@ def choose(seed: int, folder: Path) -> None:
     print(f"{result['chosen']}, in {folder / 'radii.json'}.")
 
 
-def main() -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/cifar10-radii"))
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    folder = arguments.out / f"seed-{arguments.seed}"
+def main(out: Path = Path("runs/cifar10-radii"), seed: int = 0) -> None:
+    """Choose the radii of the CIFAR-10 experiment on a split of the training set."""
+    folder = out / f"seed-{seed}"
     try:
         with lock(folder / "radii.json"):
-            choose(arguments.seed, folder)
+            choose(seed, folder)
     except ValueError as error:
         print(f"radius_selection: {error}", file=sys.stderr)
-        return 2
-    return 0
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

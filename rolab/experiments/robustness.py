@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,22 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rolab.attacks import ensemble, pgd
+from rolab.attacks import Attack, ensemble, pgd
 from rolab.data import Dataset
 from rolab.evaluation import masking_report, transfer_matrix
-from rolab.experiments.attack_grid import (
-    RADII,
-    RESTARTS,
-    STEPS,
-    ascending,
-    attack_the_rest,
-    begins_with_one,
-    from_json,
-    generator_of,
-    grid_counts,
-    linf_in_pixel_box,
-    to_json,
-)
+from rolab.experiments import attack_grid
+from rolab.experiments.attack_grid import from_json, linf_in_pixel_box, to_json
 from rolab.sets import UncertaintySetLike
 from rolab.storage import claim, environment, write_json
 
@@ -48,9 +37,9 @@ class BenchmarkConfig:
         seed: of all random numbers
     """
 
-    radii: tuple[float, ...] = RADII
-    steps: tuple[int, ...] = STEPS
-    restarts: int = RESTARTS
+    radii: tuple[float, ...] = attack_grid.RADII
+    steps: tuple[int, ...] = attack_grid.STEPS
+    restarts: int = attack_grid.RESTARTS
     ensemble_radii: tuple[float, ...] = (0.1, 0.2, 0.3)
     budget: int = 2000
     proof_radii: tuple[float, ...] = (0.005, 0.01, 0.02, 0.03, 0.05)
@@ -61,21 +50,9 @@ class BenchmarkConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        begins_with_one("steps", self.steps)
+        attack_grid.begins_with_one("steps", self.steps)
         for name in ("radii", "ensemble_radii", "proof_radii", "transfer_radii", "masking_radii"):
-            ascending(name, getattr(self, name), least=1e-9)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What a run needs; `before` holds the finished runs of the same net, by kind."""
-
-    model: nn.Module
-    data: Dataset
-    config: BenchmarkConfig
-    generator: torch.Generator
-    before: Mapping[str, Any]
-    progress: bool
+            attack_grid.ascending(name, getattr(self, name), least=1e-9)
 
 
 def benchmark(
@@ -113,14 +90,25 @@ def benchmark(
         raise ValueError(f"nets, data: expected at least one of each, got {len(nets)} and {len(data)}")
     identity = {"examples": len(data), "nets": list(nets), **asdict(config)}
     device = next(next(iter(nets.values())).parameters()).device
-    kinds: dict[str, Callable[[_Run], dict[str, Any]]] = {"pgd": _pgd, "ensemble": _ensemble}
-    kinds |= {"certified": partial(_certified, certified)} if certified else {}
-    kinds |= {"masking": _masking}
+    kinds = ["pgd", "ensemble", *(["certified"] if certified else []), "masking"]
 
     def of_a_net(net: str, kind: str) -> dict[str, Any]:
-        before = {other: runs[f"{net}/{other}"] for other in kinds if f"{net}/{other}" in runs}
-        generator = generator_of(config.seed, f"{net}/{kind}")
-        return kinds[kind](_Run(nets[net], data, config, generator, before, progress))
+        model, generator = nets[net], attack_grid.generator_of(config.seed, f"{net}/{kind}")
+        if kind == "pgd":
+            grid = (config.radii, config.steps, config.restarts)
+            return attack_grid.grid_counts(model, data, linf_in_pixel_box, *grid, generator, progress)
+        if kind == "ensemble":
+            attack = partial(ensemble, budget=config.budget, generator=generator)
+            return _ensemble(model, data, attack, config.ensemble_radii, failed_at(net, "pgd"), progress)
+        if kind == "certified" and certified:
+            some, radii = data[: config.proof_examples], list(config.proof_radii)
+            lost = failed_at(net, "ensemble")[: len(some)]
+            return _certified(certified, model, some, radii, lost, progress)
+        found = masking_report(model, data, linf_in_pixel_box, config.masking_radii, generator=generator)
+        return {"findings": [asdict(finding) for finding in found]}
+
+    def failed_at(net: str, kind: str) -> Tensor:
+        return from_json(runs[f"{net}/{kind}"]["first_failure_radius"])
 
     def transfer(radius: float) -> dict[str, Any]:
         attack = partial(pgd, steps=config.transfer_steps)
@@ -146,44 +134,30 @@ def benchmark(
     return record
 
 
-def _pgd(run: _Run) -> dict[str, Any]:
-    c, generator = run.config, run.generator
-    grid = (c.radii, c.steps, c.restarts)
-    return grid_counts(run.model, run.data, linf_in_pixel_box, *grid, generator, run.progress)
-
-
-def _ensemble(run: _Run) -> dict[str, Any]:
+def _ensemble(
+    model: nn.Module, data: Dataset, attack: Attack, radii: Sequence[float], failed_at: Tensor, progress: bool
+) -> dict[str, Any]:
     """The toolkit's strongest attack, on what the grid has left; from the smallest radius to the largest."""
-    config, failed_at = run.config, from_json(run.before["pgd"]["first_failure_radius"])
-    attack = partial(ensemble, budget=config.budget, generator=run.generator)
-    for radius in tqdm(config.ensemble_radii, unit="radius", leave=False, disable=not run.progress):
+    for radius in tqdm(radii, unit="radius", leave=False, disable=not progress):
         left = failed_at > radius
-        after = attack_the_rest(run.model, run.data, linf_in_pixel_box(radius), attack, left)
+        after = attack_grid.attack_the_rest(model, data, linf_in_pixel_box(radius), attack, left)
         failed_at[left & ~after] = radius
-    correct = [int((failed_at > radius).sum()) for radius in config.ensemble_radii]
+    correct = [int((failed_at > radius).sum()) for radius in radii]
     return {"correct": correct, "first_failure_radius": to_json(failed_at)}
 
 
-def _certified(certified: Certified, run: _Run) -> dict[str, Any]:
+def _certified(
+    prove: Certified, model: nn.Module, data: Dataset, radii: list[float], failed_at: Tensor, progress: bool
+) -> dict[str, Any]:
     """Proofs, from the largest radius to the smallest: what holds at one holds at all below it.
 
     An example that an attack has broken at a radius is not tried there.
     """
-    radii, data = run.config.proof_radii, run.data[: run.config.proof_examples]
-    failed_at = from_json(run.before["ensemble"]["first_failure_radius"])[: len(data)]
     proved_to = torch.zeros(len(data), dtype=torch.float64)
-    for radius in tqdm(radii[::-1], unit="radius", leave=False, disable=not run.progress):
+    for radius in tqdm(radii[::-1], unit="radius", leave=False, disable=not progress):
         left = ((failed_at > radius) & (proved_to == 0)).nonzero()[:, 0]
         if len(left):
-            proved = certified(run.model, data[left], linf_in_pixel_box(radius)).cpu()
+            proved = prove(model, data[left], linf_in_pixel_box(radius)).cpu()
             proved_to[left[proved]] = radius
     correct = [int((proved_to >= radius).sum()) for radius in radii]
-    counts = {"examples": len(data), "radii": list(radii), "correct": correct}
-    return counts | {"certified_radius": proved_to.tolist()}
-
-
-def _masking(run: _Run) -> dict[str, Any]:
-    """The signs of masked gradients."""
-    radii, generator = run.config.masking_radii, run.generator
-    found = masking_report(run.model, run.data, linf_in_pixel_box, radii, generator=generator)
-    return {"findings": [asdict(finding) for finding in found]}
+    return {"examples": len(data), "radii": radii, "correct": correct, "certified_radius": proved_to.tolist()}

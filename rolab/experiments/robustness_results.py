@@ -11,16 +11,8 @@ from torch import Tensor, nn
 
 from rolab.data import Dataset
 from rolab.evaluation import AccuracyEstimate
-from rolab.experiments.attack_grid import (
-    RADII,
-    RESTARTS,
-    STEPS,
-    ascending,
-    from_json,
-    generator_of,
-    grid_counts,
-    linf_in_pixel_box,
-)
+from rolab.experiments import attack_grid
+from rolab.experiments.attack_grid import from_json, linf_in_pixel_box
 from rolab.experiments.presets import TITLES
 from rolab.sets import UncertaintySetLike
 
@@ -68,9 +60,9 @@ class RobustnessResults:
         data: Dataset,
         sets: Callable[[float], UncertaintySetLike] = linf_in_pixel_box,
         *,
-        radii: Sequence[float] = RADII,
-        steps: Sequence[int] = STEPS,
-        restarts: int = RESTARTS,
+        radii: Sequence[float] = attack_grid.RADII,
+        steps: Sequence[int] = attack_grid.STEPS,
+        restarts: int = attack_grid.RESTARTS,
         seed: int = 0,
         progress: bool = True,
     ) -> RobustnessResults:
@@ -86,11 +78,11 @@ class RobustnessResults:
             seed: of the random starts
             progress: whether bars are shown
         """
-        ascending("radii", radii, least=1e-9)
-        runs = {}
+        attack_grid.ascending("radii", radii, least=1e-9)
+        runs, grid = {}, (radii, steps, restarts)
         for net, model in nets.items():
-            generator = generator_of(seed, f"{net}/pgd")
-            runs[f"{net}/pgd"] = grid_counts(model, data, sets, radii, steps, restarts, generator, progress)
+            generator = attack_grid.generator_of(seed, f"{net}/pgd")
+            runs[f"{net}/pgd"] = attack_grid.grid_counts(model, data, sets, *grid, generator, progress)
         return cls(tuple(radii), tuple(steps), restarts, len(data), runs)
 
     @property
@@ -184,15 +176,11 @@ class RobustnessResults:
                 row: dict[str, Any] = {"net": TITLES.get(net, net), "ε": radius}
                 row["one step"] = str(self.accuracy(net, radius, 1, 0))
                 row[f"{steps} steps, {restarts} restarts"] = str(self.accuracy(net, radius, *self.hardest))
-                rows.append(row | self._bounds(net, radius))
+                row |= {"ensemble": None, "proved": None}  # where they were not asked
+                if f"{net}/ensemble" in self.runs:
+                    row["ensemble"] = str(self.after_all(net, radius))
+                if radius <= self.runs.get(f"{net}/certified", {"radii": [0.0]})["radii"][-1]:
+                    proved_to = self.certified_radius(net)
+                    row["proved"] = f"{AccuracyEstimate.of(proved_to >= radius)} of {len(proved_to)}"
+                rows.append(row)
         return rows
-
-    def _bounds(self, net: str, radius: float) -> dict[str, str | None]:
-        """What the ensemble and the certificates say, None where they were not asked."""
-        bounds: dict[str, str | None] = {"ensemble": None, "proved": None}
-        if f"{net}/ensemble" in self.runs:
-            bounds["ensemble"] = str(self.after_all(net, radius))
-        if radius <= self.runs.get(f"{net}/certified", {"radii": [0.0]})["radii"][-1]:
-            proved_to = self.certified_radius(net)
-            bounds["proved"] = f"{AccuracyEstimate.of(proved_to >= radius)} of {len(proved_to)}"
-        return bounds

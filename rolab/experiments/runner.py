@@ -112,10 +112,8 @@ def _others_on_A(experiment: Experiment, folders: dict[int, Path]) -> dict[str, 
     if len(folders) < 2:
         return None
     baselines = {seed: load_net(experiment, folder) for seed, folder in folders.items()}
-    right: dict[int, list[float]] = {}
+    right: list[list[float]] = []
     for seed, folder in folders.items():
-        A, _ = load_collection(experiment, folder)
-        right[seed] = [accuracy(net, A.examples()) for other, net in baselines.items() if other != seed]
-    return mean_sd([value for values in right.values() for value in values]) | {
-        "per_seed": [mean(values) for values in right.values()]
-    }
+        A = load_collection(experiment, folder)[0].examples()
+        right.append([accuracy(net, A) for other, net in baselines.items() if other != seed])
+    return mean_sd(sum(right, [])) | {"per_seed": [mean(values) for values in right]}

@@ -36,25 +36,20 @@ from rolab.training import keep_weights, train
 
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
     """Trains one net, or what is missing of it, and measures its accuracy under its own attack."""
-    images, test = experiment.images("train"), experiment.images("test")
-    model = initial_net(experiment, seed, images.images)
-    train(
-        model,
-        images,
-        experiment.objective(net),
-        experiment.recipe_of(net),
-        seed=seed,
-        test=test,
-        folder=folder / net,
-        device=device,
-        progress=lambda done, steps, line: report(done / steps, f"{net}, seed {seed}: {line}"),
-    )
+
+    def told(done: int, steps: int, line: str) -> None:
+        report(done / steps, f"{net}, seed {seed}: {line}")
+
+    data, test, place = experiment.images("train"), experiment.images("test"), folder / net
+    model = initial_net(experiment, seed, data.images)
+    objective, recipe = experiment.objective(net), experiment.recipe_of(net)
+    train(model, data, objective, recipe, seed=seed, test=test, folder=place, device=device, progress=told)
     dtype = experiment.weights_dtype
-    run = keep_weights(folder / net, dtype)
+    run = keep_weights(place, dtype)
     for tensor in model.state_dict().values():  # what is evaluated is what is kept
         if tensor.is_floating_point():
             tensor.copy_(tensor.to(getattr(torch, dtype)))
-    path = folder / net / "evaluation.json"
+    path = place / "evaluation.json"
     made_of = {"sha256": run["sha256"], "weights_dtype": dtype, "epsilons": list(experiment.epsilons)}
     known = read_json(path) if path.exists() else {}
     if known | made_of != known:
@@ -66,7 +61,7 @@ def initial_net(experiment: Experiment, seed: int, images: Tensor) -> nn.Module:
     """The net with which the training of all nets of a seed begins; the images are those of training."""
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        model = _architecture(experiment)
+        model = getattr(networks, experiment.architecture)()
     if isinstance(model, WhitenedNet):
         model.whiten(images[:5000])
     return model
@@ -83,12 +78,9 @@ def evaluate_seed(
     known = read_json(path) if path.exists() else {"runs": {}}
     if known["runs"] == hashes:
         return known
-    models = {
-        net: _load(experiment, folder / net / run["state"], run["sha256"]).to(device)
-        for net, run in runs.items()
-    }
+    models = {net: _load(experiment, folder / net / run["state"], run["sha256"]) for net, run in runs.items()}
     test = experiment.images("test")
-    right = {net: correct(model, test) for net, model in models.items()}
+    right = {net: correct(model.to(device), test) for net, model in models.items()}
     A = None
     if known["runs"].get(baseline) == hashes[baseline]:  # other nets have joined: A stays
         A = _collection(test, folder)
@@ -101,6 +93,7 @@ def evaluate_seed(
     grown = [A.examples(scale) for scale in experiment.radius_scales]
     record: dict[str, Any] = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
     for net, model in models.items():
+        tests = experiment.comparisons(net).items()
         on_A = [accuracy_percent(correct(model, examples)) for examples in grown]
         record["nets"][net] = {
             "test_accuracy": accuracy_percent(right[net]),
@@ -109,30 +102,18 @@ def evaluate_seed(
             "accuracy_vs_epsilon": read_json(folder / net / "evaluation.json")["accuracy_vs_epsilon"],
             "epochs": [epoch["test_accuracy"] for epoch in runs[net]["history"]],
             "seconds": round(sum(epoch["seconds"] for epoch in runs[net]["history"]), 1),
-            **{
-                test: mcnemar(right[other], right[net])
-                for test, other in experiment.comparisons(net).items()
-                if other in right
-            },
+            **{test: mcnemar(right[other], right[net]) for test, other in tests if other in right},
         }
     _check_invariants(experiment, record, A, right[baseline])
     record["names"] = A.names
-    record["collection_sha256"] = write_tensors(
-        folder / "collection.safetensors", {"rows": A.rows, "perturbation": A.perturbation}
-    )
+    tensors = {"rows": A.rows, "perturbation": A.perturbation}
+    record["collection_sha256"] = write_tensors(folder / "collection.safetensors", tensors)
     for net, model in models.items():
-        zoo.keep(
-            folder,
-            f"{experiment.name}/{net}",
-            model,
-            runs[net],
-            precision=experiment.weights_dtype,
-            experiment=experiment.name,
-            preset=experiment.preset,
-            radius=experiment.radius(net),
-            **{key: record["nets"][net][key] for key in ("test_accuracy", "adversarial_accuracy")},
-            collection_radii=A.radii,
-        )
+        facts: dict[str, Any] = {"experiment": experiment.name, "preset": experiment.preset}
+        facts["radius"] = experiment.radius(net)
+        facts |= {key: record["nets"][net][key] for key in ("test_accuracy", "adversarial_accuracy")}
+        facts |= {"precision": experiment.weights_dtype, "collection_radii": A.radii}
+        zoo.keep(folder, f"{experiment.name}/{net}", model, runs[net], **facts)
     write_json(path, record)
     return record
 
@@ -153,12 +134,11 @@ def _check_invariants(experiment: Experiment, record: dict, A: Collection, basel
     changed = (A.perturbation != 0).flatten(1).sum(1)
     single = torch.tensor([Lp.of(name).additive for name in A.names])
     size, nets = sum(experiment.examples_per_norm.values()), record["nets"]
+    on_A = nets[experiment.baseline]["adversarial_accuracy"]
     facts = {
         f"A holds {size} examples": record["size"] == size,
         "the baseline classifies every source of A correctly": bool(baseline_right[A.rows].all()),
-        "the baseline classifies no example of A correctly": not nets[experiment.baseline][
-            "adversarial_accuracy"
-        ],
+        "the baseline classifies no example of A correctly": not on_A,
         "every ℓ1 example differs in exactly one pixel": bool((changed[single] == 1).all()),
         "accuracy against ε begins with the accuracy on the test set": all(
             abs(net["accuracy_vs_epsilon"][0] - net["test_accuracy"]) <= ROUNDED for net in nets.values()
@@ -195,11 +175,6 @@ def _collection(test: Dataset, folder: Path) -> Collection:
 
 
 def _load(experiment: Experiment, path: Path, sha256: str) -> nn.Module:
-    model = _architecture(experiment)
+    model = getattr(networks, experiment.architecture)()
     model.load_state_dict(read_tensors(path, sha256))
     return model.eval()
-
-
-def _architecture(experiment: Experiment) -> nn.Module:
-    """A new net."""
-    return getattr(networks, experiment.architecture)()

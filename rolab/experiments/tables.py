@@ -25,12 +25,8 @@ def table(
         return [measured[net][name] for measured in nets if net in measured and name in measured[net]]
 
     def curves(name: str) -> dict[str, dict[str, list]]:
-        points = {
-            net: [mean_sd(each) for each in zip(*of(net, name), strict=True)] for net in experiment.nets
-        }
-        return {
-            net: {key: [p[key] for p in found] for key in ("mean", "sd")} for net, found in points.items()
-        }
+        all_of = {net: [mean_sd(p) for p in zip(*of(net, name), strict=True)] for net in experiment.nets}
+        return {net: {key: [p[key] for p in ps] for key in ("mean", "sd")} for net, ps in all_of.items()}
 
     def row(net: str) -> dict[str, Any]:
         return {
@@ -70,12 +66,7 @@ COLUMNS = ("net", "radius", "test %", "paper", "on A %", "paper", "McNemar's p")
 
 
 def table_cells(result: Mapping, experiment: Experiment | None = None) -> list[list[str]]:
-    """The rows as text: net, radius, test and A as we and the paper have them, McNemar's p.
-
-    Args:
-        result: the table
-        experiment: whose it is; the paper's of this name, if left out
-    """
+    """The rows of `markdown` as text: net, radius, test and A as we and the paper have them, McNemar's p."""
     nets = (experiment or experiment_of(result)).nets
 
     def shown(value: Mapping) -> str:
@@ -111,8 +102,8 @@ def markdown(result: Mapping, radii: bool = True, experiment: Experiment | None 
         radii: whether to tell those of A, which a reader may be asked to predict
         experiment: whose it is; the paper's of this name, if left out
     """
-    cells = table_cells(result, experiment)
-    return "\n".join([grid(COLUMNS, cells), "", caption(result, radii, experiment), ""])
+    rows = grid(COLUMNS, table_cells(result, experiment))
+    return f"{rows}\n\n{caption(result, radii, experiment)}\n"
 
 
 def caption(result: Mapping, radii: bool = True, experiment: Experiment | None = None) -> str:

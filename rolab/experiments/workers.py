@@ -22,9 +22,7 @@ import torch
 
 from rolab.errors import WorkerError
 
-Progress = (
-    bool | Callable[[float, str], None]
-)  # a bar; or a function told the share done and a line; or nothing
+Progress = bool | Callable[[float, str], None]  # a bar; or told the share done and a line; or nothing
 Report = Callable[[float | None, str], None]  # what a job calls: its share done (None: unchanged), a line
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.data import CIFAR10_CLASSES, base, cache, cache_folder, cifar10, cifar10_images
+from rolab.data import CIFAR10_CLASSES, base, cache_folder, cifar10, cifar10_images
 from rolab.data.cifar10_images import EXCERPT_SHA256, EXCERPT_SIZES, from_sheet, to_sheet
 from rolab.errors import DataError
 
@@ -158,7 +158,7 @@ def test_the_cache_folder(platform, variables, folder, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", "/me")
-    monkeypatch.setattr(cache.sys, "platform", platform)
+    monkeypatch.setattr(base.sys, "platform", platform)
     assert cache_folder().as_posix() == folder
 
 
