@@ -45,10 +45,7 @@ def pgd(
     with the Δ that misled the model.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
-        x: images (N, …)
-        y: class numbers (N,)
-        U: an uncertainty set, or a function `x -> set`
+        model, x, y, U: as for `first_order`
         steps: gradients in each run; there is one forward pass more, to see where the last step has led
         step: the set of single steps for projected ascent
         start: where the first run begins, (N, …); by default in the point of U nearest to 0
