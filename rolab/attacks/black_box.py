@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.losses import margin
-from rolab.attacks.pgd import draw
+from rolab.attacks.pgd import BestSoFar, draw, nearest_to_zero
 from rolab.sets import UncertaintySetLike, resolve
 
 

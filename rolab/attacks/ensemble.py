@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.black_box import random_search
 from rolab.attacks.losses import logit_of, margin, without
-from rolab.attacks.pgd import ascend, pgd, random_point
+from rolab.attacks.pgd import BestSoFar, ascend, nearest_to_zero, pgd, random_point
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 

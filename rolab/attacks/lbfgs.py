@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from rolab.attacks.losses import log_loss, log_odds
 from rolab.sets import pixel_box
 
-CS = (1e-4, 1e2)  # where the search looks for c
-
 
 def lbfgs(
     model: nn.Module,
@@ -59,7 +57,7 @@ def lbfgs(
 
         if c is not None:
             return solved(c, torch.zeros_like(x))
-        low, high = CS
+        low, high = 1e-4, 1e2  # where the search looks for c
         best, length = solved(low, torch.zeros_like(x)), math.inf
         for _ in range(searches):
             middle = math.sqrt(low * high)
@@ -101,21 +99,16 @@ def fooling(
     enough = math.log(confidence / (1 - confidence)) if confidence < 1 else math.inf
 
     def drawn(start: Tensor, goal: Tensor) -> Tensor:
-        return _minimize(
-            lambda d: -log_odds(model(start + d), goal), start, torch.zeros_like(start), iterations, -enough
-        )
+        zero = torch.zeros_like(start)
+        return _minimize(lambda d: -log_odds(model(start + d), goal), start, zero, iterations, -enough)
 
     return _one_by_one(x, target, drawn)
 
 
 def _minimize(
-    objective: Callable[[Tensor], Tensor],
-    x: Tensor,
-    start: Tensor,
-    iterations: int,
-    enough: float = -math.inf,
+    objective: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, iterations: int, least: float = -math.inf
 ) -> Tensor:
-    """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `enough` or below."""
+    """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `least` or below."""
 
     def vector(t: Tensor) -> np.ndarray:
         return t.flatten().cpu().double().numpy()
@@ -128,7 +121,7 @@ def _minimize(
         return value.item(), vector(gradient)
 
     def stop(intermediate_result: OptimizeResult) -> None:
-        if intermediate_result.fun <= enough:
+        if intermediate_result.fun <= least:
             raise StopIteration
 
     options = {"maxiter": iterations, "ftol": 10 * torch.finfo(x.dtype).eps, "gtol": 1e-8}
