@@ -5,9 +5,9 @@
 A run that is given a folder goes on from there.
 """
 
-from rolab.training.checkpoint import Checkpoint, Run, keep_weights
+from rolab.training.checkpoint import Run, keep_weights
 from rolab.training.devices import pick_device
 from rolab.training.loop import train, training_step
-from rolab.training.recipe import Recipe
+from rolab.training.recipe import PRECISIONS, Recipe
 
-__all__ = ["Checkpoint", "Recipe", "Run", "keep_weights", "pick_device", "train", "training_step"]
+__all__ = ["PRECISIONS", "Recipe", "Run", "keep_weights", "pick_device", "train", "training_step"]
