@@ -23,8 +23,7 @@ from rolab.objectives import Nominal, Robust
 from rolab.sets import Ball, Ellipsoid, pixel_box
 from rolab.storage import lock, read_json, write_json
 from rolab.training import Recipe, Run, checkpoint, keep_weights
-from rolab.training.checkpoint import Checkpoint
-from rolab.training.checkpoint import fingerprint_of
+from rolab.training.checkpoint import Checkpoint, fingerprint_of
 
 # Stopped and started again
 
