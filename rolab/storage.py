@@ -162,10 +162,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None 
     import torch
     from safetensors.torch import save
 
-    rounded = {
-        name: tensor.to(getattr(torch, precision)) if precision and tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
-    }
+    kind = getattr(torch, precision) if precision else None
+    rounded = {name: t.to(kind) if kind and t.is_floating_point() else t for name, t in tensors.items()}
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in rounded.items()})
     write(path, content)
     return hashlib.sha256(content).hexdigest()
@@ -196,11 +194,9 @@ def environment(device: Any = "cpu") -> dict[str, Any]:
     import torch
 
     device = torch.device(device)
-
-    try:
+    rolab = "not installed"
+    with suppress(PackageNotFoundError):
         rolab = version("rolab")
-    except PackageNotFoundError:
-        rolab = "not installed"
     return {
         "rolab": rolab,
         "python": platform.python_version(),
@@ -215,10 +211,8 @@ def environment(device: Any = "cpu") -> dict[str, Any]:
 
 def _processor() -> str:
     """The processor's name; Linux keeps it in a file, elsewhere `platform` knows it."""
-    try:
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()

@@ -1,6 +1,5 @@
 """Model zoo: the trained networks that ship, each with its card: how it was made and what it can do."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,37 +43,27 @@ def load(name: str) -> nn.Module:
 
 
 def keep(
-    folder: Path,
-    name: str,
-    model: nn.Module,
-    run: Mapping[str, Any],
-    *,
-    precision: str = "float32",
-    **facts: Any,
+    folder: Path, name: str, model: nn.Module, run: dict[str, Any], precision: str = "float32", **facts: Any
 ) -> None:
     """Writes a finished net and its card into a folder, from where they can be taken into the zoo.
 
     Args:
         folder: where `NET.safetensors` and `NET.json` go
         name: as `load` will know it, such as "mnist/robust-linf"
-        model: the network
         run: what `run.json` says of its training
         precision: of the weights in the file, "float32" or "float16"; `load` gives a net in float32 again
         facts: what else the card should say
     """
     net = name.split("/")[-1]
     sha256 = write_tensors(folder / f"{net}.safetensors", model.state_dict(), precision)
-    identity, history = run["identity"], run["history"]
     written = {
         "net": name,
         "architecture": type(model).__name__,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "seed": identity["seed"],
-        "objective": identity["objective"],
-        "recipe": identity["recipe"],
+        **{name: run["identity"][name] for name in ("seed", "objective", "recipe")},
         **facts,
         "sha256": sha256,
         "environment": run["environment"],
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+        "seconds": round(sum(epoch["seconds"] for epoch in run["history"]), 1),
     }
     write_json(folder / f"{net}.json", written)

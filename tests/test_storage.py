@@ -143,7 +143,7 @@ def test_a_record_is_begun_once_and_gone_on_with(tmp_path):
     with claim(path, ASKED, "run", {"parts": {}}) as record:
         assert read_json(path) == record == {"identity": {**ASKED, "nets": ["a", "b"]}, "parts": {}}
         assert names(path.parent) == [".record.json.lock", "record.json"]
-        record["runs"]["one"] = 1
+        record["parts"]["one"] = 1
         write_json(path, record)
     with claim(path, ASKED, "run", {"parts": {}}) as again:
         assert again == record

@@ -7,14 +7,13 @@ from rolab.attacks.black_box import random_search
 from rolab.attacks.ensemble import ensemble
 from rolab.attacks.first_order import Attack, cross_entropy, first_order, input_gradient
 from rolab.attacks.lbfgs import fooling, lbfgs
-from rolab.attacks.losses import Loss, log_loss, log_odds, logit_ratio, margin
+from rolab.attacks.losses import log_loss, log_odds, logit_ratio, margin
 from rolab.attacks.minimal_radius import minimal_radius
 from rolab.attacks.pgd import pgd, random_point
 from rolab.attacks.single_pixel import single_pixel
 
 __all__ = [
     "Attack",
-    "Loss",
     "cross_entropy",
     "ensemble",
     "first_order",

@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.losses import margin
-from rolab.attacks.pgd import draw
+from rolab.attacks.pgd import BestSoFar, draw, nearest_to_zero
 from rolab.sets import UncertaintySetLike, resolve
 
 
@@ -30,10 +29,8 @@ def random_search(
     on, which changes nothing for the others.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits
+        model, y, U: as for `first_order`
         x: images (N, …); those of shape (N, C, H, W) are pictures, any others a line of pixels
-        y: class numbers (N,)
-        U: an uncertainty set, or a function `x -> set`
         queries: forward passes for each example, the first for the image itself
         generator: where the stripes and windows come from
 
@@ -46,19 +43,18 @@ def random_search(
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
     x, U = x.detach(), resolve(U, x)
-    best, V = BestSoFar(nearest_to_zero(U, x)), U
+    best = BestSoFar(nearest_to_zero(U, x))
     for query in range(queries):
         if not len(best.active):
             break
-        d = best.perturbation[best.active]
+        d, V = best.perturbation[best.active], U[best.active]
         if query == 1:
             d = V.maximizer(_stripes(x, generator)[best.active])
         elif query > 1:
             window = _windows(x, 0.8 / (1 + 255 * query / queries), generator)[best.active]
             d = V.project(torch.where(window == 0, d, V.maximizer(window)))
         logits, goal = model(x[best.active] + d), y[best.active]
-        if not best.update(d, logits.argmax(1) != goal, margin(logits, goal)).all():
-            V = U[best.active]
+        best.update(d, logits.argmax(1) != goal, margin(logits, goal))
     return best.perturbation
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.black_box import random_search
 from rolab.attacks.losses import logit_of, margin, without
-from rolab.attacks.pgd import ascend, pgd, random_point
-from rolab.sets import UncertaintySetLike, resolve
+from rolab.attacks.pgd import BestSoFar, ascend, nearest_to_zero, pgd, random_point
+from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 
 def ensemble(
@@ -37,10 +36,7 @@ def ensemble(
     thousands.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits, in the mode in which it is to be judged
-        x: images (N, …)
-        y: class numbers (N,)
-        U: an uncertainty set, or a function `x -> set`
+        model, x, y, U: as for `first_order`; the model in the mode in which it is to be judged
         budget: gradients and queries for each example, all attacks together, at least 20
         generator: where all random numbers come from
 
@@ -66,19 +62,18 @@ def ensemble(
             steps=budget // 20,
         )  # fmt: skip
 
+    def at(rows: Tensor) -> tuple[nn.Module, Tensor, Tensor, UncertaintySet]:
+        return model, x[rows], y[rows], U[rows]
+
     def run(rows: Tensor, shares: int, **options: Any) -> Tensor:
-        return pgd(
-            model, x[rows], y[rows], U[rows], steps=shares * budget // 20, generator=generator, **options
-        )
+        return pgd(*at(rows), steps=shares * budget // 20, generator=generator, **options)
 
     attacks: list[Callable[[Tensor], Tensor]] = [
         lambda rows: run(rows, 4),
         lambda rows: run(rows, 1, start=random_point(U[rows], x[rows], generator), restarts=1),
         lambda rows: run(rows, 2, loss=margin),
         *(partial(towards, ranked[:, k]) for k in range(min(9, ranked.shape[1] - 1))),
-        lambda rows: random_search(
-            model, x[rows], y[rows], U[rows], queries=3 * budget // 20, generator=generator
-        ),
+        lambda rows: random_search(*at(rows), queries=3 * budget // 20, generator=generator),
     ]
     best = BestSoFar(nearest_to_zero(U, x))
     for attack in attacks:

@@ -30,8 +30,7 @@ def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     x = x.detach().requires_grad_()
     with torch.enable_grad():
         loss = cross_entropy(model, x, y, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, x)
-    return gradient
+    return torch.autograd.grad(loss, x)[0]
 
 
 def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:

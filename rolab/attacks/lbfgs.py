@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from rolab.attacks.losses import log_loss, log_odds
 from rolab.sets import pixel_box
 
-CS = (1e-4, 1e2)  # where the search looks for c
-
 
 def lbfgs(
     model: nn.Module,
@@ -34,8 +32,7 @@ def lbfgs(
     Each example is a problem of its own: they would share a line search and its curvature.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
-        x: images (N, …), pixels in [0, 1]
+        model, x: as for `first_order`
         target: class numbers (N,), what the images are to be taken for
         c: the weight of the distortion; by default the search finds it
         searches: halvings of log c between its bounds, 10⁻⁴ and 10²
@@ -49,7 +46,30 @@ def lbfgs(
     """
     if c is not None and not c > 0:
         raise ValueError(f"c: expected a number > 0, got {c}")
-    return _one_by_one(x, target, lambda x, target: _shortest(model, x, target, c, searches, iterations))
+
+    def shortest(x: Tensor, target: Tensor) -> Tensor:
+        """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
+
+        def solved(c: float, start: Tensor) -> Tensor:
+            return _minimize(
+                lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
+            )
+
+        if c is not None:
+            return solved(c, torch.zeros_like(x))
+        low, high = 1e-4, 1e2  # where the search looks for c
+        best, length = solved(low, torch.zeros_like(x)), math.inf
+        for _ in range(searches):
+            middle = math.sqrt(low * high)
+            d = solved(middle, best)
+            with torch.no_grad():
+                succeeds = bool(model(x + d).argmax(1) == target)
+            if succeeds and d.norm() < length:
+                best, length = d, d.norm().item()
+            low, high = (middle, high) if succeeds else (low, middle)
+        return best
+
+    return _one_by_one(x, target, shortest)
 
 
 def fooling(
@@ -63,9 +83,8 @@ def fooling(
     reached; at confidence 1 it goes on to a maximum.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits
+        model, target: as for `lbfgs`
         x: where to begin, (N, …): black, grey, or noise; pixels in [0, 1]
-        target: class numbers (N,)
         confidence: the probability asked for, in (0, 1]
         iterations: of L-BFGS-B, at most
 
@@ -80,47 +99,16 @@ def fooling(
     enough = math.log(confidence / (1 - confidence)) if confidence < 1 else math.inf
 
     def drawn(start: Tensor, goal: Tensor) -> Tensor:
-        return _minimize(
-            lambda d: -log_odds(model(start + d), goal), start, torch.zeros_like(start), iterations, -enough
-        )
+        zero = torch.zeros_like(start)
+        return _minimize(lambda d: -log_odds(model(start + d), goal), start, zero, iterations, -enough)
 
     return _one_by_one(x, target, drawn)
 
 
-def _shortest(
-    model: nn.Module, x: Tensor, target: Tensor, c: float | None, searches: int, iterations: int
-) -> Tensor:
-    """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
-
-    def solved(c: float, start: Tensor) -> Tensor:
-        return _minimize(
-            lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
-        )
-
-    if c is not None:
-        return solved(c, torch.zeros_like(x))
-    low, high = CS
-    best, length = solved(low, torch.zeros_like(x)), math.inf
-    for _ in range(searches):
-        c = math.sqrt(low * high)
-        d = solved(c, best)
-        with torch.no_grad():
-            succeeds = bool(model(x + d).argmax(1) == target)
-        if succeeds and d.norm() < length:
-            best, length = d, d.norm().item()
-        low, high = (c, high) if succeeds else (low, c)
-    return best
-
-
 def _minimize(
-    objective: Callable[[Tensor], Tensor],
-    x: Tensor,
-    start: Tensor,
-    iterations: int,
-    enough: float = -math.inf,
+    objective: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, iterations: int, least: float = -math.inf
 ) -> Tensor:
-    """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `enough` or below."""
-    box = pixel_box(x)
+    """A Δ shaped like x (1, …) with a small objective and x + Δ in [0, 1]; stops at `least` or below."""
 
     def vector(t: Tensor) -> np.ndarray:
         return t.flatten().cpu().double().numpy()
@@ -133,7 +121,7 @@ def _minimize(
         return value.item(), vector(gradient)
 
     def stop(intermediate_result: OptimizeResult) -> None:
-        if intermediate_result.fun <= enough:
+        if intermediate_result.fun <= least:
             raise StopIteration
 
     options = {"maxiter": iterations, "ftol": 10 * torch.finfo(x.dtype).eps, "gtol": 1e-8}
@@ -141,7 +129,7 @@ def _minimize(
         with_gradient, vector(start), jac=True, method="L-BFGS-B",
         bounds=Bounds(vector(-x), vector(1 - x)), callback=stop, options=options,
     )  # fmt: skip
-    return box.project(torch.from_numpy(result.x).to(x).reshape(x.shape))
+    return pixel_box(x).project(torch.from_numpy(result.x).to(x).reshape(x.shape))
 
 
 def _one_by_one(x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def log_odds(logits: Tensor, y: Tensor) -> Tensor:
     """log(p_y / (1 − p_y)) = z_y − log Σ_{k≠y} exp z_k: (N, K), (N,) → (N,). Its gradient does not fade."""
-    z = _precise(logits)
+    z = precise(logits)
     return logit_of(z, y) - without(z, y).logsumexp(1)
 
 
@@ -34,7 +34,7 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
     >>> margin(torch.tensor([[2.0, 1.5, 0.0]]), torch.tensor([0]))
     tensor([-0.5000])
     """
-    z = _precise(logits)
+    z = precise(logits)
     return without(z, y).amax(1) - logit_of(z, y)
 
 
@@ -49,11 +49,11 @@ def logit_ratio(logits: Tensor, y: Tensor) -> Tensor:
     """
     if logits.shape[1] < 3:
         raise ValueError(f"logits: expected at least 3 classes, got shape {tuple(logits.shape)}")
-    top = _precise(logits).topk(3, dim=1).values
+    top = precise(logits).topk(3, dim=1).values
     return margin(logits, y) / (top[:, 0] - top[:, 2]).clamp(min=1e-12)
 
 
-def _precise(logits: Tensor) -> Tensor:
+def precise(logits: Tensor) -> Tensor:
     """In single precision at least, also under `torch.autocast`."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 

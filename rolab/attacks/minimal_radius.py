@@ -27,9 +27,7 @@ def minimal_radius(
     failures; and for a given attack only, an upper bound of the distance to the nearest other class.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits
-        x: images (N, …)
-        y: class numbers (N,)
+        model, x, y: as for `first_order`
         U: the family of sets: radii (n,), one for each example, → a set, or a function `x -> set`. For
             example `Ball("l2", 1).scaled`, or `lambda r: lambda x: Ball("linf", r) & pixel_box(x)`
         grid: radii > 0, ascending

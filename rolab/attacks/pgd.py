@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.best_so_far import BestSoFar, nearest_to_zero
 from rolab.attacks.first_order import full_precision
 from rolab.attacks.losses import Loss, log_loss
 from rolab.errors import NonFiniteError
@@ -45,10 +44,7 @@ def pgd(
     with the Δ that misled the model.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits; its mode and its `param.grad` are left alone
-        x: images (N, …)
-        y: class numbers (N,)
-        U: an uncertainty set, or a function `x -> set`
+        model, x, y, U: as for `first_order`
         steps: gradients in each run; there is one forward pass more, to see where the last step has led
         step: the set of single steps for projected ascent
         start: where the first run begins, (N, …); by default in the point of U nearest to 0
@@ -114,6 +110,36 @@ def ascend(
                 elif i < steps:
                     d = d.lerp(V.maximizer(g), 1 - i / steps)
     return best.perturbation
+
+
+def nearest_to_zero(U: UncertaintySet, x: Tensor) -> Tensor:
+    """The point of U nearest to 0, shaped like x; without a projection where U is known to hold 0."""
+    zero = torch.zeros_like(x)
+    return zero if U.contains_zero else U.project(zero)
+
+
+class BestSoFar:
+    """For each example the Δ that misleads the model, else the Δ with the largest loss, of all seen so far.
+
+    Attributes:
+        perturbation: these Δ, (N, …)
+        active: the examples that are not lost yet, ascending
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        """Begins with no Δ seen; what it returns if none ever is, is `start`."""
+        self.perturbation = start.clone()
+        self.active = torch.arange(len(start), device=start.device)
+        precise = torch.promote_types(start.dtype, torch.float32)  # MPS has no float64
+        self._losses = torch.full((len(start),), -torch.inf, dtype=precise, device=start.device)
+
+    def update(self, d: Tensor, success: Tensor, losses: Tensor) -> Tensor:
+        """Takes in one Δ for each active example, whether it misleads, and its loss; bool (n,), who stays."""
+        worse = success | (losses > self._losses[self.active])
+        rows = self.active[worse]
+        self.perturbation[rows], self._losses[rows] = d[worse], losses[worse].to(self._losses)
+        self.active = self.active[~success]
+        return ~success
 
 
 def _look(

@@ -18,9 +18,7 @@ def single_pixel(
     passes for a digit, as black pixels cannot get blacker. In a colour image a pixel of one channel moves.
 
     Args:
-        model: maps (N, …) pixels in [0, 1] to (N, K) logits
-        x: images (N, …)
-        y: class numbers (N,)
+        model, x, y: as for `first_order`
         box: what each pixel may do, a `Box` or a function `x -> set`: Δ*(1) and Δ*(−1) are the ends
         batch: how many images the model gets at once, which bounds the memory
 
@@ -30,9 +28,7 @@ def single_pixel(
     x, U = x.detach(), resolve(box, x)
     perturbation = torch.zeros_like(x, memory_format=torch.contiguous_format)  # its rows are written below
     flips, entries = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.shape[1:].numel()
-    moves = torch.cat([U.maximizer(torch.ones_like(x)), U.maximizer(-torch.ones_like(x))]).reshape(
-        2, len(x), entries
-    )
+    moves = torch.stack([U.maximizer(sign * torch.ones_like(x)).flatten(1) for sign in (1, -1)])
     for rows in torch.arange(len(x), device=x.device).split(32):
         move = moves[:, rows].transpose(0, 1).flatten(1)  # (n, 2d), how far each goes
         margins = torch.full_like(move, -torch.inf)

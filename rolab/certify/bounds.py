@@ -35,9 +35,7 @@ def margin_bound(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) 
 
     Args:
         model: a `ConvNet`, or a `Sequential` of `Linear`, `Conv2d`, `Flatten`, `ReLU` and `MaxPool2d`
-        x: images (N, …)
-        y: class numbers (N,)
-        U: an uncertainty set, or a function `x -> set`
+        x, y, U: as for `rolab.attacks.first_order`
 
     Returns:
         float64 (N,), beside the images
@@ -76,12 +74,15 @@ def _margin_bound(layers: list[Layer], x: Tensor, y: Tensor, U: UncertaintySetLi
     classes = len(layers[-1].bias)
     if y.shape != x.shape[:1] or y.dtype != torch.int64 or not ((0 <= y) & (y < classes)).all():
         raise ValueError(f"y: expected {len(x)} class numbers from 0 to {classes - 1}, got {y}")
-    x, differences = x.double(), torch.eye(classes, dtype=torch.float64, device=x.device)
+    x = x.double()
+    differences, axes = (torch.eye(n).to(x) for n in (classes, x.shape[1:].numel()))
     bound, V = x.new_empty(len(x)), resolve(U, x)
     slack = 2 * layers[-1].slack.max()  # of two logits
     for rows in torch.arange(len(x), device=x.device).split(CHUNK):
         c = differences[y[rows], None] - differences  # e_y − e_k for each k: (n, K, K)
-        lower, upper = _box(x[rows], V[rows])
+        sides = torch.cat([axes, -axes]).expand(len(rows), -1, -1)
+        above, below = _supports(sides, x[rows], V[rows]).chunk(2, 1)  # the box around x + U
+        lower, upper = x[rows].flatten(1) - below, x[rows].flatten(1) + above
         scale = torch.maximum(lower.abs(), upper.abs()).amax(1, keepdim=True).clamp(min=1)
         path = _path(layers, x[rows], V[rows], lower, upper, scale)
         least = _least(c, path, x[rows], V[rows]) - scale * slack
@@ -98,8 +99,9 @@ def _path(
         lower, upper = layer.interval(lower, upper)
         for outputs, inputs in layer.views if layer.activations else ():
             last, planes = path[-1]
+            seen = LinearRelaxation(*(part[:, inputs] for part in planes))
             c = layer.weight[outputs][:, inputs]
-            found = _least(torch.cat([c, -c])[None], [*path[:-1], (last, planes.of(inputs))], x, U)
+            found = _least(torch.cat([c, -c])[None], [*path[:-1], (last, seen)], x, U)
             low, high = found.split(len(outputs), 1)
             lower[:, outputs] = lower[:, outputs].maximum(layer.bias[outputs] + low)
             upper[:, outputs] = upper[:, outputs].minimum(layer.bias[outputs] - high)
@@ -107,13 +109,6 @@ def _path(
         path.append((layer, layer.relaxation(lower, upper)))
         lower, upper = layer.activate(lower), layer.activate(upper)
     return path
-
-
-def _box(x: Tensor, U: UncertaintySet) -> tuple[Tensor, Tensor]:
-    """The box around x + U: its sides are σ(e_i) and −σ(−e_i)."""
-    one = torch.eye(x.shape[1:].numel(), dtype=x.dtype, device=x.device)
-    above, below = _supports(torch.cat([one, -one]).expand(len(x), -1, -1), x, U).chunk(2, 1)
-    return x.flatten(1) - below, x.flatten(1) + above
 
 
 def _supports(c: Tensor, x: Tensor, U: UncertaintySet) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d
+from rolab.nets.mnist import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d
 
 PARTS = (nn.Linear, nn.Conv2d, PatchConv2d, nn.Flatten, nn.ReLU, nn.MaxPool2d)
 
@@ -46,10 +46,6 @@ class LinearRelaxation(NamedTuple):
         """The planes of two activations, one after the other."""
         source, low, high, shift = (part.gather(1, self.source) for part in first)
         return LinearRelaxation(source, self.low * low, self.high * high, self.high * shift + self.shift)
-
-    def of(self, outputs: Tensor) -> LinearRelaxation:
-        """The planes of some of the outputs."""
-        return LinearRelaxation(*(part[:, outputs] for part in self))
 
 
 @dataclass(frozen=True)
@@ -209,10 +205,8 @@ def _parts(model: Any) -> list[nn.Module]:
     if forward is nn.Sequential.forward:
         return [part for child in model for part in _parts(child)]
     if forward not in [kind.forward for kind in PARTS]:
-        raise ValueError(
-            "model: expected a ConvNet, or a Sequential of Linear, Conv2d, Flatten, ReLU and MaxPool2d, "
-            f"got one that holds {model}"
-        )
+        known = "a ConvNet, or a Sequential of Linear, Conv2d, Flatten, ReLU and MaxPool2d"
+        raise ValueError(f"model: expected {known}, got one that holds {model}")
     if isinstance(model, nn.MaxPool2d) and (model.padding != 0 or model.ceil_mode):
         raise ValueError(f"model: expected MaxPool2d without padding and ceil_mode, got {model}")
     return [model]

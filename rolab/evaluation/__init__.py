@@ -8,11 +8,10 @@ from rolab.evaluation.accuracy import (
     correct,
     eval_mode,
     gradients,
-    in_batches,
     predict,
 )
 from rolab.evaluation.collection import Collection, adversarial_collection
-from rolab.evaluation.masking import MaskingCheck, flatness, masking_report
+from rolab.evaluation.masking import flatness, masking_report
 from rolab.evaluation.robustness import (
     correct_under_attack,
     perturbations,
@@ -27,7 +26,6 @@ __all__ = [
     "BATCH",
     "AccuracyEstimate",
     "Collection",
-    "MaskingCheck",
     "accuracy",
     "accuracy_percent",
     "accuracy_vs_radius",
@@ -37,7 +35,6 @@ __all__ = [
     "eval_mode",
     "flatness",
     "gradients",
-    "in_batches",
     "masking_report",
     "mcnemar",
     "perturbations",

@@ -1,47 +1,28 @@
 """Accuracy in percent: what a network answers, its input gradients, and its accuracy against the radius."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
 from rolab.data import Dataset
+from rolab.nets.layers import temporarily
 from rolab.sets import UncertaintySetLike, resolve
 
 BATCH = 200  # more no longer fits into the caches of a laptop
 
 
-@contextmanager
-def eval_mode(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> AbstractContextManager[None]:
     """Puts the model in eval mode, and every part of it back into the mode it came in.
 
     Convolutions are computed in full single precision meanwhile, where an NVIDIA card would round to TF32.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with _without_tf32():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def _without_tf32() -> Iterator[None]:
-    """No TF32 in convolutions; what else cuDNN was told stays."""
-    cudnn = torch.backends.cudnn
-    if (switch := getattr(cudnn, "conv", None)) is None:  # before PyTorch 2.9
-        with cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic, False):
-            yield
-        return
-    before, switch.fp32_precision = switch.fp32_precision, "ieee"
-    try:
-        yield
-    finally:
-        switch.fp32_precision = before
+    conv: Any = getattr(torch.backends.cudnn, "conv", None)  # since PyTorch 2.9
+    tf32 = (conv, "fp32_precision", "ieee") if conv else (torch.backends.cudnn, "allow_tf32", False)
+    return temporarily([tf32, *((module, "training", False) for module in model.modules())])
 
 
 def in_batches(function: Callable[..., Tensor], model: nn.Module, *tensors: Tensor) -> Tensor:

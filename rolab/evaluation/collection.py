@@ -52,8 +52,6 @@ def adversarial_collection(
     are misclassified is taken to grow with the factor, as it does while they are few.
 
     Args:
-        model: the network, which the collection will have misled
-        data: where the examples are taken from
         sets: name → a set of radius 1; not a function of x, since a set is scaled as a whole
         grids: name → radii in ascending order
         sizes: name → how many examples

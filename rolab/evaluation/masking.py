@@ -55,13 +55,10 @@ def masking_report(
     them; but a net that shows one has not been shown to be robust by an attack that follows its gradient.
 
     Args:
-        model: the network
-        data: the examples; some hundreds tell enough
+        data: some hundreds of examples tell enough
         U: radius → a set, or a function `x -> set`
         radii: two radii: one at which the net is said to be robust, and one so large that no net can be
-        steps: of `pgd`
-        queries: of `random_search`
-        generator: where random numbers come from
+        steps, queries: of `pgd` and of `random_search`
 
     Returns:
         Four findings: one step against many, gradients against none, a radius without bound, flatness.
@@ -78,10 +75,9 @@ def masking_report(
         return pgd(model, x, y, U, steps=steps, start=random_point(U, x, generator))
 
     many = partial(pgd, steps=steps, restarts=1, generator=generator)
-    blind = partial(random_search, queries=queries, generator=generator)
     left = partial(correct_under_attack, model, data)
-    one_step, wandered = left(near, first_order), left(near, wandering)
-    white, black = left(near, many), left(near, blind)
+    one_step, wandered, white = left(near, first_order), left(near, wandering), left(near, many)
+    black = left(near, partial(random_search, queries=queries, generator=generator))
     return [
         _beats("Does one step beat many?", ("one step", one_step), (f"{steps} steps", wandered)),
         _beats("Does an attack without gradients beat one with?", ("without", black), ("with", white)),

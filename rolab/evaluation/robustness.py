@@ -1,7 +1,4 @@
-"""Accuracy under attack: of one attack, the worst of several, and the transfer from net to net.
-
-Every accuracy comes with a confidence interval. Models are judged in eval mode.
-"""
+"""Accuracy under attack, in eval mode: of one attack, the worst of several, the transfer from net to net."""
 
 from collections.abc import Mapping, Sequence
 
@@ -57,9 +54,7 @@ def robust_mask(
     for number, U in enumerate(sets):
         lost = (~right).nonzero()[:, 0]
         if not resolve(U, data.images)[lost].contains(worst[lost]).all():
-            raise ValueError(
-                f"sets[{number}]: expected nested sets, each within the next, got {sets[number]!r}"
-            )
+            raise ValueError(f"sets[{number}]: expected nested sets, each within the next, got {U!r}")
         for attack in attacks:
             left = right.nonzero()[:, 0]
             if len(left):
@@ -82,8 +77,6 @@ def worst_case_accuracy(
     attack's own curve may rise with the radius, as that of a single step does where it jumps over the worst.
 
     Args:
-        model: the network
-        data: the examples
         sets: each contained in the next, such as `[lambda x, r=r: Ball("linf", r) & pixel_box(x) for r in …]`
         attacks: `(model, x, y, U) -> Δ`, run in this order on what the others have left
 
@@ -100,10 +93,8 @@ def transfer_matrix(
 
     Each net makes its Δ once, and all nets see them.
     """
-    matrix = {}
-    for source, model in models.items():
-        d = perturbations(model, data, U, attack)
-        matrix[source] = {
-            name: AccuracyEstimate.of(correct(other, data, d)) for name, other in models.items()
-        }
-    return matrix
+    made = {name: perturbations(model, data, U, attack) for name, model in models.items()}
+    return {
+        source: {name: AccuracyEstimate.of(correct(model, data, d)) for name, model in models.items()}
+        for source, d in made.items()
+    }

@@ -54,7 +54,6 @@ def mcnemar(right_a: Tensor, right_b: Tensor) -> dict[str, Any]:
     """
     from scipy.stats import binomtest
 
-    only_a = int((right_a & ~right_b).sum())
-    only_b = int((right_b & ~right_a).sum())
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     return {"only_a": only_a, "only_b": only_b, "p": float(p)}

@@ -1,4 +1,8 @@
-"""Layers of the CIFAR-10 networks: the standardisation of the pixels, and a dropout that is quick to draw."""
+"""Layers of the CIFAR-10 networks, standardisation and a quick dropout; and any layer in another mode."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,3 +48,16 @@ class Dropout(nn.Dropout):
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         entries = words.view(torch.uint8).as_strided(keep.shape, keep.stride())
         return x * keep.copy_(entries >= dropped).mul_(256 / (256 - dropped))
+
+
+@contextmanager
+def temporarily(changes: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Gives objects, such as layers, other attributes for a while: (object, name, value) each."""
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
+    try:
+        for owner, name, value in changes:
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)

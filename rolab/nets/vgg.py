@@ -4,14 +4,8 @@ from torch import Tensor, nn
 
 from rolab.nets.layers import Standardize
 
-# The width of each convolution and the dropout behind it; 0 in the last of a block, which is pooled instead.
-BLOCKS = (
-    ((64, 0.3), (64, 0)),
-    ((128, 0.4), (128, 0)),
-    ((256, 0.4), (256, 0.4), (256, 0)),
-    ((512, 0.4), (512, 0.4), (512, 0)),
-    ((512, 0.4), (512, 0.4), (512, 0)),
-)
+# The width of each block, and the dropout behind each of its convolutions; the last is pooled instead.
+BLOCKS = ((64, (0.3, 0)), (128, (0.4, 0)), (256, (0.4, 0.4, 0)), (512, (0.4, 0.4, 0)), (512, (0.4, 0.4, 0)))
 
 
 class VGG(nn.Module):
@@ -32,13 +26,9 @@ class VGG(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [Standardize()]
         channels = 3
-        for block in BLOCKS:
-            for width, dropout in block:
-                layers += [
-                    nn.Conv2d(channels, width, 3, padding=1),
-                    nn.BatchNorm2d(width, eps=1e-3),
-                    nn.ReLU(),
-                ]
+        for width, dropouts in BLOCKS:
+            for dropout in dropouts:
+                layers += nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width, eps=1e-3), nn.ReLU()
                 layers += [nn.Dropout(dropout)] if dropout else []
                 channels = width
             layers += [nn.MaxPool2d(2)]

@@ -8,8 +8,6 @@ from torch.nn import functional as F
 
 from rolab.nets.layers import Dropout, Standardize
 
-CHUNK = 1000  # images whose patches are held at a time
-
 
 class WhitenedNet(nn.Module):
     """Seven convolutions, the first of them fixed, and a linear layer: 1,160,064 learnt parameters.
@@ -61,7 +59,7 @@ class WhitenedNet(nn.Module):
         if images.ndim != 4 or images.shape[1] != 3 or min(images.shape) < 1:
             raise ValueError(f"images: expected shape (N, 3, H, W), got {tuple(images.shape)}")
         moment, count = torch.zeros(12, 12, dtype=torch.float64), 0
-        for some in images.split(CHUNK):
+        for some in images.split(1000):  # the patches of so many are held at a time
             columns = F.unfold(self.standardize(some.to(self.filters)), 2)  # (n, 12, patches of an image)
             patches = columns.transpose(1, 2).flatten(0, 1)
             moment += (patches.T @ patches).cpu()

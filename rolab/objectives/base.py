@@ -13,14 +13,10 @@ class Objective:
         raise NotImplementedError
 
     def __add__(self, other: "Objective") -> "Objective":
-        if not isinstance(other, Objective):
-            return NotImplemented
-        return Sum(self, other)
+        return Sum(self, other) if isinstance(other, Objective) else NotImplemented
 
     def __mul__(self, factor: float) -> "Objective":
-        if not isinstance(factor, int | float):
-            return NotImplemented
-        return Scaled(self, factor)
+        return Scaled(self, factor) if isinstance(factor, int | float) else NotImplemented
 
     __rmul__ = __mul__
 

@@ -1,16 +1,16 @@
 """Nominal and robust objectives: the loss, and eq. (9), whose inner maximum is one ascent step, eq. (11)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from rolab.attacks.first_order import Attack, cross_entropy, first_order
+from rolab.attacks.losses import precise
+from rolab.nets.layers import temporarily
 from rolab.objectives.base import Objective
 from rolab.sets import UncertaintySetLike
 
@@ -39,9 +39,7 @@ class Nominal(Objective):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if not self.smoothing:
             return cross_entropy(model, x, y)
-        logits = model(x)
-        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(precise, y, label_smoothing=self.smoothing)
+        return F.cross_entropy(precise(model(x)), y, label_smoothing=self.smoothing)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,8 +81,7 @@ class Robust(Objective):
         return Nominal(self.smoothing)(model, x + perturbation, y)
 
 
-@contextmanager
-def frozen_statistics(model: nn.Module) -> Iterator[None]:
+def frozen_statistics(model: nn.Module) -> AbstractContextManager[None]:
     """While an attack looks at a network in training, it leaves no trace in it and does not see dropout.
 
     Batch norm takes mean and deviation of the batch, as the descent will, but its running averages, with
@@ -93,16 +90,6 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
     descended; and as the attack draws no numbers, the runs of a seed have the same masks with any U.
     """
     training = [layer for layer in model.modules() if layer.training]
-    frozen: list[tuple[nn.Module, str]] = [
-        (layer, "track_running_stats")
-        for layer in training
-        if isinstance(layer, _BatchNorm) and layer.track_running_stats
-    ]
-    frozen += [(layer, "training") for layer in training if isinstance(layer, _DropoutNd)]
-    for layer, name in frozen:
-        setattr(layer, name, False)
-    try:
-        yield
-    finally:
-        for layer, name in frozen:
-            setattr(layer, name, True)
+    norms = [(layer, "track_running_stats", False) for layer in training if isinstance(layer, _BatchNorm)]
+    dropouts = [(layer, "training", False) for layer in training if isinstance(layer, _DropoutNd)]
+    return temporarily([*norms, *dropouts])

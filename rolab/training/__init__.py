@@ -2,22 +2,12 @@
 
     run = train(ConvNet(), mnist("train"), Robust(Ball("linf", 0.06)), Recipe(), folder="runs/mine")
 
-`training_step` is the body of Algorithm 1 on one mini-batch. A run that is given a folder goes on from there.
+A run that is given a folder goes on from there.
 """
 
-from rolab.training.checkpoint import Checkpoint, Run, keep_weights
-from rolab.training.devices import multiplies_bfloat16, pick_device
+from rolab.training.checkpoint import Run, keep_weights
+from rolab.training.devices import pick_device
 from rolab.training.loop import train, training_step
 from rolab.training.recipe import PRECISIONS, Recipe
 
-__all__ = [
-    "PRECISIONS",
-    "Checkpoint",
-    "Recipe",
-    "Run",
-    "keep_weights",
-    "multiplies_bfloat16",
-    "pick_device",
-    "train",
-    "training_step",
-]
+__all__ = ["PRECISIONS", "Recipe", "Run", "keep_weights", "pick_device", "train", "training_step"]

@@ -69,8 +69,13 @@ class Checkpoint:
                 finished = record["state"] == WEIGHTS
                 self.run.model.load_state_dict(tensors if finished else _weights(tensors))
                 if not finished:
-                    _restore(optimizer, tensors)
                     generator.set_state(tensors["random"])
+                weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+                for name in tensors:
+                    if name.startswith("optimizer."):
+                        _, i, key = name.split(".", 2)
+                        in_layout = torch.empty_like(weights[int(i)]).copy_(tensors[name])  # of its weight
+                        optimizer.state[weights[int(i)]][key] = in_layout
             yield
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
@@ -85,9 +90,8 @@ class Checkpoint:
         _remove_states(self.folder, but=name)
 
     def _now(self, state: str | None, sha256: str | None) -> dict[str, Any]:
-        device = next(self.run.model.parameters()).device
-        record = {"state": state, "sha256": sha256, "history": self.run.history}
-        return record | {"environment": environment(device)}
+        machine = environment(next(self.run.model.parameters()).device)
+        return {"state": state, "sha256": sha256, "history": self.run.history, "environment": machine}
 
 
 def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
@@ -107,18 +111,6 @@ def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
 def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The model's part of a saved state."""
     return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-
-
-def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Gives an optimiser back its part of a saved state."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, i, key = name.split(".", 2)
-            in_layout = torch.empty_like(weights[int(i)]).copy_(tensor)  # that of its weight
-            state.setdefault(int(i), {})[key] = in_layout
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _remove_states(folder: Path, but: str = WEIGHTS) -> None:

@@ -13,9 +13,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         torch.zeros(1, device=device).item()  # the device "meta" makes tensors, but has no numbers in them
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"device is {str(device)!r}, which this machine does not have; try auto or cpu"
-        ) from error
+        advice = "which this machine does not have; try auto or cpu"
+        raise ValueError(f"device is {str(device)!r}, {advice}") from error
 
 
 def multiplies_bfloat16(device: str | torch.device) -> bool:
@@ -23,7 +22,6 @@ def multiplies_bfloat16(device: str | torch.device) -> bool:
     place = torch.device(device)
     if place.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if place.type != "cpu":
-        return False
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch lacks it
+    of_cpu = getattr(torch.cpu, "get_capabilities", dict)  # an older torch lacks it
+    known: dict[str, bool] = of_cpu() if place.type == "cpu" else {}
     return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

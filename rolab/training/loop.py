@@ -1,8 +1,7 @@
 """Training loop: Algorithm 1. One loop trains every method of the course; what differs is the objective.
 
-A run that is given a folder is saved after every epoch. Started again it goes on from there. On a CPU it ends
-with the same bits as a run that was never interrupted (same machine, same number of threads); an accelerator
-may add in another order.
+Started again, a run with a folder goes on after its last epoch. On a CPU it ends with the bits of one never
+interrupted (same machine, same number of threads); an accelerator may add in another order.
 """
 
 import math
@@ -70,13 +69,10 @@ def train(
                 loss = _epoch(run, data, objective, optimizer, generator, report)
             except NonFiniteError as error:
                 left = f" The state after epoch {epoch} is kept in {kept.folder}." if kept and epoch else ""
-                advice = f"a learning_rate below {recipe.learning_rate:g} may help."
-                raise DivergedError(
-                    f"training diverged in epoch {epoch + 1}: {error}; {advice}{left}"
-                ) from error
-            run.history.append(
-                {"epoch": epoch + 1, "loss": loss, "seconds": round(time.perf_counter() - started, 3)}
-            )
+                advice = f"a learning_rate below {recipe.learning_rate:g} may help.{left}"
+                raise DivergedError(f"training diverged in epoch {epoch + 1}: {error}; {advice}") from error
+            seconds = round(time.perf_counter() - started, 3)
+            run.history.append({"epoch": epoch + 1, "loss": loss, "seconds": seconds})
             if test is not None:
                 run.history[-1]["test_accuracy"] = accuracy(model, test)
             if kept:
@@ -91,18 +87,16 @@ def _epoch(
 ) -> float:
     """One pass of Algorithm 1 over the data; returns the mean of the loss that was descended.
 
-    `objective` is where the methods differ. `Robust(U)` first sets x̃ᵢ ← xᵢ + Δ̂ᵢ by one ascent step, eq. (11).
+    With `Robust(U)` each step first sets x̃ᵢ ← xᵢ + Δ̂ᵢ by one ascent step, eq. (11).
     """
     model, recipe, device = run.model.train(), run.recipe, data.images.device
-    done, steps, _ = _status(run, data)
-    total = 0.0
+    (done, steps, _), total = _status(run, data), 0.0
     with _seeded(generator, device):
         order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
         for i, rows in enumerate(order.to(device).split(recipe.batch_size)):  # for every mini-batch
             optimizer.param_groups[0]["lr"] = recipe.rate(done + i, steps)
-            loss = training_step(
-                model, data.images[rows], data.labels[rows], objective, optimizer, recipe.precision
-            )
+            x, y = data.images[rows], data.labels[rows]
+            loss = training_step(model, x, y, objective, optimizer, recipe.precision)
             total += loss * len(rows)
             if i % 20 == 0:
                 report(*_status(run, data, i, loss))
@@ -133,13 +127,12 @@ def training_step(
 
 def _status(run: Run, data: Dataset, batch: int = 0, loss: float | None = None) -> tuple[int, int, str]:
     """The steps done, the steps in all, and a line: the epoch, its loss so far, the last accuracy known."""
-    epochs, per_epoch = len(run.history), math.ceil(len(data) / run.recipe.batch_size)
-    line = f"epoch {epochs}/{run.recipe.epochs}"
-    if loss is not None:
-        line = f"epoch {epochs + 1}/{run.recipe.epochs}, loss {loss:.4f}"
-    if epochs and "test_accuracy" in run.history[-1]:
+    done, epochs = len(run.history), run.recipe.epochs
+    per_epoch = math.ceil(len(data) / run.recipe.batch_size)
+    line = f"epoch {done}/{epochs}" if loss is None else f"epoch {done + 1}/{epochs}, loss {loss:.4f}"
+    if done and "test_accuracy" in run.history[-1]:
         line += f", test accuracy {run.history[-1]['test_accuracy']:.2f} %"
-    return epochs * per_epoch + batch, run.recipe.epochs * per_epoch, line
+    return done * per_epoch + batch, epochs * per_epoch, line
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Recipe: the hyperparameters of a training run, with its learning-rate schedules and number formats."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +20,6 @@ class Recipe:
         schedule: "triangular": from nothing up to the peak in a quarter of the steps, then straight down to
             nothing; "constant": the peak, always; "halving": the peak, halved after every 25 epochs
         momentum: of Nesterov's kind where `nesterov` says so
-        nesterov: as above
         weight_decay: λ of the penalty (λ/2)‖θ‖². A step shrinks θ by the factor 1 − learning rate · λ, so a
             decay w stated apart from the rate (at its peak, without momentum) is λ = w / learning_rate
         shuffle: a new order in each epoch
@@ -38,20 +39,17 @@ class Recipe:
     channels_last: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in {"epochs": 1, "batch_size": 1}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} is {value!r}, expected a whole number from {least} up")
-        for name in ("learning_rate", "momentum", "weight_decay"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value!r}, expected a finite number from 0 up")
-        for name, known in {"schedule": list(SCHEDULES), "precision": list(PRECISIONS)}.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        for name in ("nesterov", "shuffle", "channels_last"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected True or False")
+        def check(expected: str, valid: Callable[[Any], bool], *names: str) -> None:
+            for name in names:
+                if not valid(value := getattr(self, name)):
+                    raise ValueError(f"{name} is {value!r}, expected {expected}")
+
+        rates = "learning_rate", "momentum", "weight_decay"
+        check("a whole number from 1 up", lambda n: isinstance(n, int) and n >= 1, "epochs", "batch_size")
+        check("a finite number from 0 up", lambda a: isinstance(a, int | float) and 0 <= a < math.inf, *rates)
+        check(f"one of {', '.join(SCHEDULES)}", list(SCHEDULES).__contains__, "schedule")
+        check(f"one of {', '.join(PRECISIONS)}", list(PRECISIONS).__contains__, "precision")
+        check("True or False", lambda on: isinstance(on, bool), "nesterov", "shuffle", "channels_last")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov is True, expected False where momentum is 0")
 
@@ -62,10 +60,8 @@ class Recipe:
 
     def optimizer(self, model: nn.Module) -> torch.optim.SGD:
         """Stochastic gradient descent on the weights of a model; the loop sets the rate of each step."""
-        momentum, weight_decay = self.momentum, self.weight_decay
-        return torch.optim.SGD(
-            model.parameters(), self.learning_rate, momentum, 0, weight_decay, nesterov=self.nesterov
-        )
+        rates = self.learning_rate, self.momentum, 0, self.weight_decay  # 0: nothing is dampened
+        return torch.optim.SGD(model.parameters(), *rates, nesterov=self.nesterov)
 
 
 SCHEDULES = {  # the factor of the peak, from the share of the steps and the epoch, counted from 0

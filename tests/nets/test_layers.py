@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolab.nets import CIFAR10_MEAN, CIFAR10_STD, Dropout, Standardize
+from rolab.nets.layers import CIFAR10_MEAN, CIFAR10_STD, Dropout, Standardize
 
 
 def test_standardised_pixels_have_mean_0_and_deviation_1():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d, Patches
+from rolab.nets.mnist import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d, Patches
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
 

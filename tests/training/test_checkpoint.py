@@ -22,8 +22,8 @@ from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Robust
 from rolab.sets import Ball, Ellipsoid, pixel_box
 from rolab.storage import lock, read_json, write_json
-from rolab.training import Checkpoint, Recipe, Run, checkpoint, keep_weights
-from rolab.training.checkpoint import fingerprint_of
+from rolab.training import Recipe, Run, checkpoint, keep_weights
+from rolab.training.checkpoint import Checkpoint, fingerprint_of
 
 # Stopped and started again
 
