@@ -36,8 +36,8 @@ def oracle(form: StandardForm, tolerance: float, steps: int) -> Solution:
     warm_up = max(1, steps // 10)
     eager = {row.index: across[row.index] / math.sqrt(warm_up) for row in rows}
     met = _play(form, eager, warm_up)[1]
-    steepest = {i: max(1e-12, *map(np.linalg.norm, w)) for i, w in met.items()}
-    eta = {i: across[i] / (float(G) * math.sqrt(steps)) for i, G in steepest.items()}
+    steepest = {i: max(1e-12, *(float(np.linalg.norm(each)) for each in w)) for i, w in met.items()}
+    eta = {i: across[i] / (G * math.sqrt(steps)) for i, G in steepest.items()}
     points, gradients = _play(form, eta, steps)
     bound = {
         row.name: across[row.index] ** 2 / (2 * eta[row.index] * steps)

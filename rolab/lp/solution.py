@@ -86,9 +86,8 @@ class Solution:
     ) -> Solution:
         """From what a solver found for the standard form: its point, the rows' prices and scenarios."""
         x, y = point[: len(form.variables)], np.maximum(y, 0)
-        scenarios = {
-            row.name: scenario(form, row.name, z[row.index], x, float(y[row.index])) for row in form.uncertain
-        }
+        found = ((row.name, z[row.index], float(y[row.index])) for row in form.uncertain)
+        scenarios = {name: scenario(form, name, its, x, price) for name, its, price in found}
         prices = [*y.tolist(), *nu.tolist()]
         multipliers = dict(zip((*form.names, *form.equalities), prices, strict=True))
         return cls(x, worst_case(form, x).objective, method, form, scenarios, multipliers, trace)

@@ -114,10 +114,8 @@ class StandardForm:
 
     def restricted(self, names: Collection[str]) -> StandardForm:
         """The form with these rows alone."""
-        of_G, of_E = (
-            np.array([i for i, name in enumerate(rows) if name in names], int)
-            for rows in (self.names, self.equalities)
-        )
+        rows = (self.names, self.equalities)
+        of_G, of_E = (np.array([i for i, name in enumerate(each) if name in names], int) for each in rows)
         place = {self.names[i]: k for k, i in enumerate(of_G)}
         return replace(
             self,
