@@ -30,14 +30,7 @@ import scipy.sparse as sp
 from rolab.arguments import cvxpy
 from rolab.errors import SolverError
 from rolab.linear_models.square_root import square_root_lasso, square_root_ridge
-from rolab.linear_models.worst_case import (
-    Shape,
-    as_data,
-    check_set,
-    enclosing,
-    has_closed_form,
-    worst_design,
-)
+from rolab.linear_models.worst_case import Shape, as_data, enclosing, has_closed_form, worst_design
 from rolab.sets import UncertaintySet
 
 
@@ -71,15 +64,12 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
     Raises:
         ValueError: names A, b or U.
     """
-    A, b = as_data(A, b)
-    check_set(U, A.shape)
+    A, b = as_data(A, b, U)
     unit = float(np.abs(A).max(initial=0)) or 1.0
     if not 1e-3 < unit < 1e3:  # the solver's tolerances are absolute: (A + Δ)x = ((A + Δ)/unit)(unit·x)
         fit = robust_least_squares(A / unit, b, U.scaled(1 / unit))
-        worst = worst_design(A, b, fit.x / unit, U)
-        return RobustFit(
-            fit.x / unit, worst.value, worst.bound, min(fit.lower, worst.value), worst.perturbation
-        )
+        x, worst = fit.x / unit, worst_design(A, b, fit.x / unit, U)
+        return RobustFit(x, worst.value, worst.bound, min(fit.lower, worst.value), worst.perturbation)
     x, size = cvxpy().Variable(A.shape[1]), float(np.linalg.norm(b)) or 1.0  # the solver sees b/‖b‖ and x/‖b‖
     closed, candidates = has_closed_form(U, A.shape), [np.zeros(A.shape[1])]
     for larger in [U] if closed else [U, *enclosing(U, A.shape)]:
@@ -150,7 +140,7 @@ def solve(problem: Any) -> float:
     """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
     cp = cvxpy()
     for tolerance in (1e-14, 1e-11, 1e-10, 1e-9, 1e-8):  # of what is beyond reach Clarabel may accept 1e-8
-        options = {name: tolerance for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas")}
+        options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
         options |= {f"reduced_{name}": 1e-8 for name in options}
         data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts=options)
         found = chain.solve_via_data(problem, data, solver_opts=options)

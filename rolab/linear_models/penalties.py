@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,5 @@ def lasso_equivalent(A: Any, b: Any, rho: float) -> EquivalentPenalty:
 
 
 def _check_radius(radius: Any, name: str) -> None:
-    if (
-        isinstance(radius, bool)
-        or not isinstance(radius, int | float | np.number)
-        or not 0 <= radius < math.inf
-    ):
+    if isinstance(radius, bool) or not isinstance(radius, Real) or not 0 <= float(radius) < math.inf:
         raise ValueError(f"{name}: expected a finite number >= 0, got {radius!r}")

@@ -25,8 +25,7 @@ def square_root_ridge(A: np.ndarray, b: np.ndarray, gamma: float) -> tuple[float
     left, s, right = left[:, reached], s[reached], right[reached]
     beta = left.T @ b
     rest = float(np.linalg.norm(b - left @ beta))
-    if rest <= ROUNDING * np.linalg.norm(b):  # rounding: Ax = b has solutions
-        rest = 0.0
+    rest = rest if rest > ROUNDING * np.linalg.norm(b) else 0.0  # rounding: Ax = b has solutions
 
     def solution(penalty: float) -> np.ndarray:
         return right.T @ (s * beta / (s**2 + penalty))
@@ -57,8 +56,7 @@ def square_root_lasso(A: np.ndarray, b: np.ndarray, rho: float, x: np.ndarray) -
         d, least = inverse @ (inverse.T @ sign), inverse @ b
         r, room = columns @ least - b, 1 - rho**2 * (sign @ d)
         length = float(np.linalg.norm(r))
-        if length <= ROUNDING * np.linalg.norm(b):  # the active columns reach b
-            length = 0.0
+        length = length if length > ROUNDING * np.linalg.norm(b) else 0.0  # the active columns reach b
         if room < 0 or (room == 0 and length > 0):
             continue
         mu = rho * length / math.sqrt(room) if length else 0.0

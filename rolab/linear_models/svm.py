@@ -62,23 +62,16 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
         ValueError: names X, y or U.
     """
     X, y = _examples(X, y)
-    cp = cvxpy()
-    w, bias = cp.Variable(X.shape[1]), cp.Variable()
-    losses = 1 - cp.multiply(y, X @ w + bias)
-    one = _of_one(U, X)
-    if one is not None:
-        hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
-        total, worst = cp.Variable(), cp.Variable()
-        reach = one.support_expression(w)
-        exact = [
-            hinge >= losses,
-            pushed >= losses + reach,
-            total >= cp.sum(hinge),
-            worst >= total - hinge + pushed,
-        ]
-        solve(cp.Problem(cp.Minimize(worst), exact))
+    cp, one = cvxpy(), _of_one(U, X)
+    w, bias, losses = _classifier(X, y)
+    if one is None:
+        goal, exact = cp.sum(cp.pos(losses + _rise(resolve(U, torch.from_numpy(X)), y, w))), []
     else:
-        solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(resolve(U, torch.from_numpy(X)), y, w))))))
+        hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
+        total, goal = cp.Variable(), cp.Variable()
+        exact = [hinge >= losses, pushed >= losses + one.support_expression(w)]
+        exact += [total >= cp.sum(hinge), goal >= total - hinge + pushed]
+    solve(cp.Problem(cp.Minimize(goal), exact))
     return _best(X, y, w, bias, U)
 
 
@@ -94,8 +87,7 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
     X, y = _examples(X, y)
     check_radius(c, "c")
     cp, one = cvxpy(), Ball(norm, c)
-    w, bias = cp.Variable(X.shape[1]), cp.Variable()
-    losses = 1 - cp.multiply(y, X @ w + bias)
+    w, bias, losses = _classifier(X, y)
     solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w))))
     fit = _best(X, y, w, bias, GroupBall(norm, c, X.shape, axis=1))
     penalty = float(one.support(torch.from_numpy(fit.w)[None])[0])
@@ -125,6 +117,12 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     return float(value), perturbation
 
 
+def _classifier(X: np.ndarray, y: np.ndarray) -> tuple[Any, Any, Any]:
+    """Variables w and b, and the expression of 1 - m_i."""
+    w, bias = cvxpy().Variable(X.shape[1]), cvxpy().Variable()
+    return w, bias, 1 - cvxpy().multiply(y, X @ w + bias)
+
+
 def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
     """σ_U(-y_i w) of each example in cvxpy, (N,); a set that all share is asked once for each label."""
     if U[0] is U:
@@ -137,9 +135,8 @@ def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
 def _best(X: np.ndarray, y: np.ndarray, w: Any, bias: Any, U: UncertaintySetLike) -> RobustSVM:
     """The solver's solution, its near-zeros removed where that is no loss, with its worst case."""
     b = float(bias.value)
-    fits = [
-        (*worst_hinge(X, y, each, b, U), each) for each in (np.zeros_like(w.value), *drop_near_zeros(w.value))
-    ]
+    candidates = (np.zeros_like(w.value), *drop_near_zeros(w.value))
+    fits = [(*worst_hinge(X, y, each, b, U), each) for each in candidates]
     objective, perturbation, weights = min(fits, key=lambda fit: fit[0])
     margins, worst_margins = (y * (Z @ weights + b) for Z in (X, X + perturbation))
     return RobustSVM(weights, b, objective, perturbation, margins, worst_margins)

@@ -58,13 +58,11 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
     Raises:
         ValueError: names A, b, x or U.
     """
-    A, b = as_data(A, b)
+    A, b = as_data(A, b, U)
     x = as_array(x, "x", (A.shape[1],))
-    check_set(U, A.shape)
     found, bound = _worst(torch.from_numpy(A @ x - b), torch.from_numpy(x), U)
     values = np.linalg.norm((A + found.numpy()) @ x - b, axis=1)
-    value = float(values.max())
-    return WorstDesign(found[int(values.argmax())].numpy(), value, float(bound))
+    return WorstDesign(found[int(values.argmax())].numpy(), float(values.max()), float(bound))
 
 
 def _worst(r: Tensor, x: Tensor, U: UncertaintySet) -> tuple[Tensor, Tensor]:
@@ -140,10 +138,16 @@ def has_closed_form(U: UncertaintySet, shape: Shape) -> bool:
 # From what users pass, or a ValueError that names the argument
 
 
-def as_data(A: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """A (m, n) and b (m,) as float64 arrays."""
+def as_data(A: Any, b: Any, *sets: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A (m, n) and b (m,) as float64 arrays; a U that comes along is a set of matrices (m, n)."""
     A = as_array(A, "A", ("m", "n"))
-    return A, as_array(b, "b", (A.shape[0],))
+    b = as_array(b, "b", (A.shape[0],))
+    for U in sets:
+        if not isinstance(U, UncertaintySet):
+            raise ValueError(f"U: expected an UncertaintySet, got {U!r}")
+        if U.dimension not in (None, A.size) or tuple(getattr(U, "shape", A.shape)) != A.shape:
+            raise ValueError(f"U: expected a set of matrices of A's shape {A.shape}, got {U!r}")
+    return A, b
 
 
 def as_array(values: Any, name: str, shape: tuple[int | str, ...]) -> np.ndarray:
@@ -154,19 +158,9 @@ def as_array(values: Any, name: str, shape: tuple[int | str, ...]) -> np.ndarray
         array = np.asarray(values, float)
     except (TypeError, ValueError):
         raise ValueError(f"{name}: {expected}, got {type(values).__name__}") from None
-    wanted = tuple(
-        came if isinstance(want, str) else want for want, came in zip(shape, array.shape, strict=False)
-    )
-    if array.ndim != len(shape) or array.size == 0 or array.shape != wanted:
+    fits = (isinstance(want, str) or want == came for want, came in zip(shape, array.shape, strict=False))
+    if array.ndim != len(shape) or array.size == 0 or not all(fits):
         raise ValueError(f"{name}: {expected}, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: {expected}, got NaN or infinity")
     return array
-
-
-def check_set(U: Any, shape: tuple[int, ...]) -> None:
-    """Raise a `ValueError` unless U is a set of matrices of this shape."""
-    if not isinstance(U, UncertaintySet):
-        raise ValueError(f"U: expected an UncertaintySet, got {U!r}")
-    if U.dimension not in (None, shape[0] * shape[1]) or tuple(getattr(U, "shape", shape)) != shape:
-        raise ValueError(f"U: expected a set of matrices of A's shape {shape}, got {U!r}")

@@ -3,7 +3,7 @@
     RobustLP(...).solve()    the optimum that holds for all data, solved twice, with a proof
 
 `problem` states and is the front door, `uncertain` says what moves, `standard_form` brings all into one form;
-`solve` chooses among `counterpart`, `cutting_set` and `online`; `worst_case` asks the sets, `certificate`
+`solve` chooses among `counterpart`, `cutting_set` and `online`; `worst_case` asks the sets, `solution`
 proves, `derivation` derives, `infeasibility` says why there is no solution.
 """
 

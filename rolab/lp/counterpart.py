@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,15 @@ from rolab.lp.standard_form import StandardForm, largest
 AGREE = 1e-5  # relative: how far two methods, or an answer and its proof, may differ
 
 
-def counterpart(form: StandardForm) -> Solution:
+def counterpart(form: StandardForm, check: bool) -> Solution:
     """The robust counterpart gᵀx + σ_Z(w) ≤ h, one vectorised cvxpy problem.
 
     The directions w are variables of their own, w = Pᵀx - q. The solver's multiplier of that equation is
     -y z, with the price y of the row and its worst scenario z: one solution gives the certificate too.
 
     Clarabel's tolerances are absolute. So it sees rows and objective in units in which their largest
-    coefficient is neither large nor small; the prices come back in the user's.
+    coefficient is neither large nor small; the prices come back in the user's. `check` where no second method
+    looks at the answer: then its own proof has to do.
     """
     cp, (scaled, unit, equality_unit, cost) = cvxpy(), _in_units(form)
     x = cp.Variable(len(scaled.c))
@@ -42,11 +44,7 @@ def counterpart(form: StandardForm) -> Solution:
         link = w == cp.reshape(group.S @ x, w.shape, order="C") - group.shift
         protected = scaled.G[group.index] @ x + group.U.support_expression(w) <= scaled.h[group.index]
         robust.append((link, protected))
-    constraints = [
-        *limits,
-        *(c for c in (rows, equal) if c is not None),
-        *(c for pair in robust for c in pair),
-    ]
+    constraints = [*limits, *(c for c in (rows, equal) if c is not None), *chain.from_iterable(robust)]
     problem = cp.Problem(cp.Minimize(scaled.c @ x), constraints)
     status = _run(problem)
     if "optimal" not in status:
@@ -66,23 +64,12 @@ def counterpart(form: StandardForm) -> Solution:
             if counts:
                 z[row.index] = found
     answer = Solution.from_solver(form, x.value, "counterpart", y, nu, z)
-    if status != "optimal":
-        _check(answer)
+    if check or status != "optimal":
+        try:
+            answer.verify(AGREE)
+        except ValueError as error:
+            raise SolverError(f"the counterpart was not solved: {error}") from None
     return answer
-
-
-def checked_counterpart(form: StandardForm, tolerance: float, rounds: int) -> Solution:
-    """The counterpart alone: no second method looks at it, so its own proof has to do."""
-    answer = counterpart(form)
-    _check(answer)
-    return answer
-
-
-def _check(answer: Solution) -> None:
-    try:
-        answer.verify(AGREE)
-    except ValueError as error:
-        raise SolverError(f"the counterpart was not solved: {error}") from None
 
 
 def _in_units(s: StandardForm) -> tuple[StandardForm, np.ndarray, np.ndarray, float]:

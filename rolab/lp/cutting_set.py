@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from rolab.lp.worst_case import worst_case
 FAR = 1e7  # stands in for no bound while the scenarios known so far leave the program unbounded
 
 
-def cutting_set(form: StandardForm, tolerance: float = 1e-6, most: int = 1000) -> Solution:
+def cutting_set(form: StandardForm, tolerance: float, most: int) -> Solution:
     """Adds the worst scenario of every broken row until none is broken by more than tolerance · its size.
 
     The program with some scenarios is a relaxation: its optimum, the *optimistic* bound, can only get worse
@@ -43,37 +43,28 @@ def cutting_set(form: StandardForm, tolerance: float = 1e-6, most: int = 1000) -
         added = {row.name: now.worst[row.index] for row in now.broken}
         largest = max((now.violation[row.index] for row in form.uncertain), default=0.0)
         trace.append(CuttingSetRound(now.x[:n], optimistic, safe, max(float(largest), 0.0), added))
-    y, z = now.master.certificate(now.answer.ineqlin.marginals)
+    y, z = now.master.certificate(now.answer)
     nu = -np.asarray(now.answer.eqlin.marginals)
     return Solution.from_solver(form, now.x, "cutting-set", y, nu, z, tuple(trace))
 
 
-@dataclass
 class Master:
     """The linear program with the scenarios known so far, at first one a row: all its solver has to know."""
 
-    form: StandardForm
-    first: Mapping[int, np.ndarray]
-    found: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
-    rows: list[sp.csr_array] = field(default_factory=list)
-    rhs: list[float] = field(default_factory=list)
-    owner: list[int] = field(default_factory=list)  # which row of G each row of the program comes from
-
-    def __post_init__(self) -> None:
-        certain = self.form.certain
-        if len(certain):
-            self.rows.append(self.form.G[certain])
-        self.rhs += self.form.h[certain].tolist()
-        self.owner += certain.tolist()
-        for row in self.form.uncertain:
-            self.add(row, self.first[row.index])
+    def __init__(self, form: StandardForm, first: Mapping[int, np.ndarray]) -> None:
+        self.form, certain = form, form.certain
+        self.found: dict[int, list[np.ndarray]] = defaultdict(list)
+        self.rows: list[sp.csr_array] = [form.G[certain]] if len(certain) else []
+        self.rhs: list[float] = form.h[certain].tolist()
+        self.owner: list[int] = certain.tolist()  # which row of G each row of the program comes from
+        for row in form.uncertain:
+            self.add(row, first[row.index])
 
     def add(self, row: UncertainRow, z: np.ndarray) -> None:
-        """Adds the row with the data of a scenario."""
-        coefficients, rhs = self.form.cut(row, z)
+        """Adds the row with the data of a scenario: (g + P z)ᵀx ≤ h + qᵀz."""
         self.found[row.index].append(z)
-        self.rows.append(coefficients)
-        self.rhs.append(rhs)
+        self.rows.append(self.form.G[[row.index]] + sp.csr_array((row.P @ z)[None]))
+        self.rhs.append(float(self.form.h[row.index] + row.q @ z))
         self.owner.append(row.index)
 
     def solve(self, reach: float = np.inf) -> Any:
@@ -84,9 +75,9 @@ class Master:
         equal = (s.E, s.f) if len(s.f) else (None, None)
         return linprog(s.c, rows, self.rhs or None, *equal, bounds, method="highs")
 
-    def certificate(self, marginals: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    def certificate(self, answer: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Each row's multiplier, the sum over its scenarios, and one scenario: their weighted mean."""
-        prices, owner = np.maximum(-np.asarray(marginals), 0), np.array(self.owner, int)
+        prices, owner = np.maximum(-np.asarray(answer.ineqlin.marginals), 0), np.array(self.owner, int)
         y, z = np.zeros(len(self.form.h)), {}
         np.add.at(y, owner, prices)
         for i, scenarios in self.found.items():
@@ -143,8 +134,7 @@ def _last_robust(form: StandardForm, start: np.ndarray, x: np.ndarray) -> np.nda
 
     if robust(x):
         return x
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if robust(start + middle * (x - start)) else (low, middle)
+    low = 0.0
+    for k in range(1, 31):
+        low += 0.5**k * robust(start + (low + 0.5**k) * (x - start))
     return start + low * (x - start)

@@ -25,31 +25,27 @@ def derive(form: StandardForm, name: str, x: np.ndarray) -> str:
     z = row.Z.maximizer(torch.from_numpy(w)[None])[0].numpy()
     reached, dual = float(w @ z), _dual(row.Z, w)
     worst, nominal = scenario(form, name, z, x), scenario(form, name, np.zeros_like(z), x)
-    objective, sign = name == OBJECTIVE, form.sign[name]
-    upward = sign < 0
-    sense, plus = ("≥", "−") if upward else ("≤", "+")
-    limit = ("t" if objective else f"{nominal.rhs:g}") + ("" if not row.q.any() else " + qᵀz")
+    objective, sign, moves = name == OBJECTIVE, form.sign[name], row.q.any()
     protected = nominal.value + sign * reached
     protected = protected if abs(protected) > 1e-9 * (1 + abs(nominal.value)) else 0.0
-    moved = ("−Pᵀx" if upward else "Pᵀx") if not row.q.any() else ("q − Pᵀx" if upward else "Pᵀx − q")
-    assert row.Z.contains(torch.from_numpy(z)[None], atol=1e-6 * (1 + np.abs(z).max(initial=0))).item(), (
-        "z* ∈ Z"
-    )
+    if sign < 0:
+        sense, plus, moved = "≥", "−", "q − Pᵀx" if moves else "−Pᵀx"
+    else:
+        sense, plus, moved = "≤", "+", "Pᵀx − q" if moves else "Pᵀx"
+    limit = "t" if objective else f"{nominal.rhs:g}"
+    atol = 1e-6 * (1 + np.abs(z).max(initial=0))
+    assert row.Z.contains(torch.from_numpy(z)[None], atol).item(), "z* ∈ Z"
     assert abs(dual - reached) <= 1e-5 * (1 + abs(reached)), "strong duality"
     moved_rhs = 0.0 if objective else worst.rhs - nominal.rhs
     assert abs(worst.value - moved_rhs - protected) <= 1e-7 * (1 + abs(protected)), "the row under z*"
     holds = "" if objective else f"   {'✓' if worst.violation <= 1e-6 * (1 + abs(worst.rhs)) else '✗ broken'}"
-    right = (
-        f"{protected:.6g} is the worst objective" if objective else f"{protected:.6g} {sense} {nominal.rhs:g}"
-    )
-    return "\n".join(
-        [
-            f"1. (a + P z)ᵀx {sense} {limit} for all z ∈ Z, here Z = {row.Z!r}",
-            f"2. ⇔ aᵀx {plus} max over z ∈ Z of ⟨w, z⟩ {sense} {limit.split(' ')[0]},   "
-            f"aᵀx = {nominal.value:.6g},   w = {moved} = {_vector(w)}",
-            f"3. max = ⟨w, z*⟩ = {reached:.6g} at z* = {_vector(z)};   dual: {row.Z.formula} = {dual:.6g}",
-            f"4. counterpart: {nominal.value:.6g} {plus} {reached:.6g} = {right}{holds}",
-        ]
+    right = "is the worst objective" if objective else f"{sense} {limit}"
+    return (
+        f"1. (a + P z)ᵀx {sense} {limit}{' + qᵀz' if moves else ''} for all z ∈ Z, here Z = {row.Z!r}\n"
+        f"2. ⇔ aᵀx {plus} max over z ∈ Z of ⟨w, z⟩ {sense} {limit},   "
+        f"aᵀx = {nominal.value:.6g},   w = {moved} = {_vector(w)}\n"
+        f"3. max = ⟨w, z*⟩ = {reached:.6g} at z* = {_vector(z)};   dual: {row.Z.formula} = {dual:.6g}\n"
+        f"4. counterpart: {nominal.value:.6g} {plus} {reached:.6g} = {protected:.6g} {right}{holds}"
     )
 
 
@@ -57,8 +53,7 @@ def _dual(Z: UncertaintySet, w: np.ndarray) -> float:
     """σ_Z(w) from above: the least value of the dual problem, by a solver that knows no maximiser."""
     cp = cvxpy()
     problem = cp.Problem(cp.Minimize(Z.support_expression(cp.Constant(w))))
-    problem.solve(solver=cp.CLARABEL)
-    return float(problem.value)
+    return float(problem.solve(solver=cp.CLARABEL))
 
 
 def _vector(v: np.ndarray) -> str:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from rolab.errors import InfeasibleError, SolverError, UnboundedError
 from rolab.lp.cutting_set import rounds
+from rolab.lp.inputs import listed
 from rolab.lp.standard_form import OBJECTIVE, StandardForm
 
 MANY = 60  # rows to try one by one
@@ -26,12 +27,11 @@ def infeasible(form: StandardForm) -> InfeasibleError:
     rows = [name for name in form.sign if name != OBJECTIVE]
     t, prices = _least_relaxation(form, rows)
     conflict = [name for name in rows if t > 0 and prices[name] > 1e-7]
-    if len(conflict) <= MANY:
-        for name in list(conflict):
-            rest = [other for other in conflict if other != name]
-            if _least_relaxation(form, rest)[0] > 0:
-                conflict = rest
-    which = _listed(conflict) if conflict else ""
+    for name in list(conflict) if len(conflict) <= MANY else ():
+        rest = [other for other in conflict if other != name]
+        if _least_relaxation(form, rest)[0] > 0:
+            conflict = rest
+    which = listed(conflict, " and ")
     if not conflict:
         said = "rows and bounds contradict each other, by too little to tell which"
     elif len(conflict) == 1:
@@ -56,12 +56,11 @@ def unbounded(form: StandardForm) -> UnboundedError:
     )
     try:
         *_, last = rounds(still, 1e-9, MOST)
-        ray = last.x[: len(form.variables)]
-        along = tuple(v for v, d in zip(form.variables, ray, strict=True) if abs(d) > 1e-6)
+        along = tuple(v for v, d in zip(form.variables, last.x, strict=False) if abs(d) > 1e-6)  # without t
     except (InfeasibleError, SolverError):
         along = ()
     better = "grows" if form.maximize else "falls"
-    where = f" along {_listed(along)}" if along else ""
+    where = f" along {listed(along, ' and ')}" if along else ""
     return UnboundedError(f"unbounded: the objective {better} without end{where}", along)
 
 
@@ -83,13 +82,8 @@ def _least_relaxation(form: StandardForm, names: Collection[str]) -> tuple[float
         uncertain=tuple(row.with_one_more_variable() for row in s.uncertain),
     )
     *_, last = rounds(phase_one, 1e-7, MOST)
-    y, _ = last.master.certificate(last.answer.ineqlin.marginals)
+    y, _ = last.master.certificate(last.answer)
     prices = dict.fromkeys(phase_one.names, 0.0)
     for name, price, unit in zip(phase_one.names, y, size, strict=True):
         prices[name] += price * unit
     return (last.x[-1] if last.x[-1] > 2e-7 else 0.0), prices
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    shown = [repr(name) for name in names[:8]] + ["…"] * (len(names) > 8)
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]

@@ -14,9 +14,8 @@ def as_row(name: str, row: Any, variables: tuple[str, ...]) -> tuple[np.ndarray,
         coefficients, sense, rhs = row
         rhs = float(rhs)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"row {name!r}: expected (coefficients, sense, right-hand side), got {row!r}"
-        ) from None
+        message = f"row {name!r}: expected (coefficients, sense, right-hand side), got {row!r}"
+        raise ValueError(message) from None
     check_sense(sense, name)
     if not np.isfinite(rhs):
         raise ValueError(f"row {name!r}: expected a finite right-hand side, got {rhs}")
@@ -41,14 +40,13 @@ def as_coefficients(values: Any, what: str, variables: tuple[str, ...]) -> np.nd
         if unknown := [name for name in values if name not in variables]:
             raise ValueError(f"{what}: there is no variable {unknown[0]!r}; there are {listed(variables)}")
         values = [values.get(name, 0.0) for name in variables]
+    expected = f"expected numbers ({len(variables)},)"
     try:
         found = np.array(values, float)
     except (TypeError, ValueError):
-        raise ValueError(f"{what}: expected numbers ({len(variables)},), got {values!r}") from None
+        raise ValueError(f"{what}: {expected}, got {values!r}") from None
     if found.shape != (len(variables),):
-        raise ValueError(
-            f"{what}: expected numbers ({len(variables)},), one a variable, got shape {found.shape}"
-        )
+        raise ValueError(f"{what}: {expected}, one a variable, got shape {found.shape}")
     if not np.isfinite(found).all():
         raise ValueError(f"{what}: expected finite numbers, got NaN or infinity")
     return found
@@ -62,12 +60,8 @@ def as_bounds(values: Any, none: float, what: str, n: int) -> np.ndarray:
     return np.broadcast_to(found, (n,)).copy()
 
 
-def of_row(value: Any, name: str) -> Any:
-    """What a dictionary says of a row; anything else holds for every row."""
-    return value.get(name) if isinstance(value, Mapping) else value
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them, the first eight."""
+def listed(names: Iterable[str], last: str = ", ") -> str:
+    """Names as a message lists them, the first eight; `last` stands before the last one."""
     names = [repr(name) for name in names]
-    return ", ".join(names[:8] + ["…"] * (len(names) > 8))
+    shown = names[:8] + ["…"] * (len(names) > 8)
+    return last.join([", ".join(shown[:-1]), *shown[-1:]] if len(shown) > 1 else shown)

@@ -13,8 +13,10 @@ from rolab.lp.solution import OnlineReport, Solution
 from rolab.lp.standard_form import StandardForm, UncertainRow
 from rolab.lp.worst_case import worst_case
 
+Arrays = list[np.ndarray]
 
-def oracle(form: StandardForm, tolerance: float = 1e-6, steps: int = 1000) -> Solution:
+
+def oracle(form: StandardForm, tolerance: float, steps: int) -> Solution:
     """Against each x_t the adversary takes a gradient step on its data; the answer is the average of all x_t.
 
     For every uncertain row, with w = Pᵀx - q and projected gradient ascent of step η = D/(G√T),
@@ -33,10 +35,9 @@ def oracle(form: StandardForm, tolerance: float = 1e-6, steps: int = 1000) -> So
     across = {row.index: _diameter(row) for row in rows}
     warm_up = max(1, steps // 10)
     eager = {row.index: across[row.index] / math.sqrt(warm_up) for row in rows}
-    steepest = {
-        i: max(map(np.linalg.norm, w), default=0.0) for i, w in _play(form, eager, warm_up)[1].items()
-    }
-    eta = {i: across[i] / (max(float(G), 1e-12) * math.sqrt(steps)) for i, G in steepest.items()}
+    met = _play(form, eager, warm_up)[1]
+    steepest = {i: max(1e-12, *(float(np.linalg.norm(each)) for each in w)) for i, w in met.items()}
+    eta = {i: across[i] / (G * math.sqrt(steps)) for i, G in steepest.items()}
     points, gradients = _play(form, eta, steps)
     bound = {
         row.name: across[row.index] ** 2 / (2 * eta[row.index] * steps)
@@ -55,13 +56,10 @@ def oracle(form: StandardForm, tolerance: float = 1e-6, steps: int = 1000) -> So
     return Solution(x, worst.objective, "oracle", form, worst.scenarios, online=online)
 
 
-def _play(
-    form: StandardForm, eta: dict[int, float], steps: int
-) -> tuple[list[np.ndarray], dict[int, list[np.ndarray]]]:
+def _play(form: StandardForm, eta: dict[int, float], steps: int) -> tuple[Arrays, dict[int, Arrays]]:
     """The decisions x_t, and for each row the adversary's gradients w(x_t)."""
-    z = form.first_scenarios()
-    points: list[np.ndarray] = []
-    gradients: dict[int, list[np.ndarray]] = {row.index: [] for row in form.uncertain}
+    z, points = form.first_scenarios(), []
+    gradients: dict[int, Arrays] = {row.index: [] for row in form.uncertain}
     for _ in range(steps):
         x = _nominal(form, z)
         points.append(x)
@@ -79,9 +77,8 @@ def _nominal(form: StandardForm, z: dict[int, np.ndarray]) -> np.ndarray:
     if answer.status == 2:
         raise InfeasibleError
     if answer.status == 3:
-        raise UnboundedError(
-            "unbounded: a nominal program has no optimum, and the oracle no answer; bound the variables"
-        )
+        no_answer = "a nominal program has no optimum, and the oracle no answer; bound the variables"
+        raise UnboundedError(f"unbounded: {no_answer}")
     if answer.status != 0:
         raise SolverError(f"a nominal program was not solved: {answer.message}")
     return answer.x
@@ -90,6 +87,5 @@ def _nominal(form: StandardForm, z: dict[int, np.ndarray]) -> np.ndarray:
 def _diameter(row: UncertainRow) -> float:
     """At most the diameter of Z: the diagonal of the box around it."""
     k = row.P.shape[1]
-    axes = torch.cat([torch.eye(k, dtype=torch.float64), -torch.eye(k, dtype=torch.float64)])
-    reach = row.Z.support(axes)
-    return float((reach[:k] + reach[k:]).norm())
+    axes = torch.eye(k, dtype=torch.float64)
+    return float((row.Z.support(axes) + row.Z.support(-axes)).norm())

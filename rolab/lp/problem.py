@@ -11,7 +11,7 @@ the *robust counterpart*. The support function σ_Z is the one that attacks a ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from rolab.lp import inputs
 from rolab.lp.derivation import derive
 from rolab.lp.solution import Solution
 from rolab.lp.solve import solve
-from rolab.lp.standard_form import OBJECTIVE, StandardForm
+from rolab.lp.standard_form import OBJECTIVE, SIGN, StandardForm
 from rolab.lp.uncertain import Uncertain, uncertain_rows
 from rolab.lp.worst_case import WorstCase, worst_case
 
@@ -89,11 +89,9 @@ class RobustLP:
         if np.ndim(coefficients) != 1 and not isinstance(coefficients, Mapping):
             raise ValueError(f"{goal}: expected numbers, one a variable, got {coefficients!r}")
         inputs.check_mapping(rows, "rows", "name → (coefficients, sense, right-hand side)")
-        if isinstance(coefficients, Mapping) and variables is None:
-            variables = list(coefficients)
-        variables = (
-            tuple(f"x{j + 1}" for j in range(len(coefficients))) if variables is None else tuple(variables)
-        )
+        if variables is None and not isinstance(coefficients, Mapping):
+            variables = [f"x{j + 1}" for j in range(len(coefficients))]
+        variables = tuple(coefficients if variables is None else variables)
         if len(set(variables)) < len(variables) or not variables:
             raise ValueError(f"variables: expected at least one name and no name twice, got {variables}")
         c = inputs.as_coefficients(coefficients, goal, variables)
@@ -128,13 +126,9 @@ class RobustLP:
         senses = (senses,) * len(b) if isinstance(senses, str) else tuple(senses)
         names = tuple(str(i + 1) for i in range(len(b))) if names is None else tuple(names)
         variables = tuple(f"x{j + 1}" for j in range(len(c))) if variables is None else tuple(variables)
-        for what, values, length in (
-            ("senses", senses, len(b)),
-            ("names", names, len(b)),
-            ("variables", variables, len(c)),
-        ):
-            if len(values) != length:
-                raise ValueError(f"{what}: expected {length}, got {len(values)}")
+        for what, values, data in (("senses", senses, b), ("names", names, b), ("variables", variables, c)):
+            if len(values) != len(data):
+                raise ValueError(f"{what}: expected {len(data)}, got {len(values)}")
         if len(set(names)) < len(names):
             raise ValueError("names: expected no name twice")
         for sense, name in zip(senses, names, strict=True):
@@ -142,16 +136,14 @@ class RobustLP:
         for what, values in (("c", c), ("A", A.data), ("b", b)):
             if not np.isfinite(values).all():
                 raise ValueError(f"{what}: expected finite entries, got NaN or infinity")
-        program = object.__new__(cls)
-        program._set(
+        return object.__new__(cls)._set(
             lower, upper, uncertain, c=c, A=A, b=b, senses=senses, names=names, variables=variables,
             maximize=maximize,
         )  # fmt: skip
-        return program
 
     def _set(
         self, lower: Any, upper: Any, uncertain: Mapping[str | tuple[str, ...], Any] | None, **known: Any
-    ) -> None:
+    ) -> RobustLP:
         if OBJECTIVE in known["names"]:
             raise ValueError(f"rows: expected no row of the name {OBJECTIVE!r}, which means the objective")
         variables = known["variables"]
@@ -162,22 +154,25 @@ class RobustLP:
             came = f"{known['lower'][j]:g} and {known['upper'][j]:g}"
             raise ValueError(f"lower, upper: expected lower <= upper, got {came} for {variables[j]!r}")
         inputs.check_mapping(uncertain, "uncertain", "row name → set")
-        known["uncertain"] = {
-            (key,) if isinstance(key, str) else tuple(key): value
-            if isinstance(value, Uncertain)
-            else Uncertain(value)
-            for key, value in (uncertain or {}).items()
-        }
-        for name, value in known.items():
-            object.__setattr__(self, name, value)
+        known["uncertain"] = blocks = {}
+        for key, value in (uncertain or {}).items():
+            block = value if isinstance(value, Uncertain) else Uncertain(value)
+            blocks[(key,) if isinstance(key, str) else tuple(key)] = block
+        self.__dict__.update(known)
         _ = self.standard_form  # which checks the uncertain rows
+        return self
 
     @cached_property
     def standard_form(self) -> StandardForm:
         """min cᵀx, Gx ≤ h, Ex = f, with the uncertain rows; t ≥ cᵀx joins x if the objective is uncertain."""
-        form = StandardForm.from_arrays(
-            self.c, self.A, self.b, self.senses, self.names, self.maximize,
-            lower=self.lower, upper=self.upper, variables=self.variables,
+        signs, equal = np.array([SIGN[each] for each in self.senses]), np.array(self.senses, object) == "=="
+        rows = sp.csr_array(self.A.multiply(signs[:, None])) if len(signs) else self.A
+        rhs, labels = signs * self.b, np.array(self.names, object)
+        sign = dict(zip(self.names, signs.tolist(), strict=True))
+        sign[OBJECTIVE] = -1.0 if self.maximize else 1.0
+        form = StandardForm(
+            sign[OBJECTIVE] * self.c, rows[~equal], rhs[~equal], rows[equal], rhs[equal], self.lower,
+            self.upper, tuple(labels[~equal]), tuple(labels[equal]), self.variables, sign,
         )  # fmt: skip
         return form.with_uncertain(uncertain_rows(form, self.uncertain))
 
@@ -214,9 +209,7 @@ class RobustLP:
         x = self.solve("counterpart").x if x is None else self._decision(x)
         return derive(self.standard_form, row, x)
 
-    def price_of_robustness(
-        self, scales: Iterable[float], method: str = "counterpart"
-    ) -> list[dict[str, Any]]:
+    def price_of_robustness(self, scales: Iterable[float], method: str = "counterpart") -> list[dict]:
         """The optimum while all sets are scaled: for each scale `objective`, `loss` and `percent` of nominal.
 
         Where no decision holds for all data, the three are None.
@@ -236,19 +229,16 @@ class RobustLP:
 
     def scaled(self, factor: float) -> RobustLP:
         """The same program with every uncertainty set scaled: factor 0 is the nominal program."""
-        return self._with(
-            {key: replace(block, Z=block.Z.scaled(factor)) for key, block in self.uncertain.items()}
-        )
+        blocks = self.uncertain.items()
+        return self._with({key: replace(block, Z=block.Z.scaled(factor)) for key, block in blocks})
 
     def nominal(self) -> RobustLP:
         """The same program with its data as printed, z = 0."""
         return self._with({})
 
     def _with(self, uncertain: Mapping[Any, Uncertain]) -> RobustLP:
-        return RobustLP.from_arrays(
-            self.c, self.A, self.b, senses=self.senses, names=self.names, variables=self.variables,
-            lower=self.lower, upper=self.upper, maximize=self.maximize, uncertain=uncertain,
-        )  # fmt: skip
+        stated = {each.name: getattr(self, each.name) for each in fields(self)}
+        return RobustLP.from_arrays(**(stated | {"uncertain": uncertain}))
 
     def _decision(self, x: Any) -> np.ndarray:
         return inputs.as_coefficients(x, "x", self.variables)

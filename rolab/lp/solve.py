@@ -6,14 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rolab.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
-from rolab.lp.counterpart import AGREE, checked_counterpart, counterpart
+from rolab.lp.counterpart import AGREE, counterpart
 from rolab.lp.cutting_set import cutting_set
 from rolab.lp.infeasibility import infeasible, unbounded
 from rolab.lp.online import oracle
 from rolab.lp.solution import Solution
 from rolab.lp.standard_form import StandardForm
-
-ROUNDS = {"both": 200, "counterpart": 1, "cutting-set": 1000, "oracle": 1000}  # unless the user says so
 
 
 def solve(form: StandardForm, method: str, tolerance: float, rounds: int | None) -> Solution:
@@ -22,12 +20,12 @@ def solve(form: StandardForm, method: str, tolerance: float, rounds: int | None)
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: expected a number between 0 and 1, got {tolerance!r}")
-    if rounds is None:
-        rounds = ROUNDS[method]
+    run, usual = METHODS[method]
+    rounds = usual if rounds is None else rounds
     if not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds: expected a whole number from 1 up, got {rounds!r}")
     try:
-        return METHODS[method](form, tolerance, rounds)
+        return run(form, tolerance, rounds)
     except InfeasibleError:
         raise infeasible(form) from None
     except UnboundedError as error:
@@ -36,7 +34,7 @@ def solve(form: StandardForm, method: str, tolerance: float, rounds: int | None)
 
 def both(form: StandardForm, tolerance: float, rounds: int) -> Solution:
     """Solves twice, and answers only if the two agree: what one forgets, the other finds."""
-    first = counterpart(form)
+    first = counterpart(form, False)
     try:
         second = cutting_set(form, tolerance, rounds)
     except SolverError as error:
@@ -49,9 +47,9 @@ def both(form: StandardForm, tolerance: float, rounds: int) -> Solution:
     return replace(second, method="both")
 
 
-METHODS: dict[str, Callable[[StandardForm, float, int], Solution]] = {
-    "both": both,
-    "counterpart": checked_counterpart,
-    "cutting-set": cutting_set,
-    "oracle": oracle,
+METHODS: dict[str, tuple[Callable[[StandardForm, float, int], Solution], int]] = {  # and rounds if left out
+    "both": (both, 200),
+    "counterpart": (lambda form, *_: counterpart(form, True), 1),
+    "cutting-set": (cutting_set, 1000),
+    "oracle": (oracle, 1000),
 }

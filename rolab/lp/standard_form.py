@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,10 @@ class Group:
     S: sp.csr_array  # (rows · k, n): the PM of all rows, transposed, one below the other
     shift: np.ndarray  # (rows, k): Mᵀq
 
-    def directions(self, x: np.ndarray) -> np.ndarray:
-        """Mᵀ(Pᵀx - q), (rows, k)."""
-        return (self.S @ x).reshape(self.shift.shape) - self.shift
-
     def worst(self, x: np.ndarray) -> list[np.ndarray]:
         """The z ∈ Z of each row that is worst for x: M Δ*(Mᵀw)."""
-        return self.scenarios(self.U.maximizer(torch.from_numpy(self.directions(x))).numpy())
+        directions = (self.S @ x).reshape(self.shift.shape) - self.shift  # Mᵀ(Pᵀx - q), (rows, k)
+        return self.scenarios(self.U.maximizer(torch.from_numpy(directions)).numpy())
 
     def scenarios(self, u: np.ndarray) -> list[np.ndarray]:
         """From points of U, one a row, to points M u of the rows' own sets."""
@@ -96,28 +94,6 @@ class StandardForm:
     sign: Mapping[str, float]
     uncertain: tuple[UncertainRow, ...] = ()
 
-    @classmethod
-    def from_arrays(
-        cls,
-        c: np.ndarray,
-        A: sp.csr_array,
-        b: np.ndarray,
-        senses: Sequence[str],
-        names: Sequence[str],
-        maximize: bool,
-        **bounds: Any,
-    ) -> StandardForm:
-        """The form of the nominal program min (or max) cᵀx, A x ≤, ≥ or = b; `bounds` are passed on."""
-        sign = dict(zip(names, map(SIGN.__getitem__, senses), strict=True))
-        signs, equal = np.array(list(sign.values())), np.array([sense == "==" for sense in senses], bool)
-        rows = sp.csr_array(A.multiply(signs[:, None])) if len(sign) else A
-        rhs, labels = signs * b, np.array(names, object)
-        sign[OBJECTIVE] = -1.0 if maximize else 1.0
-        return cls(
-            sign[OBJECTIVE] * c, rows[~equal], rhs[~equal], rows[equal], rhs[equal],
-            names=tuple(labels[~equal]), equalities=tuple(labels[equal]), sign=sign, **bounds,
-        )  # fmt: skip
-
     def with_uncertain(self, rows: Sequence[UncertainRow]) -> StandardForm:
         """The form with these uncertain rows; t ≥ cᵀx joins, as the last row, if one is the objective."""
         rows = sorted(rows, key=lambda row: row.index)
@@ -138,10 +114,8 @@ class StandardForm:
 
     def restricted(self, names: Collection[str]) -> StandardForm:
         """The form with these rows alone."""
-        of_G, of_E = (
-            np.array([i for i, name in enumerate(rows) if name in names], int)
-            for rows in (self.names, self.equalities)
-        )
+        rows = (self.names, self.equalities)
+        of_G, of_E = (np.array([i for i, name in enumerate(each) if name in names], int) for each in rows)
         place = {self.names[i]: k for k, i in enumerate(of_G)}
         return replace(
             self,
@@ -151,9 +125,7 @@ class StandardForm:
             f=self.f[of_E],
             names=tuple(place),
             equalities=tuple(self.equalities[i] for i in of_E),
-            uncertain=tuple(
-                replace(row, index=place[row.name]) for row in self.uncertain if row.name in place
-            ),
+            uncertain=tuple(replace(r, index=place[r.name]) for r in self.uncertain if r.name in place),
         )
 
     # Back to the user's orientation
@@ -218,20 +190,13 @@ class StandardForm:
 
     def first_scenarios(self) -> dict[int, np.ndarray]:
         """By the row's place in G: 0, the data as printed, if that is in the set; else some point of it."""
-        return {
-            row.index: row.Z.maximizer(torch.zeros(1, row.P.shape[1], dtype=torch.float64))[0].numpy()
-            for row in self.uncertain
-        }
+        zeros = ((row, torch.zeros(1, row.P.shape[1], dtype=torch.float64)) for row in self.uncertain)
+        return {row.index: row.Z.maximizer(w)[0].numpy() for row, w in zeros}
 
     def worst(self, x: np.ndarray) -> dict[int, np.ndarray]:
         """For each uncertain row, by its place in G, the z that is worst for x."""
-        return {
-            row.index: z for group in self.groups for row, z in zip(group.rows, group.worst(x), strict=True)
-        }
-
-    def cut(self, row: UncertainRow, z: np.ndarray) -> tuple[sp.csr_array, float]:
-        """The row with the data of a scenario z: its coefficients g + P z (1, n), right-hand side h + qᵀz."""
-        return self.G[[row.index]] + sp.csr_array((row.P @ z)[None]), float(self.h[row.index] + row.q @ z)
+        pairs = (zip(group.rows, group.worst(x), strict=True) for group in self.groups)
+        return {row.index: z for row, z in chain.from_iterable(pairs)}
 
     def violations(self, x: np.ndarray, scenarios: dict[int, np.ndarray]) -> np.ndarray:
         """By how much each row of G is exceeded at x under these scenarios; negative: slack."""

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from rolab.lp.inputs import listed, of_row
+from rolab.lp.inputs import listed
 from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
 from rolab.sets import UncertaintySet
 
@@ -51,23 +51,19 @@ def _rows(form: StandardForm, key: tuple[str, ...], block: Uncertain) -> list[Un
             stated = listed(row for row in form.sign if row != OBJECTIVE)
             raise ValueError(f"uncertain: there is no row {name!r}; there are {stated}")
         if name in form.equalities:
-            raise ValueError(
-                f"uncertain: {name!r} is an equality, which cannot hold for all data; solve it for a "
-                "variable, or state it as two inequalities"
-            )
+            hint = "solve it for a variable, or state it as two inequalities"
+            raise ValueError(f"uncertain: {name!r} is an equality, which cannot hold for all data; {hint}")
     found = []
     for name in key:
         P, q = _matrices(form, key, block, name)
         try:
             block.Z.maximizer(torch.zeros(1, P.shape[1], dtype=torch.float64))
         except ValueError as error:
-            raise ValueError(
-                f"uncertain: the set of {name!r} is asked with {P.shape[1]} numbers and answers: {error}"
-            ) from error
+            asked = f"uncertain: the set of {name!r} is asked with {P.shape[1]} numbers and answers: {error}"
+            raise ValueError(asked) from error
         place = form.place.get(name, len(form.names))  # the objective will be the last row
-        found.append(
-            UncertainRow(place, name, block.Z, sp.csr_array(form.sign[name] * P), form.sign[name] * q)
-        )
+        P, q = sp.csr_array(form.sign[name] * P), form.sign[name] * q
+        found.append(UncertainRow(place, name, block.Z, P, q))
     return found
 
 
@@ -75,8 +71,9 @@ def _matrices(
     form: StandardForm, key: tuple[str, ...], block: Uncertain, name: str
 ) -> tuple[sp.csr_array, np.ndarray]:
     """P (n, k) and q (k,) of a row of the key, as stated."""
-    n, (P, q) = len(form.variables), (of_row(value, name) for value in (block.row, block.rhs))
-    if P is None and q is None and any(isinstance(value, Mapping) for value in (block.row, block.rhs)):
+    n, stated = len(form.variables), (block.row, block.rhs)
+    P, q = (value.get(name) if isinstance(value, Mapping) else value for value in stated)
+    if P is None and q is None and any(isinstance(value, Mapping) for value in stated):
         raise ValueError(f"row, rhs: expected an entry for {name!r}, which the key names, got none")
     if P is not None and block.relative:
         raise ValueError(f"uncertain: expected either row or relative for {name!r}, got both")

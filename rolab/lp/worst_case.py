@@ -72,12 +72,9 @@ def worst_case(form: StandardForm, x: np.ndarray) -> WorstCase:
     return WorstCase(objective, scenarios, violations, sizes)
 
 
-def scenario(
-    form: StandardForm, name: str, z: np.ndarray, x: np.ndarray, multiplier: float = 0.0
-) -> Scenario:
+def scenario(form: StandardForm, name: str, z: np.ndarray, x: np.ndarray, price: float = 0.0) -> Scenario:
     """The uncertain row's data under z, back from the standard form to the user's orientation."""
     row, sign, (coefficients, rhs) = form.by_name[name], form.sign[name], form.stated(name)
     coefficients = coefficients + sign * (row.P @ z)[: len(x)]
-    rhs = float(rhs + sign * row.q @ z)
-    value = float(coefficients @ x)
-    return Scenario(name, z, coefficients, rhs, value, sign * (value - rhs), multiplier)
+    rhs, value = float(rhs + sign * row.q @ z), float(coefficients @ x)
+    return Scenario(name, z, coefficients, rhs, value, sign * (value - rhs), price)
