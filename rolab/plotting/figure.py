@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.storage import write
+from rolab.records import write
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ class Figure(ABC):
         page: dict[str, Any] = {"data": [], "layout": layout}
         for number, panel in enumerate(self.panels(), start=1):
             panel.plotly(page, str(number) if number > 1 else "")
+        used = {trace["xaxis"] for trace in page["data"]}
+        for axis in (name.replace("axis", "") for name in layout if name.startswith("xaxis")):
+            if axis not in used:  # else plotly draws NaN there while it makes room for a legend
+                nothing = {"type": "scatter", "x": [None], "y": [None], "showlegend": False}
+                page["data"].append({**nothing, "hoverinfo": "skip", "xaxis": axis, "yaxis": f"y{axis[1:]}"})
         return page
 
     def matplotlib(self) -> Any:

@@ -1,8 +1,9 @@
 """Panels and axes: both backends put them in the same place, with the same ranges and words."""
 
+import numpy as np
 import pytest
 
-from rolab.plotting import Axis, Figure, Legend, Line, Panel
+from rolab.plotting import Axis, Figure, Legend, Line, Panel, Picture
 from rolab.plotting.style import WIDTH
 
 
@@ -57,6 +58,18 @@ def test_the_legend_has_each_name_once_in_the_order_of_the_marks():
     (legend,) = Two().matplotlib().legends
     assert [text.get_text() for text in legend.texts] == ["one", "two\nlines"]
     assert Two().plotly()["layout"]["legend"]["orientation"] == "h"
+
+
+def test_axes_with_a_picture_only_have_an_empty_trace():
+    """Without, plotly computes NaN for them while it makes room for a legend."""
+
+    class Bare(Two):
+        def panels(self):
+            return [Panel.picture(Picture(np.zeros((2, 2, 3), np.uint8))), *super().panels()]
+
+    data = Bare().plotly()["data"]
+    assert [trace["xaxis"] for trace in data] == ["x2", "x3", "x3", "x"]
+    assert data[-1]["x"] == [None] and not data[-1]["showlegend"]
 
 
 def test_the_text_for_the_figure_says_what_is_seen_and_what_is_shown():

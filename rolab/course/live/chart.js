@@ -26,12 +26,12 @@ function put(object, path, value) {  // such as "images[1].source"
 
 const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
-async function render({model, el}) {
+function render({model, el}) {
     const plot = document.createElement("div");
     plot.setAttribute("role", "img");
+    plot.style.minHeight = `${model.get("figure").layout.height}px`;
     el.append(plot);
-    let alive = true, base = null, patch = {}, data = [], layout = {}, busy = false, again = false;
-    const Plotly = await library(model);
+    let Plotly, alive = true, base = null, patch = {}, data = [], layout = {}, busy = true, again = false;
 
     const all = () => {  // arrays that have not changed stay the same objects: plotly leaves them alone
         const traces = data.map(trace => structured(trace));
@@ -86,14 +86,27 @@ async function render({model, el}) {
     model.on("change:figure", sync);
     model.on("change:patch", sync);
     model.on("change:alt", sync);
-    await sync();
-    plot.on("plotly_click", ({points}) => model.send({x: points[0].x, y: points[0].y}));
+    // Drawn when it comes near the screen: what is not on the page has no size, and plotly computes NaN from it.
+    const near = new IntersectionObserver(async seen => {
+        if (!seen.some(each => each.isIntersecting)) return;
+        near.disconnect();
+        try {
+            Plotly = await library(model);
+            busy = false;
+            await sync();
+            plot.on("plotly_click", ({points}) => model.send({x: points[0].x, y: points[0].y}));
+        } catch (error) {
+            console.error("rolab: plotly.js could not be read", error);
+        }
+    }, {rootMargin: "1000px"});
+    near.observe(plot);
     return () => {
         alive = false;
+        near.disconnect();
         model.off("change:figure", sync);
         model.off("change:patch", sync);
         model.off("change:alt", sync);
-        Plotly.purge(plot);
+        Plotly?.purge(plot);
     };
 }
 export default {render};

@@ -159,7 +159,7 @@ def test_the_browser_never_sees_an_empty_figure(explorer, monkeypatch):
 
     monkeypatch.setattr(Widget, "open", watched)
     explorer.live(plain=False)
-    assert seen == [12]
+    assert seen == [15], "twelve lines, and a trace that is empty for each of three pictures"
 
 
 def test_the_plain_explorer_needs_core_widgets_only(explorer):
