@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from rolab.records import environment, read_json, write_json
+from rolab.storage import environment, read_json, write_json
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "results" / "benchmarks.json"

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.records import write
+from rolab.storage import write
 
 
 @dataclass(frozen=True)
