@@ -350,5 +350,5 @@ def _check_bound(bound: Any, name: str, side: int) -> None:
 
 
 def _extremes(bound: Any) -> tuple[float, float]:
-    least, most = bound.aminmax() if isinstance(bound, Tensor) else (bound, bound)
+    least, most = bound.detach().aminmax() if isinstance(bound, Tensor) else (bound, bound)
     return float(least), float(most)
