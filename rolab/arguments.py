@@ -22,9 +22,6 @@ def cvxpy() -> Any:
     return import_module("cvxpy")
 
 
-# Batches and directions
-
-
 def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
     """A batch (N, ...) as a matrix (N, d) in float32 or float64."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
@@ -35,7 +32,7 @@ def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
     # The sum shows it, in 7 µs where isfinite takes 250 µs; but finite entries can overflow it: look again.
     if finite and not math.isfinite(x.sum().item()) and not x.isfinite().all():
         raise NonFiniteError(f"{name}: expected finite entries, got NaN or infinity")
-    return x.flatten(1).to(_computed_in(x))
+    return x.flatten(1).to(torch.promote_types(x.dtype, torch.float32))
 
 
 def like(g: Tensor, x: Tensor) -> Tensor:
@@ -68,9 +65,6 @@ def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
     if not (tensor.values() if tensor.is_sparse else tensor).isfinite().all():
         raise ValueError(f"{name}: expected finite entries, got NaN or infinity")
     return tensor
-
-
-# Radii: a number for all examples, or a tensor (N,)
 
 
 def check_radius(radius: Any, name: str = "radius") -> None:
@@ -127,16 +121,13 @@ def at_rows(value: Tensor, rows: Any) -> Tensor:
     return value[[rows] if isinstance(rows, int) else rows]
 
 
-# Bounds
-
-
 def as_bounds(lower: Bound, upper: Bound, g: Tensor) -> tuple[Tensor, Tensor]:
     """The bounds of a box as matrices (1, 1), (1, d) or (N, d) beside the batch g (N, ...)."""
     return _as_bound(lower, g, "lower"), _as_bound(upper, g, "upper")
 
 
 def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
-    dtype, width = _computed_in(g), g.shape[1:].numel()
+    dtype, width = torch.promote_types(g.dtype, torch.float32), g.shape[1:].numel()
     if not isinstance(bound, Tensor) or bound.ndim == 0:
         return torch.full((1, 1), float(bound), dtype=dtype, device=g.device)
     if bound.ndim > 1 and len(bound) == len(g) and bound.shape[1:].numel() == width:
@@ -145,13 +136,6 @@ def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
         return bound.to(g.device, dtype).reshape(1, width)
     expected = f"a number, a tensor ({width},) for all examples or {tuple(g.shape)}, one per example"
     raise ValueError(f"{name}: expected {expected}, got shape {tuple(bound.shape)}")
-
-
-# Rounding and text
-
-
-def _computed_in(x: Tensor) -> torch.dtype:
-    return torch.promote_types(x.dtype, torch.float32)
 
 
 def rounding(d: Tensor) -> float:

@@ -18,17 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rolab.arguments import (
-    Bound,
-    Radius,
-    as_bounds,
-    as_column,
-    as_rows,
-    cvxpy,
-    like,
-    normalized,
-    one_if_zero,
-)
+from rolab.arguments import Bound, Radius, as_bounds, as_column, as_rows, cvxpy, like, normalized, one_if_zero
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

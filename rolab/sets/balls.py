@@ -58,6 +58,26 @@ class WithRadius(UncertaintySet):
         return (self._with_radius(1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
 
 
+class OnBatch(UncertaintySet):
+    """A set whose closed form depends on the shape of the batch: it answers as the set `on` that batch."""
+
+    def on(self, x: Tensor, name: str = "x") -> UncertaintySet:
+        """The same set for batches like x."""
+        raise NotImplementedError
+
+    def maximizer(self, g: Tensor) -> Tensor:
+        return self.on(g, "g").maximizer(g)
+
+    def project(self, d: Tensor) -> Tensor:
+        return self.on(d, "d").project(d)
+
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
+        return self.on(g, "g").duality_gap_bound(g)
+
+    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
+        return self.on(d, "d").contains(d, atol)
+
+
 class BallAndBox(UncertaintySet):
     """A ball, a box, or both: what `&` gives of two of them is of this kind again where one norm is left."""
 
@@ -289,10 +309,7 @@ class BallInBox(BallAndBox, Intersection):
         return self.a, self.b
 
 
-Pick = Callable[[Tensor, Tensor], Tensor]
-
-
-def _combined(lowest: Pick, highest: Pick, a: Box, b: Box) -> Box:
+def _combined(lowest: Callable[..., Tensor], highest: Callable[..., Tensor], a: Box, b: Box) -> Box:
     """The box whose bounds are picked from those of two boxes, such as the larger of the lower ones."""
     return Box(_picked(lowest, a.lower, b.lower, "lower"), _picked(highest, a.upper, b.upper, "upper"))
 
@@ -303,7 +320,7 @@ def _smaller(a: Radius, b: Radius) -> Radius:
     return torch.minimum(*(torch.as_tensor(radius, dtype=torch.float64) for radius in (a, b)))
 
 
-def _picked(pick: Pick, a: Bound, b: Bound, name: str) -> Bound:
+def _picked(pick: Callable[..., Tensor], a: Bound, b: Bound, name: str) -> Bound:
     """The bound picked from two; one may be shared by a batch."""
     small, large = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (a, b))
     if small.ndim > large.ndim:
@@ -311,7 +328,7 @@ def _picked(pick: Pick, a: Bound, b: Bound, name: str) -> Bound:
     if small.ndim and small.shape not in (
         large.shape,
         large.shape[1:],
-    ):  # (d,) and (N, C, H, W)? or a mistake
+    ):  # (d,) and (N, C, H, W)? an error?
         small, large = (bound.flatten(1) if bound.ndim > 1 else bound for bound in (small, large))
         if small.shape not in (large.shape, large.shape[1:]):
             raise ValueError(f"{name}: expected two boxes of one shape, got {short(a)} and {short(b)}")
@@ -333,6 +350,5 @@ def _check_bound(bound: Any, name: str, side: int) -> None:
 
 
 def _extremes(bound: Any) -> tuple[float, float]:
-    if isinstance(bound, Tensor):
-        return bound.min().item(), bound.max().item()
-    return float(bound), float(bound)
+    least, most = bound.detach().aminmax() if isinstance(bound, Tensor) else (bound, bound)
+    return float(least), float(most)

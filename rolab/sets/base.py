@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from rolab.arguments import as_rows, check_factor, check_radius, cvxpy, float64_copy, like, short
+from rolab.arguments import as_rows, check_factor, cvxpy, float64_copy, like, short
 from rolab.sets import solver
 from rolab.sets.oracles import Oracles
 
@@ -73,17 +73,13 @@ class UncertaintySet(Oracles):
         """The intersection of two sets: exact for balls and budgets in a box, and boxes; else by cvxpy."""
         if not isinstance(other, UncertaintySet):
             return NotImplemented
-        exact = self._meet(other)
-        exact = other._meet(self) if exact is None else exact
-        return Intersection(self, other) if exact is None else exact
+        return self._meet(other) or other._meet(self) or Intersection(self, other)
 
     def __add__(self, other: UncertaintySet) -> UncertaintySet:
         """The Minkowski sum, all δ + δ' with δ in one set and δ' in the other."""
         if not isinstance(other, UncertaintySet):
             return NotImplemented
-        exact = self._plus(other)
-        exact = other._plus(self) if exact is None else exact
-        return Sum(self, other) if exact is None else exact
+        return self._plus(other) or other._plus(self) or Sum(self, other)
 
     def __rmatmul__(self, matrix: Any) -> UncertaintySet:
         """The linear image, all matrix · δ with δ in U; the matrix is a tensor, of numpy or of scipy."""
@@ -157,7 +153,6 @@ class _Pair(SolvedSet):
             raise ValueError(f"{self.SIGN}: expected sets of one dimension, got {came}")
 
     def scaled(self, factor: float) -> Self:
-        check_radius(factor, "factor")
         return type(self)(self.a.scaled(factor), self.b.scaled(factor))
 
     def __getitem__(self, rows: Any) -> Self:
@@ -213,10 +208,7 @@ class Intersection(_Pair):
 
 
 class Sum(_Pair):
-    """All δ + δ' with δ in one set and δ' in the other: support functions and maximisers add.
-
-    The projection needs a solver.
-    """
+    """All δ + δ', δ in one set and δ' in the other: supports and maximisers add; a solver projects."""
 
     SIGN = "+"
 
@@ -247,10 +239,7 @@ class Sum(_Pair):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Image(SolvedSet):
-    """All matrix · δ with δ in the inner set; the matrix is (m, n). Δ*(g) is M times Δ*(Mᵀg).
-
-    The projection needs a solver.
-    """
+    """All Mδ with δ in the inner set and a matrix M (m, n): Δ*(g) is M times Δ*(Mᵀg); a solver projects."""
 
     matrix: Tensor
     inner: UncertaintySet

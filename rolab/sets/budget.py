@@ -8,24 +8,14 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from rolab.arguments import (
-    Radius,
-    as_column,
-    as_rows,
-    check_radius,
-    cvxpy,
-    is_number,
-    one_per_row,
-    per_example,
-    short,
-)
+from rolab.arguments import Radius, as_rows, check_radius, cvxpy, is_number, one_per_row, per_example, short
 from rolab.norms import Lp
-from rolab.sets.balls import Ball, BallAndBox, BallInBox, Box, WithRadius
+from rolab.sets.balls import Ball, BallAndBox, BallInBox, Box, OnBatch, WithRadius
 from rolab.sets.base import Shape, UncertaintySet
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Budget(WithRadius, BallAndBox):
+class Budget(OnBatch, WithRadius, BallAndBox):
     """All δ with |δ_i| ≤ radius and ‖δ‖₁ ≤ gamma · radius: at most Γ entries at their worst at once.
 
     Γ ≥ 0 is any real number (Bertsimas and Sim, The price of robustness, 2004). Both are numbers or tensors
@@ -44,27 +34,15 @@ class Budget(WithRadius, BallAndBox):
         check_radius(self.gamma, "gamma")
         check_radius(self.radius)
 
-    def maximizer(self, g: Tensor) -> Tensor:
-        return self._in_box(as_rows(g, "g")).maximizer(g)
-
-    def project(self, d: Tensor) -> Tensor:
-        return self._in_box(as_rows(d, "d")).project(d)
-
-    def duality_gap_bound(self, g: Tensor) -> Tensor:
-        """As of the ℓ1 ball in a box."""
-        return self._in_box(as_rows(g, "g")).duality_gap_bound(g)
-
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        return self._in_box(as_rows(d, "d", finite=False)).contains(d, atol)
+    def on(self, x: Tensor, name: str = "x") -> BallInBox:
+        """The ℓ1 ball and the box for the examples x (N, ...), whose oracles are those of the budget."""
+        rows = as_rows(x, name, finite=False)
+        gamma, radius = one_per_row(self.gamma, rows, "gamma"), one_per_row(self.radius, rows)
+        side = self.radius if is_number(self.radius) else radius[:, None].expand_as(rows)
+        return BallInBox(Ball(Lp(1), gamma * radius), Box(-side, side))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return self._in_box(rows).constraints(z)
-
-    def _in_box(self, x: Tensor) -> BallInBox:
-        """The ℓ1 ball and the box, for the examples x (N, d)."""
-        total = one_per_row(self.gamma, x, "gamma") * one_per_row(self.radius, x)
-        side = self.radius if is_number(self.radius) else as_column(self.radius, x).expand_as(x)
-        return BallInBox(Ball(Lp(1), total), Box(-side, side))
+        return self.on(rows).constraints(z)
 
     def _parts(self) -> tuple[Ball, Box] | None:
         if not is_number(self.radius):  # the box does not know how many entries there are

@@ -8,16 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rolab.arguments import (
-    Radius,
-    as_column,
-    check_radius,
-    cvxpy,
-    float64_copy,
-    is_number,
-    like,
-    short,
-)
+from rolab.arguments import Radius, as_column, check_radius, cvxpy, float64_copy, is_number, like, short
 from rolab.sets.balls import Ball, WithRadius
 from rolab.sets.base import Shape, UncertaintySet
 

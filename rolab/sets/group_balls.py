@@ -26,7 +26,7 @@ from rolab.arguments import (
 from rolab.errors import NoExpressionError
 from rolab.norms import Lp, headroom
 from rolab.sets import group_oracles, solver
-from rolab.sets.balls import Ball, BallAndBox, Box, NormBall, WithRadius
+from rolab.sets.balls import Ball, BallAndBox, Box, NormBall, OnBatch, WithRadius
 from rolab.sets.base import Intersection, Shape, UncertaintySet
 from rolab.sets.duality_gap import gap, group_bound
 
@@ -125,9 +125,8 @@ class GroupBall(WithRadius, Grouped):
             return self.norm.project(d, self.radius)
         if self.norm.separable:
             sides, radius = parts.mT, one_per_row(self.radius, parts)[:, None, None]
-            y = group_oracles.priced_projection(
-                self.norm, sides.abs(), radius, torch.full_like(sides, math.inf)
-            )
+            uncapped = torch.full_like(sides, math.inf)
+            y = group_oracles.priced_projection(self.norm, sides.abs(), radius, uncapped)
             return self._joined((sides.sign() * y).mT, d)
         if not self.norm.euclidean:
             return like(d, solver.project(self, as_rows(d, "d")))
@@ -179,7 +178,7 @@ class GroupBall(WithRadius, Grouped):
         return f"{short(self.radius)}·max over groups k of {self.norm.dual.formula(f'{w}[k]')}"
 
 
-class PixelBall(NormBall):
+class PixelBall(OnBatch, NormBall):
     """All δ of images (N, C, H, W) with Σ over pixels of ‖pixel‖_p ≤ radius, a number or a tensor (N,).
 
     The norm acts on the C channels of one pixel. It is the `GroupBall` of the images' shape, axis 0; for
@@ -190,23 +189,10 @@ class PixelBall(NormBall):
     tensor([0.6000, 0.0000, 0.8000, 0.0000])
     """
 
-    def maximizer(self, g: Tensor) -> Tensor:
-        """All of the radius on a pixel with the largest dual norm, the first of them at ties."""
-        return self.on(g, "g").maximizer(g)
-
-    def project(self, d: Tensor) -> Tensor:
-        return self.on(d, "d").project(d)
-
-    def duality_gap_bound(self, g: Tensor) -> Tensor:
-        return self.on(g, "g").duality_gap_bound(g)
-
-    def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        return self.on(d, "d").contains(d, atol)
-
-    def on(self, images: Tensor, name: str = "images") -> GroupBall:
-        """The same set for vectors, with the shape (C, H, W) of these images."""
-        check_images(images, name)
-        return GroupBall(self.norm, self.radius, tuple(images.shape[1:]), 0)
+    def on(self, x: Tensor, name: str = "x") -> GroupBall:
+        """The same set for vectors, with the shape (C, H, W) of the images x."""
+        check_images(x, name)
+        return GroupBall(self.norm, self.radius, tuple(x.shape[1:]), 0)
 
     def in_box(self, box: Box) -> PixelBallInBox:
         return PixelBallInBox(self, box)

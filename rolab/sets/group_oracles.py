@@ -20,8 +20,6 @@ from rolab.norms import Lp
 
 AtPrice = Callable[[Tensor], Tensor]  # μ (N, 1, 1) -> the best y (N, C, K)
 
-NEWTON_STEPS = 200  # 5 to 20 in practice; nothing moves any more after that
-
 
 def priced_maximizer(norm: Lp, a: Tensor, radius: Tensor, cap: Tensor) -> tuple[Tensor, Tensor]:
     """The y with the largest ⟨a, y⟩, and the price μ of its radius."""
@@ -132,7 +130,7 @@ def _projection_to_cap(a: Tensor, cap: Tensor) -> AtPrice:
         reached = (mu < prices).sum(1, keepdim=True)
         fixed, free = c.gather(1, reached), b.gather(1, reached)
         t = fixed.maximum(free - mu).clamp(min=tiny)
-        for _ in range(NEWTON_STEPS):
+        for _ in range(200):  # 5 to 20 in practice; nothing moves any more after that
             u, v = (fixed / t).square(), (free / (t + mu)).square()
             root = (u + v).sqrt()
             step = root.square() * (root - 1) / (u / t + v / (t + mu)).clamp(min=tiny)

@@ -78,10 +78,7 @@ class Rows(_Product):
 
 
 class Columns(_Product):
-    """All matrices of a shape (m, n) of which each column is in the inner set: a product of n sets.
-
-    The inner set is one for all columns, or holds one radius or bound a column.
-    """
+    """All matrices of a shape (m, n) of which each column is in the inner set; as `Rows`, for columns."""
 
     axis, GROUP, ENTRY = 0, "columns", "[:,k]"
 

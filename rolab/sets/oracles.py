@@ -41,9 +41,8 @@ class Oracles(ABC):
 
         It is 0 up to rounding where the maximiser is exact. Raises a `ValueError` where none is known.
         """
-        raise ValueError(
-            f"{self!r}: no certificate is known; balls, pixel balls and budgets have one, in a box too"
-        )
+        known = "balls, pixel balls and budgets have one, in a box too"
+        raise ValueError(f"{self!r}: no certificate is known; {known}")
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         """Whether d is in U, up to atol and the rounding of d's type: bool (N,). NaN and infinity are not."""
@@ -54,12 +53,14 @@ class Oracles(ABC):
 
     def support_expression(self, w: Any) -> Any:
         """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
-        W, rows, ndim = self._cast_rows(w, "w")
+        W, rows, ndim = cast_rows(w)
+        self._check_width(W.shape[1], "w")
         return self._supports(W, rows) if ndim == 2 else self._supports(W, rows)[0]
 
     def constraints(self, z: Any) -> list[Any]:
         """The cvxpy constraints that z (n,), or each row of z (m, n), is in U."""
-        Z, rows, _ = self._cast_rows(z, "z")
+        Z, rows, _ = cast_rows(z)
+        self._check_width(Z.shape[1], "z")
         return self._row_constraints(Z, rows)
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
@@ -99,8 +100,6 @@ class Oracles(ABC):
         """The c and ‖·‖ with σ(w) = c ‖w‖ for all w, if the support function is a multiple of an ℓp norm."""
         return None
 
-    # What the sets share
-
     @property
     def _owner(self) -> str:
         """The part of the set that fixes its dimension, as errors name it."""
@@ -111,12 +110,6 @@ class Oracles(ABC):
         x = as_rows(g, name, finite)
         self._check_width(x.shape[1], name)
         return x
-
-    def _cast_rows(self, w: Any, name: str) -> tuple[Any, Tensor, int]:
-        """What `cast_rows` makes of w, or a `ValueError` unless it has the set's dimension."""
-        w, rows, ndim = cast_rows(w)
-        self._check_width(w.shape[1], name)
-        return w, rows, ndim
 
     def _check_width(self, came: int, name: str) -> None:
         if self.dimension not in (None, came):
@@ -176,7 +169,6 @@ def _key(part: Any) -> Any:
         dense = part.detach().to_dense().to("cpu", torch.float64).numpy()
         return dense.shape, dense.tobytes()
     if dataclasses.is_dataclass(part):
-        return type(part), *(
-            _key(getattr(part, field.name)) for field in dataclasses.fields(part) if field.init
-        )
+        built_from = (getattr(part, field.name) for field in dataclasses.fields(part) if field.init)
+        return type(part), *map(_key, built_from)
     return id(part) if isinstance(part, Oracles) else part

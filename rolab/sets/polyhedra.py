@@ -51,15 +51,12 @@ class Polyhedron(SolvedSet):
         """Farkas' lemma: there is no z exactly if some λ ≥ 0 has Dᵀλ = 0 and dᵀλ < 0."""
         equal = np.vstack([D.T.numpy(), np.ones(len(D))])
         found = linprog(d.numpy(), A_eq=equal, b_eq=[*np.zeros(D.shape[1]), 1.0], method="highs-ds")
-        if found.status == 2:  # no such λ at all
-            return
-        if found.status != 0:
+        if found.status not in (0, 2):  # 2: no such λ at all
             raise RuntimeError(f"linear program: {found.message}")
-        if found.fun < -1e-9 * max(1.0, d.abs().max().item()):
+        if found.status == 0 and found.fun < -1e-9 * max(1.0, d.abs().max().item()):
             rows = ", ".join(str(row) for row in np.flatnonzero(found.x > 1e-9))
-            raise EmptySetError(
-                f"D, d: expected a set with a point, but the rows {rows} of Dz ≤ d contradict each other"
-            )
+            came = f"the rows {rows} of Dz ≤ d contradict each other"
+            raise EmptySetError(f"D, d: expected a set with a point, but {came}")
 
     def _check_bounded(self, D: Tensor) -> None:
         """The set is bounded exactly if Dv ≤ 0 only for v = 0."""
@@ -68,9 +65,8 @@ class Polyhedron(SolvedSet):
         longest = rays[rays.abs().amax(1).argmax()]
         if longest.abs().max() > 1e-6:
             direction = ", ".join(f"{entry:g}" for entry in longest.tolist())
-            raise ValueError(
-                f"D, d: expected a bounded set, but Dz ≤ d has no bound in the direction ({direction})"
-            )
+            came = f"Dz ≤ d has no bound in the direction ({direction})"
+            raise ValueError(f"D, d: expected a bounded set, but {came}")
 
     def _furthest(self, x: Tensor) -> Tensor:
         return solver.lp_vertices(self.D, self.d, normalized(x)[0]) if len(x) else x
