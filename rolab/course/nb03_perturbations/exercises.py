@@ -68,7 +68,7 @@ def _check(f: Callable, ball: Ball, name: str, slack: float, g: Tensor, *box: Te
     d = torch.from_numpy(d).to(g.dtype)
     if box:
         case += ", box {} to {}".format(*map(shown, box)) if len(g) < 5 else ", a pixel box"
-    norm = float(ball.norm.value(d))
+    norm = float(ball.norm.value(d[None]))
     require(norm <= radius * (1 + slack), f"{case}: {name} is {norm:.4g}, the radius is {radius:g}")
     if box:
         lower, upper = box
