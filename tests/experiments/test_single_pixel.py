@@ -53,8 +53,8 @@ def test_the_census_counts_what_scans_find(data, tmp_path):
             )
             if int(found.before.argmax()) == label:
                 right += 1
-                step += [i] * (found.step_answer != label)
-                truth += [i] * (found.falls > 0)
+                step += [i] * (found.row(found.step, found.step_way)["answer"] != label)
+                truth += [i] * bool((found.logits.argmax(-1) != label).any())
         assert (row["correct"], row["first_order"], row["exhaustive"], row["done"]) == (
             right,
             step,
@@ -118,13 +118,10 @@ def test_the_shipped_census_is_that_of_the_shipped_nets():
     rows = [row for row in record["rows"] if row["net"] == "baseline"]
     assert [row["radius"] for row in rows] == [None, 3.0]
     for row in rows:
-        falls = [
-            i
-            for i in range(len(test))
-            if single_pixel_scan(
-                net, test.images[i : i + 1], int(test.labels[i]), row["radius"] or 1.0, row["radius"] is None
-            ).falls
-        ]
+        how, falls = (row["radius"] or 1.0, row["radius"] is None), []
+        for i, label in enumerate(test.labels.tolist()):
+            found = single_pixel_scan(net, test.images[i : i + 1], label, *how)
+            falls += [i] * bool((found.logits.argmax(-1) != label).any())
         assert falls == [i for i in row["exhaustive"] if i < len(test)]
         assert row["done"] == record["identity"]["examples"] and set(row["first_order"]) <= set(
             row["exhaustive"]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
 from rolab.lp import RobustLP, Solution
-from rolab.plotting.marks import Area, Line, Points, Text, segments
-from rolab.plotting.panels import Axis, Panel
-from rolab.plotting.slider import Sliding
-from rolab.plotting.style import BLUE, RED
+from rolab.plotting import BLUE, RED, Area, Axis, Line, Panel, Points, Sliding, Text, segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +24,12 @@ class CuttingSetFigure(Sliding):
 
     program: RobustLP
     shown: int = -1
-    prefix: ClassVar[str] = "round "
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (70, 12, 56, 54)
-    SEEN: ClassVar[str] = (
-        "Left what the scenarios known so far leave, and its optimum; right the bounds, closing."
-    )
+    prefix = "round "
+    MARGIN = (70, 12, 56, 54)
+    SEEN = "Left what the scenarios known so far leave, and its optimum; right the bounds, closing."
 
     @property
     def places(self) -> range:  # type: ignore[override]
-        """The rounds, from 1."""
         return range(1, len(self.solution.trace) + 1)
 
     @cached_property
@@ -44,9 +38,7 @@ class CuttingSetFigure(Sliding):
         return self.program.solve("cutting-set")
 
     def message(self, k: int) -> str:
-        """What the figure says in the k-th round."""
-        cut = self.solution.trace[k]
-        optimistic, safe = self._words
+        cut, (optimistic, safe) = self.solution.trace[k], self._words
         said = f"Round {k + 1}: {optimistic} {cut.optimistic:,.2f}"
         said += "" if cut.safe is None else f", {safe} {cut.safe:,.2f}"
         broken = f"the worst case breaks a row by {cut.violation:.3g}" if cut.added else "no row is broken"
@@ -96,18 +88,14 @@ class CuttingSetFigure(Sliding):
             Line(rounds, safe, BLUE, "dash", marker="triangle-up", size=9),
             *self._ends,
         ]
+        values = [v for cut in self.solution.trace for v in (cut.optimistic, cut.safe) if v is not None]
+        margin = 0.12 * (max(values) - min(values)) or 1.0
         until = Axis("round", (0.7, len(self.places) + 0.3), self.places)
+        objective = Axis("objective", (min(values) - margin, max(values) + margin))
         return [
             Panel(plan, *self._nominal.window(self.program.variables), (0, 0.5, 0, 1)),
-            Panel(bounds, until, Axis("objective", self._span), (0.64, 1, 0, 1)),
+            Panel(bounds, until, objective, (0.64, 1, 0, 1)),
         ]
-
-    @property
-    def _span(self) -> tuple[float, float]:
-        trace = self.solution.trace
-        values = [v for cut in trace for v in (cut.optimistic, cut.safe) if v is not None]
-        margin = 0.12 * (max(values) - min(values)) or 1.0
-        return min(values) - margin, max(values) + margin
 
     @property
     def _ends(self) -> list[Text]:
@@ -121,6 +109,6 @@ class CuttingSetFigure(Sliding):
     def row(self, k: int) -> dict[str, Any]:
         """The k-th round: the optimum, its bounds, the worst violation."""
         cut = self.solution.trace[k]
-        x = dict(zip(self.program.variables, cut.x.tolist(), strict=True))
-        bounds = dict(zip(self._words, (cut.optimistic, cut.safe), strict=True))
-        return {"round": k + 1, **x, **bounds, "violation": cut.violation}
+        names = *self.program.variables, *self._words
+        found = zip(names, (*cut.x.tolist(), cut.optimistic, cut.safe), strict=True)
+        return {"round": k + 1, **dict(found), "violation": cut.violation}

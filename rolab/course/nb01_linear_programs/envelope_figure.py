@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 
 from rolab.course.nb01_linear_programs.polygon import Polygon, closed, extreme_points, xy
 from rolab.course.nb01_linear_programs.region_figure import LOOKS
-from rolab.plotting.marks import Area, Line, Points, segments
-from rolab.plotting.panels import Axis, Panel
-from rolab.plotting.slider import Sliding
+from rolab.plotting import Area, Axis, Line, Panel, Points, Sliding, segments
 from rolab.sets import UncertaintySet
 
 GREY = "#bbbbbb"
@@ -35,26 +33,24 @@ class EnvelopeFigure(Sliding):
     counts: Sequence[int] = (1, 3, 10, 30, 100)
     shown: int = 2
     seed: int = 1
-    prefix: ClassVar[str] = "scenarios: "
-    HEIGHT: ClassVar[int] = 540
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (50, 12, 56, 54)
-    REACH: ClassVar[float] = 2.2
+    prefix = "scenarios: "
+    HEIGHT = 540
+    MARGIN = (50, 12, 56, 54)
+    REACH = 2.2
 
     @property
     def places(self) -> list[str]:  # type: ignore[override]
-        """How many scenarios: each count, and all."""
         return [*map(str, self.counts), "all"]
 
     @property
     def alt(self) -> str:
         """What is seen."""
-        return (
-            "Above, random scenarios z in each set; below, the lines zᵀx = 1, which leave a region around 0. "
-            f"Sets: {', '.join(self.sets)}. Shown: {self.title}."
+        seen = (
+            "Above, random scenarios z in each set; below, the lines zᵀx = 1, which leave a region around 0."
         )
+        return f"{seen} Sets: {', '.join(self.sets)}. Shown: {self.title}."
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th place of the slider."""
         if k == len(self.counts):
             return "All scenarios: what is left is where the support function is at most 1"
         return f"{self.counts[k]} random scenario{'s' * (self.counts[k] > 1)}, {self.counts[k]} half-planes"
@@ -62,10 +58,9 @@ class EnvelopeFigure(Sliding):
     @cached_property
     def scenarios(self) -> dict[str, np.ndarray]:
         """The random scenarios of each set, uniform in it."""
-        points = (
-            2 * torch.rand(8 * self.counts[-1], 2, generator=torch.Generator().manual_seed(self.seed)) - 1
-        )
-        return {name: points[U.contains(points)][: self.counts[-1]].numpy() for name, U in self.sets.items()}
+        most, generator = self.counts[-1], torch.Generator().manual_seed(self.seed)
+        points = 2 * torch.rand(8 * most, 2, generator=generator) - 1
+        return {name: points[U.contains(points)][:most].numpy() for name, U in self.sets.items()}
 
     @cached_property
     def extremes(self) -> dict[str, np.ndarray]:
@@ -89,10 +84,7 @@ class EnvelopeFigure(Sliding):
         found, share = [], 1.06 / len(self.sets)
         for i, name in enumerate(self.sets):
             z, look = self.drawn(name, self.shown), LOOKS[name]
-            above = [
-                Line.of(look, *closed(self.extremes[name]), width=1.5),
-                Points(*xy(z), size=5),
-            ]
+            above = [Line.of(look, *closed(self.extremes[name]), width=1.5), Points(*xy(z), size=5)]
             area = Area(*self.left(name, self.shown).outline, look.color, look.dash, 2.5)
             below = [Line(*self._lines(z), GREY, width=0.7), area]
             sides, first = (i * share, (i + 1) * share - 0.06), i == 0

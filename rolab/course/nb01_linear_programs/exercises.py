@@ -24,11 +24,9 @@ def box_support(f: Callable) -> str:
     for w in ([3.0, -4.0], [0.0, 0.0], [-1.0, -2.0, 0.5], many):
         radius, case = 0.2, _case(w, 0.2)
         value, truth = number(f(np.array(w), radius), case), radius * float(np.abs(w).sum())
-        z = radius * np.sign(w)
-        at = f", reached at z = {shown(z)}" if len(w) < 5 else ""
-        require(
-            abs(value - truth) <= 1e-6 * (1 + truth), f"{case}: yours is {value:.4g}, it is {truth:.4g}{at}"
-        )
+        at = f", reached at z = {shown(radius * np.sign(w))}" if len(w) < 5 else ""
+        said = f"{case}: yours is {value:.4g}, it is {truth:.4g}{at}"
+        require(abs(value - truth) <= 1e-6 * (1 + truth), said)
     return "it is the dual norm, radius · ‖w‖₁"
 
 
@@ -39,10 +37,10 @@ def budget_maximizer(f: Callable) -> str:
     few = [([3.0, -4.0], 1.0), ([3.0, -4.0], 1.5), ([3.0, -4.0, 1.0], 0.5), ([2.0, -2.0, 2.0], 1.5)]
     few += [([3.0, -4.0], 5.0), ([3.0, -4.0], 0.0), ([0.0, 0.0], 1.0)]
     for w, gamma in [*few, (many, 7.3)]:
-        radius = 0.2
-        case = _case(w, radius, gamma)
-        z = f(np.array(w), gamma, radius)
-        z = finite_array(z, (len(w),), case, "z", f"z has shape {{}}, w has {(len(w),)}")
+        radius, case = 0.2, _case(w, 0.2, gamma)
+        z = finite_array(
+            f(np.array(w), gamma, radius), (len(w),), case, "z", f"z has shape {{}}, w has {(len(w),)}"
+        )
         largest, total = np.abs(z).max(), np.abs(z).sum()
         require(largest <= radius + 1e-6, f"{case}: an entry of z is {largest:.4g}, the radius is {radius:g}")
         most = gamma * radius
@@ -72,9 +70,8 @@ class Workshop:
         self.asked, self.most = self.asked + 1, max(self.most, len(scenarios))
         if self.asked > ROUNDS:
             held = f"your list never held more than {self.most} scenario{'s' * (self.most != 1)}"
-            raise Violated(
-                f"after {ROUNDS} rounds there is no end, and {held}: add the worst one, replace none"
-            )
+            endless = f"after {ROUNDS} rounds there is no end, and {held}"
+            raise Violated(f"{endless}: add the worst one, replace none")
         rows = dict(self.rows)
         for k, z in enumerate(scenarios):
             rows[str(k)] = (np.array(self.a) + np.array(self.P) @ np.asarray(z), "<=", self.b)
@@ -92,15 +89,12 @@ def workshops() -> dict[str, Workshop]:
     hours = [[4.0, 0.0], [0.0, 2.0]]
     demand = {"demand 1": ([1, 0], "<=", 1000), "demand 2": ([0, 1], "<=", 1500)}
     rows = demand | {"together": ([1, 1], "<=", 1750)}
-    simplex = {"simplex": ([1, 1, 0], "==", 1)}
+    simplex, least = {"simplex": ([1, 1, 0], "==", 1)}, [[-1, 0], [0, -1], [0, 0]]
     corners = Scenarios(torch.tensor([[0.5, -0.5], [-0.5, 0.5]], dtype=torch.float64))
-    return {
-        "a budget": Workshop([12, 9], rows, [4, 2], hours, 4800, Budget(1.5, 0.2)),
-        "a ball": Workshop([12, 9], rows, [4, 2], hours, 4800, Ball("l2", 0.2)),
-        "max over x₁ + x₂ = 1 of min(x₁, x₂)": Workshop(
-            [0, 0, 1], simplex, [-0.5, -0.5, 1], [[-1, 0], [0, -1], [0, 0]], 0, corners
-        ),
-    }
+    circles = Workshop([0, 0, 1], simplex, [-0.5, -0.5, 1], least, 0, corners)
+    sets = {"a budget": Budget(1.5, 0.2), "a ball": Ball("l2", 0.2)}
+    found = {name: Workshop([12, 9], rows, [4, 2], hours, 4800, Z) for name, Z in sets.items()}
+    return found | {"max over x₁ + x₂ = 1 of min(x₁, x₂)": circles}
 
 
 @exercise("a cutting-set loop")
@@ -117,15 +111,11 @@ def cutting_set(f: Callable) -> str:
         shop.asked = shop.most = 0
         x = _plan(f(shop.solve, shop.worst), len(shop.c), f"with {name}")
         z, violation = shop.worst(x)
-        require(
-            violation <= 1e-4,
-            f"with {name}: your plan {shown(x)} breaks the row by {violation:.4g} under z = {shown(z)}",
-        )
+        said = f"with {name}: your plan {shown(x)} breaks the row by {violation:.4g} under z = {shown(z)}"
+        require(violation <= 1e-4, said)
         value, most = float(np.dot(shop.c, x)), float(np.dot(shop.c, best))
-        require(
-            value >= most - 1e-4 * (1 + abs(most)),
-            f"with {name}: your plan is robust, but brings {value:,.6g} where {most:,.6g} is possible",
-        )
+        said = f"with {name}: your plan is robust, but brings {value:,.6g} where {most:,.6g} is possible"
+        require(value >= most - 1e-4 * (1 + abs(most)), said)
     return "it ends, its plan is robust, and no robust plan is better"
 
 
@@ -139,16 +129,14 @@ def mended(f: Callable) -> str:
         worst = program.worst_case(x)
         row = max(worst.violations, key=worst.violations.__getitem__)
         z = shown(worst.scenarios["labour"].z)
-        require(
-            worst.violations[row] <= 1e-3,
-            f"{case}: your plan {shown(x)} breaks {row!r} by {worst.violations[row]:.4g}; the worst z is {z}",
-        )
+        plan, broken = f"{case}: your plan {shown(x)}", worst.violations[row]
+        require(broken <= 1e-3, f"{plan} breaks {row!r} by {broken:.4g}; the worst z is {z}")
         best = program.solve("counterpart").objective
-        require(
-            worst.objective >= best * (1 - 1e-6),
-            f"{case}: your plan {shown(x)} is robust, but brings {worst.objective:,.2f} where {best:,.2f} is "
-            f"possible: it prepares for data that no z with |z_i| ≤ {radius:g} makes",
+        said = (
+            f"{plan} is robust, but brings {worst.objective:,.2f} where {best:,.2f} is possible: it prepares"
         )
+        said += f" for data that no z with |z_i| ≤ {radius:g} makes"
+        require(worst.objective >= best * (1 - 1e-6), said)
     return "16,650 for the published data, and right for other radii and budgets too"
 
 

@@ -66,11 +66,9 @@ class RegionExplorer(Explorer):
         return self._regions.get((shape, rho, Z), lambda: RegionSolution(self.program(Z), shape, rho, gamma))
 
     def draw(self, **state: Any) -> RegionFigure:
-        """The region of the state."""
         return RegionFigure(self.region(**state), 1.15 * self.radii[-1])
 
     def say(self, figure: RegionFigure, /, **state: Any) -> str:  # type: ignore[override]
-        """The title, the optimum and its worst data."""
         return f"{figure.title}{figure.region.places()}."
 
 
@@ -94,13 +92,10 @@ class CuttingSetExplorer(Explorer):
         return {"round": Choice("round", list(self.rounds.places), hidden=True), "add": add, "again": again}
 
     def draw(self, *, round: int) -> CuttingSetFigure:  # type: ignore[override]
-        """The figure of a round."""
         return self.rounds.at(round - 1)
 
     def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
-        """The figure with a slider over the rounds, which needs no kernel."""
         return super().figure(slide, **{"round": self.rounds.places[-1], **self.given, **chosen})
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
-        """The numbers, a row for each round."""
         return self.rounds.table()

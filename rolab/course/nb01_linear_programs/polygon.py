@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from rolab.lp import RobustLP
-from rolab.plotting.marks import Text
-from rolab.plotting.panels import Axis
+from rolab.plotting import Axis, Text
 from rolab.sets import UncertaintySet
 
 XY = tuple[np.ndarray, np.ndarray]
@@ -80,8 +79,7 @@ class Polygon:
                 outward = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
                 outward = outward if outward @ ((at - middle) / size) > 0 else -outward
                 anchor = "left" if outward[0] > 0.3 else "center"
-                x, y = at + 0.05 * outward * size
-                found.append(Text(x, y, name, anchor=anchor))
+                found.append(Text(*(at + 0.05 * outward * size), name, anchor=anchor))
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +20,7 @@ from rolab.course.nb01_linear_programs.polygon import (
     xy,
 )
 from rolab.lp import RobustLP, Scenario
-from rolab.plotting.figure import Figure
-from rolab.plotting.marks import Area, Line, Points
-from rolab.plotting.panels import Axis, Panel
-from rolab.plotting.style import RED, Style
+from rolab.plotting import RED, Area, Axis, Figure, Line, Panel, Points, Style
 from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
 
 FINE, EXACT = 1e-4, 1e-9  # how far a corner may break a row, by its right-hand side: drawn, and the optimum
@@ -35,8 +32,6 @@ SHAPES: Mapping[str, Callable[[float, float], UncertaintySet]] = {  # of the rad
     "budget": lambda rho, gamma: Budget(gamma, rho),
     "ellipsoid": lambda rho, gamma: Ellipsoid(TILTED, rho),
 }
-
-
 LOOKS = {
     "box": Style("box", "#009E73", "solid", "diamond"),
     "ball": Style("ball", "#0072B2", "dash", "square"),
@@ -131,25 +126,11 @@ class RegionSolution:
         """The boundary of the set, x and y."""
         return closed(extreme_points(self.Z))
 
-    @property
-    def label(self) -> str:
-        """The set in words."""
-        return f"{self.shape}, Γ = {self.gamma:g}" if self.asks_gamma else self.shape
-
-    @property
-    def asks_gamma(self) -> bool:
-        """Whether Γ means anything to the set."""
-        return self.Z.budgeted
-
-    @property
-    def look(self) -> Style:
-        """The colour and the dash of the set."""
-        return LOOKS.get(self.shape, LOOKS["ellipsoid"])
-
     @cached_property
     def sentence(self) -> str:
         """Objective and loss in words: the figure's title."""
-        said = f"{self.label}, ρ = {self.rho:g}: "
+        budget = f", Γ = {self.gamma:g}" if self.Z.budgeted else ""
+        said = f"{self.shape}{budget}, ρ = {self.rho:g}: "
         if self.x is None or self.percent is None:
             return said + "no decision holds for all data"
         return said + f"the objective is {self.objective:,.2f}, {self.percent:.2f} % are lost"
@@ -161,11 +142,10 @@ class RegionSolution:
 
     def record(self) -> dict[str, Any]:
         """The numbers of the figure."""
-        row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.asks_gamma else None}
-        names = self.program.variables
-        x = (None, None) if self.x is None else self.x.tolist()
-        z = (None, None) if self.worst is None else self.worst.tolist()
-        row |= {**dict(zip(names, x, strict=True)), "objective": self.objective, "lost %": self.percent}
+        row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.Z.budgeted else None}
+        x, z = ((None, None) if v is None else v.tolist() for v in (self.x, self.worst))
+        row |= zip(self.program.variables, x, strict=True)
+        row |= {"objective": self.objective, "lost %": self.percent}
         return row | dict(zip(("z₁*", "z₂*"), z, strict=True))
 
 
@@ -180,20 +160,20 @@ class RegionFigure(Figure):
 
     region: RegionSolution
     reach: float
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (70, 12, 56, 54)
-    SEEN: ClassVar[str] = (
+    MARGIN = (70, 12, 56, 54)
+    SEEN = (
         "Left the uncertainty set in the plane of the data, with the worst data of the optimum; right "
         "the decisions, for the data as printed dashed, for all data filled."
     )
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """Objective and loss in words."""
         return self.region.sentence
 
     def panels(self) -> list[Panel]:
         """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
-        region, look, none = self.region, self.region.look, np.empty((0, 2))
+        region, none = self.region, np.empty((0, 2))
+        look = LOOKS.get(region.shape, LOOKS["ellipsoid"])
         z = none if region.worst is None else region.worst[None]
         data = [Area(*region.outline, look.color, look.dash), Points(*xy(z), size=11)]
         level = x = none
@@ -209,12 +189,8 @@ class RegionFigure(Figure):
             *region.nominal.row_names(),
         ]
         one, other = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
-        window = region.nominal.window(region.program.variables)
-        return [
-            Panel(data, one, other, (0, 0.36, 0, 1), equal=True),
-            Panel(decisions, *window, (0.48, 1, 0, 1)),
-        ]
+        right = Panel(decisions, *region.nominal.window(region.program.variables), (0.48, 1, 0, 1))
+        return [Panel(data, one, other, (0, 0.36, 0, 1), equal=True), right]
 
     def table(self) -> list[dict[str, Any]]:
-        """The set, the optimum, its objective and the worst data."""
         return [self.region.record()]

@@ -1,9 +1,9 @@
 """The exercises of notebook 03, worst-case perturbations."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from rolab.course.checking import brief, exercise, finite_array, number, require, shown
 from rolab.sets import Ball, Box
@@ -14,15 +14,8 @@ def l1_maximizer(f: Callable) -> str:
     """f(g, radius) → Δ with ‖Δ‖₁ ≤ radius that maximises ⟨g, Δ⟩; g is a vector (n,)."""
     generator = torch.Generator().manual_seed(3)
     cases = [[3.0, -4.0], [0.5, -3.0, 1.0], [2.0, -2.0, 2.0], [0.0, 0.0, 0.0]]
-    vectors = [torch.tensor(case) for case in cases] + [torch.randn(784, generator=generator)]
-    for g in vectors:
-        radius = 2.0
-        d = _vector(f(g.clone(), radius), g, radius)
-        norm = float(d.abs().sum())
-        require(
-            norm <= radius * (1 + 1e-5), f"{_case(g, radius)}: ‖Δ‖₁ is {norm:.4g}, the radius is {radius:g}"
-        )
-        _reaches(d, g, float(Ball("l1", radius).support(g[None])), _case(g, radius))
+    for g in [*map(torch.tensor, cases), torch.randn(784, generator=generator)]:
+        _check(f, Ball("l1", 2.0), "‖Δ‖₁", 1e-5, g)
     return "within the radius and optimal; with ties, and with g = 0 too"
 
 
@@ -40,15 +33,7 @@ def l2_in_box(f: Callable) -> str:
         (g, 2.0, -x, 1 - x),
     ]
     for g, radius, lower, upper in cases:
-        case = _case(g, radius) + (
-            f", box {shown(lower)} to {shown(upper)}" if len(g) < 5 else ", a pixel box"
-        )
-        d = _vector(f(g.clone(), radius, lower.clone(), upper.clone()), g, radius)
-        norm, out = float(d.norm()), float(torch.maximum(lower - d, d - upper).max())
-        require(norm <= radius * (1 + 1e-4), f"{case}: ‖Δ‖₂ is {norm:.4g}, the radius is {radius:g}")
-        require(out <= 1e-4, f"{case}: an entry of Δ leaves the box by {out:.4g}")
-        U = Ball("l2", radius) & Box(lower, upper)
-        _reaches(d, g, float(U.support(g[None])), case)
+        _check(f, Ball("l2", radius), "‖Δ‖₂", 1e-4, g, lower, upper)
     return "within the ball, within the box, and optimal; a naively clipped step is not"
 
 
@@ -67,27 +52,28 @@ def certificate(f: Callable) -> str:
             truth = float(radius * u.norm() + torch.maximum(lower * v, upper * v).sum())
             given = (t.clone() for t in (g, u))
             bound = number(f(*given, radius, lower.clone(), upper.clone()), f"{case}, u = {name}")
-            require(
-                bound >= best - 1e-9,
-                f"{case}, u = {name}: {bound:.4g} is no upper bound, a feasible Δ reaches {best:.4g}",
-            )
-            require(
-                abs(bound - truth) <= 1e-6 * (1 + truth),
-                f"{case}, u = {name}: the bound is {bound:.4g}, the formula gives {truth:.4g}",
-            )
+            said = f"{case}, u = {name}: {bound:.4g} is no upper bound, a feasible Δ reaches {best:.4g}"
+            require(bound >= best - 1e-9, said)
+            said = f"{case}, u = {name}: the bound is {bound:.4g}, the formula gives {truth:.4g}"
+            require(abs(bound - truth) <= 1e-6 * (1 + truth), said)
     return "an upper bound whatever u is: no Δ in ball and box goes further along g"
 
 
-def _case(g: Any, radius: float) -> str:
-    return f"for g = {brief(g)}, radius {radius:g}"
-
-
-def _vector(d: Any, g: Any, radius: float) -> Any:
-    shape = tuple(g.shape)
-    d = finite_array(d, shape, _case(g, radius), "Δ", f"Δ has shape {{}}, g has {shape}")
-    return torch.from_numpy(d).to(g.dtype)
-
-
-def _reaches(d: Any, g: Any, best: float, case: str) -> None:
-    value = float(g @ d)
+def _check(f: Callable, ball: Ball, name: str, slack: float, g: Tensor, *box: Tensor) -> None:
+    """Whether f(g, radius, *box) is in the ball, in the box if there is one, and goes furthest along g."""
+    radius, shape = float(ball.radius), tuple(g.shape)
+    case = f"for g = {brief(g)}, radius {radius:g}"
+    d = f(g.clone(), radius, *(bound.clone() for bound in box))
+    d = finite_array(d, shape, case, "Δ", f"Δ has shape {{}}, g has {shape}")
+    d = torch.from_numpy(d).to(g.dtype)
+    if box:
+        case += ", box {} to {}".format(*map(shown, box)) if len(g) < 5 else ", a pixel box"
+    norm = float(ball.norm.value(d[None]))
+    require(norm <= radius * (1 + slack), f"{case}: {name} is {norm:.4g}, the radius is {radius:g}")
+    if box:
+        lower, upper = box
+        out = float(torch.maximum(lower - d, d - upper).max())
+        require(out <= 1e-4, f"{case}: an entry of Δ leaves the box by {out:.4g}")
+    U = ball & Box(*box) if box else ball
+    best, value = float(U.support(g[None])), float(g @ d)
     require(value >= best - 1e-4 * (1 + abs(best)), f"{case}: ⟨g, Δ⟩ is {value:.4g}, it could be {best:.4g}")

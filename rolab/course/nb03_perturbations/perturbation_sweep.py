@@ -29,11 +29,9 @@ _DASHES = ("dash", "dot", "dashdot")
 
 def said(net: str, probability: Tensor, label: int, classes: Sequence[int | str] = MNIST_CLASSES) -> str:
     """What a net answers, given its class probabilities (K,), how sure it is, and whether that is right."""
-    answer, verdict = int(probability.argmax()), f"the label is {classes[label]}"
-    sure = f"({100 * float(probability.max()):.0f} % sure)"
-    return (
-        f"the {style(net).label} net says {classes[answer]} {sure}, {'right' if answer == label else verdict}"
-    )
+    answer, sure = int(probability.argmax()), f"({100 * float(probability.max()):.0f} % sure)"
+    verdict = "right" if answer == label else f"the label is {classes[label]}"
+    return f"the {style(net).label} net says {classes[answer]} {sure}, {verdict}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +102,15 @@ class PerturbationSweep:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """The curve of each class against ε, and where the answer flips."""
+        """Each class against ε, the true one black, one below 5 % pale; last, where the answer flips."""
         found: list[Line] = []
         for c, curve in enumerate(self.probability.T):
-            look, matters = self.look(c)
-            width = 3 if c == self.label else 1 + matters
-            found.append(Line.of(look, self.radii, curve, width=width, legend=matters))
+            look, width = Style(str(self.classes[c]), _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)]), 2
+            if c == self.label:
+                look, width = Style(f"{look.label} (true)", INK), 3
+            elif float(curve.max()) < 0.05:
+                look, width = Style(look.label, PALE), 1
+            found.append(Line.of(look, self.radii, curve, width=width, legend=width > 1))
         return [*found, Line([self.flip_radius] * 2, [0, 1], RED, "dot", name=self.flips())]
 
     @property
@@ -127,21 +128,12 @@ class PerturbationSweep:
         """Where the answer changes, in words."""
         if self.flip is None:
             return f"no flip up to {self.radii[-1]:g}"
-        return f"flips at {self.radii[self.flip]:g}" if self.flip else "wrong from the start"
+        return f"flips at {self.flip_radius:g}" if self.flip else "wrong from the start"
 
     def row(self, k: int) -> dict[str, Any]:
         """The k-th radius, the answer, the probability of each class."""
         probability = {str(name): float(p) for name, p in zip(self.classes, self.probability[k], strict=True)}
         return {"ε": self.radii[k], "answer": self.answer(k), **probability}
-
-    def look(self, c: int) -> tuple[Style, bool]:
-        """The style of a class and whether it matters: the true one is black, one below 5 % pale."""
-        name = str(self.classes[c])
-        if c == self.label:
-            return Style(f"{name} (true)", INK), True
-        if float(self.probability[:, c].max()) < 0.05:
-            return Style(name, PALE), False
-        return Style(name, _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)]), True
 
     @cached_property
     def original(self) -> Picture:

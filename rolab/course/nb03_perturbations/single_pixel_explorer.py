@@ -83,8 +83,12 @@ class SinglePixelExplorer(Explorer):
 
     def say(self, figure: Any, /, **state: Any) -> str:
         """What the net says, and how the pixel compares with the others."""
-        compared = f"; {figure.scan.compared(figure.pixel)}" if figure.revealed else ""
-        return f"{figure.title}{compared}."
+        if not figure.revealed:
+            return f"{figure.title}."
+        scan, (by_gradient, in_truth) = figure.scan, figure.scan.rank(figure.pixel)
+        rise = f"the loss rises by {float(scan.best_rise[figure.pixel]):.3g}"
+        places = f"number {in_truth} of {len(scan.way)} in truth, number {by_gradient} by the gradient"
+        return f"{figure.title}; {rise}, {places}."
 
     def clicked(self, x: float, y: float, /, **state: Any) -> dict[str, int]:
         """The pixel that was clicked on."""

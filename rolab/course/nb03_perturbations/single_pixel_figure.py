@@ -34,7 +34,6 @@ class SinglePixelFigure(Figure):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """What the net says to the change of the pixel."""
         return self.scan.sentence(self.pixel)
 
     @property
@@ -74,21 +73,20 @@ class SinglePixelFigure(Figure):
     def _cloud(self) -> list[Mark]:
         """Each pixel: by how much the loss truly rises, against what is promised."""
         s, seen = self.scan, self.revealed
-        (a, b), (c, d), (x, y) = s.point(s.step, s.step_way), s.point(s.truth), s.point(self.pixel)
+        points = s.point(s.step, s.step_way), s.point(s.truth)
+        step, best = ([[value] * seen for value in point] for point in points)
+        x, y = s.point(self.pixel)
         far = [0, float(s.best_promised.max())]
         every = s.best_promised.tolist() * seen, s.best_rise.tolist() * seen
         l1, l2 = STYLES["l1"], STYLES["l2"]
         square: dict[str, Any] = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
         return [
             Points(*every, color="#b8b8b8", size=4, name="all pixels"),
-            Points(
-                [a] * seen, [b] * seen, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"
-            ),
+            Points(*step, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"),
             Line(far, far, dash="dot", width=1, name="as promised"),
-            Points([c] * seen, [d] * seen, l2.color, name="the best", **square),
+            Points(*best, l2.color, name="the best", **square),
             Points([x], [y], name="the pixel shown", **RING),
         ]
 
     def table(self) -> list[dict[str, Any]]:
-        """The numbers of the pixel."""
         return [self.scan.row(self.pixel)]

@@ -19,7 +19,7 @@ class SinglePixelScan:
     """What a net answers to each of the 2·P changes of a single one of the P pixels.
 
     Attributes:
-        net, radius, in_pixel_box: which net, how far a pixel may go, and whether it stays in [0, 1]
+        net: its name
         label: the true class
         image: (1, H, W)
         gradient: (P,), ∇ₓJ
@@ -29,8 +29,6 @@ class SinglePixelScan:
     """
 
     net: str
-    radius: float
-    in_pixel_box: bool
     label: int
     image: Tensor
     gradient: Tensor
@@ -83,16 +81,6 @@ class SinglePixelScan:
         """The place of pixel j by the gradient, and in truth; 1 is the best."""
         return self.order.index(j) + 1, int((self.best_rise > self.best_rise[j]).sum()) + 1
 
-    @cached_property
-    def step_answer(self) -> int:
-        """The class that the net reads after the ℓ1 step, which goes the way that the gradient points."""
-        return int(self.logits[self.step_way, self.step].argmax())
-
-    @cached_property
-    def falls(self) -> int:
-        """How many of the 2·P changes have the digit misread, if it is not anyway."""
-        return int((self.logits.argmax(-1) != self.label).sum())
-
     def place(self, j: int) -> tuple[int, int]:
         """The row and the column of pixel j."""
         return divmod(j, self.image.shape[-1])
@@ -101,8 +89,8 @@ class SinglePixelScan:
         """The pixel at this row and column, counted from 0."""
         height, width = self.image.shape[-2:]
         if not (0 <= row < height and 0 <= column < width):
-            wanted = f"rows below {height}, columns below {width}"
-            raise ValueError(f"pixel: expected {wanted}, got ({row}, {column})")
+            within = f"rows below {height}, columns below {width}"
+            raise ValueError(f"pixel: expected {within}, got ({row}, {column})")
         return row * width + column
 
     def point(self, j: int, way: int | None = None) -> tuple[float, float]:
@@ -128,14 +116,6 @@ class SinglePixelScan:
         """What the net says to it, in words: the figure's title."""
         change = f"Pixel {self.place(j)} by {float(self.change[self.way[j], j]):+.3g}"
         return f"{change}: {said(self.net, self.probability(j), self.label)}"
-
-    def compared(self, j: int) -> str:
-        """How pixel j compares with the ℓ1 step's and with the best, in words."""
-        by_gradient, in_truth = self.rank(j)
-        return (
-            f"the loss rises by {float(self.best_rise[j]):.3g}, number {in_truth} of {len(self.way)} "
-            f"in truth, number {by_gradient} by the gradient"
-        )
 
     def row(self, j: int, way: int | None = None) -> dict[str, Any]:
         """The numbers of pixel j, changed the better way, or a given one."""
@@ -179,4 +159,4 @@ def single_pixel_scan(
                 images[torch.arange(len(some)), some % len(flat)] += change.flatten()[some]
                 logits[some] = model(images.view(-1, *x.shape[1:])).double()
     found = x[0], g, change, logits.view(2, len(flat), -1), before
-    return SinglePixelScan(net, radius, in_pixel_box, label, *(part.clone().cpu() for part in found))
+    return SinglePixelScan(net, label, *(part.clone().cpu() for part in found))

@@ -46,7 +46,6 @@ class SupportFunctionFigure(Sliding):
         return f"{seen} {self.title}."
 
     def label(self, k: int) -> str:
-        """The k-th direction."""
         return f"{self.places[k]}°"
 
     def direction(self, k: int) -> Point:
@@ -66,7 +65,6 @@ class SupportFunctionFigure(Sliding):
         return a * x + b * y
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th direction."""
         values = ", ".join(f"{self.support(name, k):.2f} in {style(name).label}" for name in self.sets)
         return f"g at {self.places[k]}°: the furthest point reaches {values}"
 

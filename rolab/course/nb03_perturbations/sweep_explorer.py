@@ -16,9 +16,8 @@ from torch import nn
 from rolab.attacks import Attack, first_order, pgd
 from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle
 from rolab.course.live.explorer import Explorer
-from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
 from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
-from rolab.course.nb03_perturbations.sweep_figure import SweepFigure
+from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure, SweepFigure
 from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import eval_mode, predict
 from rolab.experiments.styles import style
@@ -126,7 +125,6 @@ class PerturbationExplorer(Explorer):
         return super().figure(slide, **chosen)
 
     def say(self, figure: Any, /, **state: Any) -> str:
-        """The title, and where the answers change."""
         return f"{figure.title}; {figure.flips()}."
 
     def place(self, norm: str, epsilon: float) -> int:
@@ -153,6 +151,5 @@ class PerturbationExplorer(Explorer):
 
     def _seek(self, **state: Any) -> dict[str, int]:
         if (found := self.next_misread(**state)) is None:
-            all_of_them = f"all of these {self.noun}s correctly"
-            raise Notice(f"The net reads {all_of_them} at this ε. Try a larger one.")
+            raise Notice(f"The net reads all of these {self.noun}s correctly at this ε. Try a larger one.")
         return {"index": found}

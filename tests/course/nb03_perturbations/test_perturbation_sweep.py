@@ -8,8 +8,8 @@ from perturbation_sweeps import colourful, softmax
 from torch import nn
 
 from rolab.attacks import pgd
-from rolab.course.nb03_perturbations.comparison_figure import ComparisonFigure
 from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
+from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure
 from rolab.data import CIFAR10_CLASSES
 from rolab.evaluation import predict
 from rolab.sets import Ball, pixel_box
