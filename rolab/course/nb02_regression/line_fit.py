@@ -64,12 +64,8 @@ class LineFit(RadiusFigure):
         return [] if self.search is None else [self.search(gamma) for gamma in self.places]
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th radius."""
-        plain, careful = self.worst[k].value, self.robust[k].value
-        return (
-            f"γ = {self.places[k]:g} N: least squares may miss by {plain:.3f} cm, "
-            f"the robust line by {careful:.3f} cm"
-        )
+        plain = f"γ = {self.places[k]:g} N: least squares may miss by {self.worst[k].value:.3f} cm"
+        return f"{plain}, the robust line by {self.robust[k].value:.3f} cm"
 
     def panels(self) -> list[Panel]:
         """The points and the two lines; the worst residuals against γ."""
@@ -99,7 +95,6 @@ class LineFit(RadiusFigure):
         return [Panel(left, load, extension, (0, 0.46, 0, 1)), Panel(right, bound, miss, (0.58, 1, 0, 1))]
 
     def row(self, k: int) -> dict[str, Any]:
-        """The slopes at the k-th radius and their worst residuals."""
         row = {"γ": self.places[k], "least squares x": self.least_squares, "worst": self.worst[k].value}
         row |= {"found by ascent": self.found[k]} if self.found else {}
         return row | {"robust x": float(self.robust[k].x[0]), "its worst": self.robust[k].value}

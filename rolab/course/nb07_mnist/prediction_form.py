@@ -60,6 +60,5 @@ class TablePrediction(ipywidgets.VBox):
 
 def percentage(value: float, **more: Any) -> ipywidgets.BoundedFloatText:
     """A field for a number from 0 to 100."""
-    return ipywidgets.BoundedFloatText(
-        value=value, min=0, max=100, step=0.1, layout={"width": "110px"}, **more
-    )
+    more["layout"] = {"width": "110px"}
+    return ipywidgets.BoundedFloatText(value=value, min=0, max=100, step=0.1, **more)

@@ -13,29 +13,24 @@ from rolab.sets import Ball, pixel_box
 
 RADIUS = 0.3
 DIGITS = 60
+MASKERS = ("B", "D")  # of the suspects
 
 
-class Rounded(nn.Module):
-    """A network that sees its image in a few shades of grey: flat almost everywhere, so its gradient is 0."""
+class Disguised(nn.Module):
+    """A network behind a change of its image, or of its logits.
 
-    def __init__(self, net: nn.Module, shades: int = 4) -> None:
+    shades: of grey, in which it sees its image; flat almost everywhere, so its gradient is 0
+    times: as large are its logits: the same answers, but very sure of itself
+    """
+
+    def __init__(self, net: nn.Module, shades: int | None = None, times: float = 1.0) -> None:
         super().__init__()
-        self.net, self.steps = net, shades - 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pixels to logits, by way of the nearest shade."""
-        return self.net((x * self.steps).round() / self.steps)
-
-
-class Louder(nn.Module):
-    """A network that is very sure of itself: the same answers, logits so many times as large."""
-
-    def __init__(self, net: nn.Module, times: float = 4.0) -> None:
-        super().__init__()
-        self.net, self.times = net, times
+        self.net, self.shades, self.times = net, shades, times
 
     def forward(self, x: Tensor) -> Tensor:
         """Pixels to logits."""
+        if self.shades is not None:
+            x = (x * (self.shades - 1)).round() / (self.shades - 1)
         return self.times * self.net(x)
 
 
@@ -43,13 +38,10 @@ def suspects() -> dict[str, nn.Module]:
     """Four networks that read digits. Two of them mask their gradients."""
     return {
         "A": zoo.load("mnist/robust-linf"),
-        "B": Rounded(zoo.load("mnist/robust-l2")).eval(),
-        "C": Louder(zoo.load("mnist/baseline")).eval(),
+        "B": Disguised(zoo.load("mnist/robust-l2"), shades=4).eval(),
+        "C": Disguised(zoo.load("mnist/baseline"), times=4.0).eval(),
         "D": zoo.load("mnist/masked"),
     }
-
-
-MASKERS = ("B", "D")
 
 
 @exercise("who masks its gradients?")

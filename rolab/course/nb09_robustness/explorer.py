@@ -42,7 +42,6 @@ class RobustnessExplorer(Explorer):
         }
 
     def draw(self, **state: Any) -> RobustnessFigure:
-        """The figure of an attack."""
         nets = [net for net in self.results.nets if state.pop(net)]
         return robustness_figure(self.results, **state, nets=nets)
 
