@@ -46,5 +46,4 @@ class RadiusExplorer(Explorer):
         return {"name": Choice("show", list(self.figures), hidden=len(self.figures) == 1), "radius": radius}
 
     def draw(self, *, name: str, radius: float) -> RadiusFigure:  # type: ignore[override]
-        figure = self.figures[name]
-        return figure.at(figure.place(radius))
+        return self.figures[name].at(self.figures[name].place(radius))

@@ -88,8 +88,7 @@ class LineFit(RadiusFigure):
             Line(self.places, robust, BLUE, "dash", name="robust line"),
         ]
         if self.found:
-            crosses = Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
-            right.append(crosses)
+            right += [Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")]
         load, extension = Axis("load t, N", across), Axis("extension b, cm", (low - room, top + room))
         bound, miss = Axis("γ, bound of ‖Δ‖₂, N"), Axis("worst ‖(t + Δ)x − b‖, cm")
         return [Panel(left, load, extension, (0, 0.46, 0, 1)), Panel(right, bound, miss, (0.58, 1, 0, 1))]

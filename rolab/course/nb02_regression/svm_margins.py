@@ -67,10 +67,10 @@ class SVMMargins(RadiusFigure):
         for fits, title, left in zip((self.coupled, self.each), titles, (0, 0.5), strict=True):
             fit = fits[self.shown]
             moved = np.abs(fit.perturbation).sum(1) * np.abs(fit.w).sum() > 0
-            arrows = segments(self.X[moved], (self.X + fit.perturbation)[moved])
+            steps = segments(self.X[moved], (self.X + fit.perturbation)[moved])
+            arrows = Line(*steps, RED, width=1.5, arrow=True)
             margins = Line(*_levels(fit, [-1, 1]), dash="dash", width=1)
-            marks: list[Mark] = [Line(*_levels(fit, [0]), width=2.5), margins]
-            marks.append(Line(*arrows, RED, width=1.5, arrow=True))
+            marks: list[Mark] = [Line(*_levels(fit, [0]), width=2.5), margins, arrows]
             for label, (name, color, symbol) in CLASSES.items():
                 x, y = self.X[self.y == label].T
                 marks.append(Points(x, y, color, symbol=symbol, size=8, name=name, legend=not left))

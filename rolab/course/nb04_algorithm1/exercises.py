@@ -109,8 +109,7 @@ def robust_logistic(f: Callable) -> str:
     for weights, points, labels, radius in cases:
         w, x, y = (torch.tensor(part, dtype=torch.float64) for part in (weights, points, labels))
         corners = torch.cartesian_prod(*[torch.tensor([-radius, radius], dtype=torch.float64)] * len(w))
-        losses = softplus(-y * ((x + corners[:, None]) @ w))
-        best = float(losses.amax(0).mean())
+        best = float(softplus(-y * ((x + corners[:, None]) @ w)).amax(0).mean())
         yours = number(f(w.clone(), x.clone(), y.clone(), radius), "the loss")
         size = "" if len(w) > 3 else f"w = {shown(w)}, x = {shown(x)}, y = {shown(y)}, "
         case = f"for {size}radius {radius:g}: your loss is {yours:.4g}"

@@ -15,11 +15,9 @@ from rolab.course.live.controls import Button, Cache, Choice, Control, Number, S
 from rolab.course.live.explorer import Explorer, Live
 from rolab.course.nb04_algorithm1.training_figure import TrainingFigure
 from rolab.course.nb04_algorithm1.two_moons import TrainingTrace, two_moons
-from rolab.plotting import style
-from rolab.plotting.figure import Figure
+from rolab.plotting import Figure, style
 from rolab.sets import Ball
 
-# Of the slider that needs no kernel.
 STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
 
 
@@ -104,6 +102,5 @@ class AnyRadius(Slide):
     """A slider whose number may be between two places."""
 
     def check(self, name: str, value: Any) -> float:
-        """The value as it is, inside the slider's ends."""
         value = self.at if value is None else float(value)
         return round(min(max(value, self.places[0]), self.places[-1]), 10)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -69,15 +69,12 @@ class TrainingTrace:
     Args:
         points, labels: (N, 2) and (N,), of two classes
         U: the ball around each point
-        seed: of the initial weights and of the mini-batches
         batch: points of a mini-batch
     """
 
     points: Tensor
     labels: Tensor
     U: Ball
-    _: KW_ONLY
-    seed: int = 0
     batch: int = 24
 
     def __post_init__(self) -> None:
@@ -89,7 +86,7 @@ class TrainingTrace:
             raise ValueError(f"labels: expected 0 and 1, got {sorted(set(labels.tolist()))}")
         if not 1 <= self.batch <= len(points):
             raise ValueError(f"batch: expected 1 to {len(points)}, got {self.batch!r}")
-        self._net, self._generator = small_net(self.seed), torch.Generator().manual_seed(self.seed)
+        self._net, self._generator = small_net(), torch.Generator().manual_seed(0)
         self._optimizer = torch.optim.SGD(self._net.parameters(), lr=0.1, momentum=0.9)
         nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
         self._states = [TrainingState(self, 0, copy.deepcopy(self._net), *nothing)]

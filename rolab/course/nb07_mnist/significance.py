@@ -38,9 +38,6 @@ def rows_of(result: Result, nets: Iterable[str] = ROBUST) -> list[Row]:
     return [rows[net] for net in nets]
 
 
-# Phrases
-
-
 def titles(nets: Iterable[str]) -> str:
     """What the nets are called, one after the other."""
     return ", ".join(TITLES[net] for net in nets)
@@ -121,10 +118,9 @@ def which_seeds(result: Result, rows: Sequence[Row]) -> str:
     """Which seeds all of the nets have; nothing where they all have the same."""
     if not _uneven(rows):
         return ""
-    shared = result["seeds"][: min(_counts(rows))]
-    if len(shared) == 1:
-        return f" in seed {shared[0]}, the only one that all have"
-    return f" in the seeds {', '.join(map(str, shared))}, which all have"
+    first, *more = map(str, result["seeds"][: min(_counts(rows))])
+    many = f" in the seeds {', '.join([first, *more])}, which all have"
+    return many if more else f" in seed {first}, the only one that all have"
 
 
 def _own_seeds(rows: Iterable[Row]) -> str:
@@ -243,17 +239,13 @@ def _t_test(leads: Sequence[float], say: str) -> str:
 
 def disputed_images(result: Result) -> list[dict[str, Any]]:
     """On how many images a robust net and the baseline of its seed disagree, a row for each net and seed."""
-    return [
-        {
-            "network": TITLES[row["net"]],
-            "seed": seed,
-            "only the baseline right": test["only_a"],
-            "only this one right": test["only_b"],
-            **dict(zip(("lead, images", "p"), lead_and_p(test), strict=True)),
-        }
+    names = "network", "seed", "only the baseline right", "only this one right", "lead, images", "p"
+    rows = (
+        (TITLES[row["net"]], seed, test["only_a"], test["only_b"], *lead_and_p(test))
         for row in rows_of(result)
         for seed, test in zip(result["seeds"], row["mcnemar"], strict=False)
-    ]
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def lead_of(row: Row) -> str:

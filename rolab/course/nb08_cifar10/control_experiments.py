@@ -4,7 +4,7 @@ Other baselines on A, a baseline that trains as long, flips and shifts; and the 
 Every function is true of any table that `experiments.table` makes; where a table lacks the nets, it says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from math import comb
 from statistics import mean
@@ -12,7 +12,7 @@ from statistics import mean
 from scipy.stats import ttest_1samp
 
 from rolab.course.nb07_mnist import significance
-from rolab.course.nb07_mnist.significance import ROBUST, Result, Row, lead_and_p, lead_in, noun_of, rows_of
+from rolab.course.nb07_mnist.significance import ROBUST, Result, lead_and_p, lead_in, noun_of, rows_of
 from rolab.experiments import NETS, PAPER, TITLES, grid
 from rolab.experiments.presets import AUGMENTED, LONGER
 
@@ -78,22 +78,18 @@ def same_time(result: Result, ratio: float) -> str:
         rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", *lead, f"{on_A:.1f}"])
     heads = ["network", "epochs", "cost, in standard epochs", "test %"]
     heads += ["lead over the first, images", "p", "on A %"]
-    return f"{grid(heads, rows)}\n\n{_one_each(result)} {_beaten(robust)}"
-
-
-def _one_each(result: Result) -> str:
-    return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
-
-
-def _beaten(robust: Sequence[Row]) -> str:
-    """Whether the robust nets are better than the baseline that trains as long."""
     said = []
     for word, sign in (("better", 1), ("worse", -1)):
         won = {row["net"]: significance.significant(row["against_longer"][:1], sign) for row in robust}
         if nets := [net for net in won if won[net]]:
             said.append(f"significantly {word}: {significance.titles(nets)}")
     found = "; ".join(said) or "none of them differs from it significantly"
-    return f"Against the baseline that trains as long, {found} (McNemar, p < {significance.LEVEL})."
+    beaten = f"Against the baseline that trains as long, {found} (McNemar, p < {significance.LEVEL})."
+    return f"{grid(heads, rows)}\n\n{_one_each(result)} {beaten}"
+
+
+def _one_each(result: Result) -> str:
+    return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
 
 
 def beside_augmentation(result: Result) -> str:

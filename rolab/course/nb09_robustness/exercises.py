@@ -90,9 +90,8 @@ def worst_curve(f: Callable) -> str:
 def linear_proof(f: Callable) -> str:
     """f(W, b, x, y, radius) → bool (N,): no Δ with ‖Δ‖∞ ≤ radius changes the answer of z = W x + b from y."""
     generator = torch.Generator().manual_seed(2)
-    W = torch.randn(4, 6, generator=generator, dtype=torch.float64)
-    b = torch.randn(4, generator=generator, dtype=torch.float64)
-    x = torch.randn(200, 6, generator=generator, dtype=torch.float64)
+    sizes = (4, 6), (4,), (200, 6)
+    W, b, x = (torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes)
     z = x @ W.T + b
     y = z.argmax(1)
     y[:20] = (y[:20] + 1) % 4  # some that the net gets wrong

@@ -50,28 +50,27 @@ def robustness_figure(
         nets: which are drawn; all, if left out
     """
     most, again = results.hardest
-    steps, restarts = most if steps is None else steps, again if restarts is None else restarts
+    run = most if steps is None else steps, again if restarts is None else restarts
     radius = min(results.radii, key=lambda r: abs(r - 0.1)) if radius is None else radius
     nets = results.nets if nets is None else nets
     if not nets:
         raise ValueError("nets: expected at least one, got none")
     if radius not in results.radii:
         raise ValueError(f"radius: expected one of {', '.join(map(str, results.radii))}, got {radius!r}")
-    best, radii = results.best(radius, steps, restarts, nets), (0.0, *results.radii)
+    best, radii = results.best(radius, *run, nets), (0.0, *results.radii)
     first = {net: results.percent(net, radius, 1, 0) for net in best}
     alike = [net for net in best if first[net] == first[best[0]]]
     title = f"At ε = {radius:g}, one step leaves {_listed(alike)} {first[best[0]]:.1f} %"
-    if (steps, restarts) != (1, 0):
-        counts = ((steps, "step"), (restarts, "restart"))
+    if run != (1, 0):
+        counts = zip(run, ("step", "restart"), strict=True)
         attack = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
-        title += f"; {attack}: {results.percent(best[0], radius, steps, restarts):.1f} %"
-    drawn = (net for net in results.nets if net in nets)
-    curves = {net: [results.percent(net, r, steps, restarts) for r in radii] for net in drawn}
+        title += f"; {attack}: {results.percent(best[0], radius, *run):.1f} %"
+    curves = {net: [results.percent(net, r, *run) for r in radii] for net in results.nets if net in nets}
     alt = f"Accuracies of {_listed(nets, ', ')} against ε. Shown: {title}."
     styles = {net: style(net, place) for place, net in enumerate(results.nets)}
     stands = "stands best" if len(best) == 1 else "stand best alike"
-    verdict = f"{_listed(best)} {stands}: {results.accuracy(best[0], radius, steps, restarts)}"
-    more: dict[str, Any] = {"steps": steps, "restarts": restarts, "verdict": verdict}
+    verdict = f"{_listed(best)} {stands}: {results.accuracy(best[0], radius, *run)}"
+    more: dict[str, Any] = {"steps": run[0], "restarts": run[1], "verdict": verdict}
     return RobustnessFigure(title, radii, curves, *AXES, y_range=PERCENT, alt=alt, styles=styles, **more)
 
 
