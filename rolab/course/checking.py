@@ -5,7 +5,7 @@ import copy
 import functools
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,13 @@ def number(value: Any, case: str) -> float:
 def asking(f: Callable, case: str) -> Callable[..., float]:
     """The reader's function as one that returns a number; `case` has a {} for each of its arguments."""
     return lambda *given: number(f(*copy.deepcopy(given)), case.format(*map(shown, given)))
+
+
+def agree(yours: Callable, truth: Callable, cases: Iterable[tuple], complaint: str, share: float = 0) -> None:
+    """Requires that the reader's number is the true one, up to a share; {} are the case and both numbers."""
+    for case in cases:
+        mine, exact = yours(*case), truth(*case)
+        require(abs(mine - exact) <= share * exact, complaint.format(*map(shown, case), mine, exact))
 
 
 def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expected: str) -> np.ndarray:

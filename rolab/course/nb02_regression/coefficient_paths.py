@@ -72,13 +72,10 @@ class CoefficientPaths(RadiusFigure):
         return np.array([self.penalized(penalty) for penalty in self.penalties])
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th radius."""
         penalty, zeros = self.equivalents[k].penalty, int((self.robust[k] == 0).sum())
         shown = "∞" if penalty == math.inf else f"{penalty:.3g}"
-        return (
-            f"Radius {self.places[k]:g} is λ = {shown}: "
-            f"{zeros or 'none'} of {self.A.shape[1]} coefficients {'is' if zeros == 1 else 'are'} exactly 0"
-        )
+        exactly = f"{self.A.shape[1]} coefficients {'is' if zeros == 1 else 'are'} exactly 0"
+        return f"Radius {self.places[k]:g} is λ = {shown}: {zeros or 'none'} of {exactly}"
 
     def panels(self) -> list[Panel]:
         """The two paths, a line at the radius and at its λ, and dots; neither where λ is 0 or infinite."""
@@ -91,9 +88,9 @@ class CoefficientPaths(RadiusFigure):
         for here, across, paths, x, left in (radius, (there, self.penalties, self.path, scale, 0.48)):
             looks = [style(name, j) for j, name in enumerate(self._names)]
             dots = Points([here] * len(looks), self.robust[self.shown], [look.color for look in looks])
+            curves = zip(looks, paths.T, strict=True)
             marks: list[Mark] = [Line([here] * 2, height, RED, width=1)]
-            for look, path in zip(looks, paths.T, strict=True):
-                marks.append(Line.of(look, across, path, legend=not left, hover=True))
+            marks += [Line.of(look, across, path, legend=not left, hover=True) for look, path in curves]
             y = Axis("" if left else "coefficient", height, labels=not left)
             panels.append(Panel([*marks, dots], x, y, (left, left + 0.42, 0, 1)))
         return panels
@@ -103,6 +100,5 @@ class CoefficientPaths(RadiusFigure):
         return [f"x{chr(0x2080 + j + 1)}" for j in range(self.A.shape[1])]  # x₁, x₂, …
 
     def row(self, k: int) -> dict[str, Any]:
-        """The k-th radius, its λ and the robust coefficients."""
         row = {"radius": self.places[k], "λ": self.equivalents[k].penalty}
         return row | dict(zip(self._names, self.robust[k].tolist(), strict=True))

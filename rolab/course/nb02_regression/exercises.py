@@ -44,14 +44,11 @@ def ridge_penalty(f: Callable) -> str:
             require(not _is_infinite(yours), f"{where}: λ = ∞ gives x = 0, the robust x is {shown(truth.x)}")
             penalty = number(yours, where)
             require(penalty >= 0, f"{where}: λ is {penalty:.4g}, a penalty is not negative")
-            if abs(penalty - gamma) <= 1e-6 * gamma:
-                reason = "ridge at λ = γ is not the robust fit: its gradient Aᵀr + λx lacks ‖r‖ and ‖x‖"
-                require(False, f"{where}: yours is γ itself, but {reason}")
+            reason = "ridge at λ = γ is not the robust fit: its gradient Aᵀr + λx lacks ‖r‖ and ‖x‖"
+            require(abs(penalty - gamma) > 1e-6 * gamma, f"{where}: yours is γ itself, but {reason}")
             x = np.linalg.solve(A.T @ A + penalty * np.eye(A.shape[1]), A.T @ b)
-            require(
-                np.abs(x - truth.x).max() <= 1e-5 * np.abs(truth.x).max(),
-                f"{where}: ridge at your λ = {penalty:.4g} is {shown(x)}, the robust x is {shown(truth.x)}",
-            )
+            said = f"ridge at your λ = {penalty:.4g} is {shown(x)}, the robust x is {shown(truth.x)}"
+            require(np.abs(x - truth.x).max() <= 1e-5 * np.abs(truth.x).max(), f"{where}: {said}")
     return "ridge at your λ is the robust fit, and λ = ∞ from γ = ‖Aᵀb‖/‖b‖ on"
 
 

@@ -41,12 +41,9 @@ class RadiusExplorer(Explorer):
         self.figures = dict(figures)
 
     def controls(self, name: str | None = None, **state: Any) -> dict[str, Control]:
-        """Which figure, and its radius."""
         figure = self.figures[name or next(iter(self.figures))]
         radius = Slide(figure.prefix.removesuffix(" = "), figure.places, figure.places[figure.shown])
         return {"name": Choice("show", list(self.figures), hidden=len(self.figures) == 1), "radius": radius}
 
     def draw(self, *, name: str, radius: float) -> RadiusFigure:  # type: ignore[override]
-        """The figure at its radius."""
-        figure = self.figures[name]
-        return figure.at(figure.place(radius))
+        return self.figures[name].at(self.figures[name].place(radius))

@@ -64,12 +64,8 @@ class LineFit(RadiusFigure):
         return [] if self.search is None else [self.search(gamma) for gamma in self.places]
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th radius."""
-        plain, careful = self.worst[k].value, self.robust[k].value
-        return (
-            f"γ = {self.places[k]:g} N: least squares may miss by {plain:.3f} cm, "
-            f"the robust line by {careful:.3f} cm"
-        )
+        plain = f"γ = {self.places[k]:g} N: least squares may miss by {self.worst[k].value:.3f} cm"
+        return f"{plain}, the robust line by {self.robust[k].value:.3f} cm"
 
     def panels(self) -> list[Panel]:
         """The points and the two lines; the worst residuals against γ."""
@@ -92,14 +88,12 @@ class LineFit(RadiusFigure):
             Line(self.places, robust, BLUE, "dash", name="robust line"),
         ]
         if self.found:
-            crosses = Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")
-            right.append(crosses)
+            right += [Points(self.places, self.found, "#CC79A7", symbol="x", size=6, name="found by ascent")]
         load, extension = Axis("load t, N", across), Axis("extension b, cm", (low - room, top + room))
         bound, miss = Axis("γ, bound of ‖Δ‖₂, N"), Axis("worst ‖(t + Δ)x − b‖, cm")
         return [Panel(left, load, extension, (0, 0.46, 0, 1)), Panel(right, bound, miss, (0.58, 1, 0, 1))]
 
     def row(self, k: int) -> dict[str, Any]:
-        """The slopes at the k-th radius and their worst residuals."""
         row = {"γ": self.places[k], "least squares x": self.least_squares, "worst": self.worst[k].value}
         row |= {"found by ascent": self.found[k]} if self.found else {}
         return row | {"robust x": float(self.robust[k].x[0]), "its worst": self.robust[k].value}

@@ -53,7 +53,6 @@ class SVMMargins(RadiusFigure):
         return [robust_svm(self.X, self.y, Ball("l2", radius)) for radius in self.places]
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th radius."""
         radius, one, every = self.places[k], self.coupled[k].objective, self.each[k].objective
         together = f"Worst loss {one:.2f} with c = {self.share * radius:g} for all"
         return f"{together}, {every:.2f} with ε = {radius:g} each"
@@ -68,12 +67,10 @@ class SVMMargins(RadiusFigure):
         for fits, title, left in zip((self.coupled, self.each), titles, (0, 0.5), strict=True):
             fit = fits[self.shown]
             moved = np.abs(fit.perturbation).sum(1) * np.abs(fit.w).sum() > 0
-            arrows = segments(self.X[moved], (self.X + fit.perturbation)[moved])
-            marks: list[Mark] = [
-                Line(*_levels(fit, [0]), width=2.5),
-                Line(*_levels(fit, [-1, 1]), dash="dash", width=1),
-                Line(*arrows, RED, width=1.5, arrow=True),
-            ]
+            steps = segments(self.X[moved], (self.X + fit.perturbation)[moved])
+            arrows = Line(*steps, RED, width=1.5, arrow=True)
+            margins = Line(*_levels(fit, [-1, 1]), dash="dash", width=1)
+            marks: list[Mark] = [Line(*_levels(fit, [0]), width=2.5), margins, arrows]
             for label, (name, color, symbol) in CLASSES.items():
                 x, y = self.X[self.y == label].T
                 marks.append(Points(x, y, color, symbol=symbol, size=8, name=name, legend=not left))
@@ -82,11 +79,10 @@ class SVMMargins(RadiusFigure):
         return panels
 
     def row(self, k: int) -> dict[str, Any]:
-        """At the k-th radius the worst losses and the lengths of w."""
-        row, fits = {"ε": self.places[k], "c": self.share * self.places[k]}, (self.coupled[k], self.each[k])
-        names = "one budget", "one each"
-        row |= {f"worst loss, {name}": fit.objective for name, fit in zip(names, fits, strict=True)}
-        return row | {f"‖w‖, {name}": float(np.hypot(*fit.w)) for name, fit in zip(names, fits, strict=True)}
+        fits = {"one budget": self.coupled[k], "one each": self.each[k]}
+        row = {"ε": self.places[k], "c": self.share * self.places[k]}
+        row |= {f"worst loss, {name}": fit.objective for name, fit in fits.items()}
+        return row | {f"‖w‖, {name}": float(np.hypot(*fit.w)) for name, fit in fits.items()}
 
 
 def _levels(fit: RobustSVM, values: Sequence[float]) -> tuple[list, list]:

@@ -28,15 +28,13 @@ def hand_step(answer: Any) -> str:
     moved = (x[0] + d[0], x[1] + d[1])
     wrong = {
         "the step of standard training: it descends at x, and not at x + Δ": _descend(w, x, 1.5),
-        "uphill: the loss at x + Δ rises": tuple(
-            2 * a - b for a, b in zip(w, _descend(w, moved, 0), strict=True)
-        ),
+        "uphill: the loss at x + Δ rises": tuple(a - b / 2 for a, b in zip(w, moved, strict=True)),
         "the gradient, but not the new w: subtract it from w": tuple(-b / 2 for b in moved),
     }
     for complaint, there in wrong.items():
         require(math.dist(new, there) > 2e-3, f"w is {shown(new)}: that is {complaint}")
-    right = _descend(w, moved, 0)
-    require(math.dist(new, right) < 2e-3, f"Δ is right, w is not: {shown(new)}; at x + Δ the slope of J is ½")
+    right = math.dist(new, _descend(w, moved, 0)) < 2e-3
+    require(right, f"Δ is right, w is not: {shown(new)}; at x + Δ the slope of J is ½")
     return "up in x, then down in w, at x + Δ; at the new w the loss there is smaller"
 
 
@@ -48,9 +46,8 @@ def _descend(w: tuple, x: tuple, margin: float) -> tuple[float, ...]:
 
 def _plane(value: Any, name: str) -> tuple[float, float]:
     value = value.tolist() if hasattr(value, "tolist") else value
-    require(
-        isinstance(value, list | tuple) and len(value) == 2, f"{name}: expected two numbers, got {value!r}"
-    )
+    pair = isinstance(value, list | tuple) and len(value) == 2
+    require(pair, f"{name}: expected two numbers, got {value!r}")
     return number(value[0], name), number(value[1], name)
 
 
@@ -61,7 +58,7 @@ def flow(f: Callable) -> str:
     w, x = (torch.randn(*size, generator=generator, dtype=torch.float64) for size in ((12,), (5, 2)))
     y = torch.tensor([1.0, -1.0, 1.0, -1.0, -1.0], dtype=torch.float64)
     truth = {flows: _gradient(_small_net_loss, w, x, y, _ascend, flows) for flows in (False, True)}
-    plain = torch.autograd.grad(_small_net_loss(leaf := w.clone().requires_grad_(), x, y), leaf)[0]
+    plain = _gradient(_small_net_loss, w, x, y, torch.zeros_like, False)
     for flows in (False, True):
         given = (w.clone(), x.clone(), y.clone())
         yours = torch.as_tensor(f(_small_net_loss, *given, _ascend, flows)).detach().to(torch.float64)
@@ -77,8 +74,8 @@ def flow(f: Callable) -> str:
         for complaint, other in wrong.items():
             require(not torch.allclose(yours, other, atol=1e-6), f"{case}: {complaint}")
         off = float((yours - truth[flows]).norm() / truth[flows].norm())
-        right = torch.allclose(yours, truth[flows], atol=1e-6)
-        require(right, f"{case}: off by {100 * off:.2g} % of its length")
+        close = torch.allclose(yours, truth[flows], atol=1e-6)
+        require(close, f"{case}: off by {100 * off:.2g} % of its length")
     apart = float((truth[True] - truth[False]).norm() / truth[False].norm())
     return f"both are right; on this network they differ by {100 * apart:.0f} % of the length"
 
@@ -105,19 +102,14 @@ def _gradient(J: Callable, w: Any, x: Any, y: Any, ascend: Callable, flows: bool
 def robust_logistic(f: Callable) -> str:
     """f(w, x, y, radius) → the mean of max log(1 + exp(-y wᵀ(x + Δ))) over ‖Δ‖∞ ≤ radius, y = ±1."""
     generator = torch.Generator().manual_seed(4)
-    cases = [
-        ([3.0, -4.0], [[1.0, 0.5]], [1.0], 0.0),
-        ([3.0, -4.0], [[1.0, 0.5]], [1.0], 0.1),
-        ([3.0, -4.0], [[1.0, 0.5]], [-1.0], 0.1),
-        ([0.0, 2.0, -1.0], [[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]], [1.0, -1.0], 0.5),
-    ]
+    cases = [([3.0, -4.0], [[1.0, 0.5]], [y], radius) for y, radius in ((1.0, 0.0), (1.0, 0.1), (-1.0, 0.1))]
+    cases.append(([0.0, 2.0, -1.0], [[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]], [1.0, -1.0], 0.5))
     w, x = torch.randn(6, generator=generator), torch.randn(20, 6, generator=generator)
     cases.append((w.tolist(), x.tolist(), x[:, 0].sign().tolist(), 0.2))
     for weights, points, labels, radius in cases:
         w, x, y = (torch.tensor(part, dtype=torch.float64) for part in (weights, points, labels))
         corners = torch.cartesian_prod(*[torch.tensor([-radius, radius], dtype=torch.float64)] * len(w))
-        losses = softplus(-y * ((x + corners[:, None]) @ w))
-        best = float(losses.amax(0).mean())
+        best = float(softplus(-y * ((x + corners[:, None]) @ w)).amax(0).mean())
         yours = number(f(w.clone(), x.clone(), y.clone(), radius), "the loss")
         size = "" if len(w) > 3 else f"w = {shown(w)}, x = {shown(x)}, y = {shown(y)}, "
         case = f"for {size}radius {radius:g}: your loss is {yours:.4g}"

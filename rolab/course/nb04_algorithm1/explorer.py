@@ -15,8 +15,7 @@ from rolab.course.live.controls import Button, Cache, Choice, Control, Number, S
 from rolab.course.live.explorer import Explorer, Live
 from rolab.course.nb04_algorithm1.training_figure import TrainingFigure
 from rolab.course.nb04_algorithm1.two_moons import TrainingTrace, two_moons
-from rolab.plotting import style
-from rolab.plotting.figure import Figure
+from rolab.plotting import Figure, style
 from rolab.sets import Ball
 
 STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
@@ -33,8 +32,6 @@ class TrainingExplorer(Explorer):
         norms: that can be chosen
         largest: where the slider of ε ends
         ticks: how many places it has, 0 among them
-        seed: of the initial weights, the same in all runs, and of the mini-batches
-        steps: of the slider that needs no kernel
     """
 
     KEPT = 16  # runs in the cache
@@ -49,52 +46,42 @@ class TrainingExplorer(Explorer):
         norms: Sequence[str] = ("l1", "l2", "linf"),
         largest: float = 0.5,
         ticks: int = 21,
-        seed: int = 0,
-        steps: Sequence[int] = STEPS,
     ) -> None:
         if not norms or not largest > 0 or ticks < 2:
             raise ValueError("norms, largest, ticks: expected a norm, a positive radius and two ticks")
         if (points is None) != (labels is None):
             raise ValueError("points, labels: expected both or none")
         self.points, self.labels = two_moons() if points is None or labels is None else (points, labels)
-        self.norms, self.seed, self.steps = tuple(norms), seed, tuple(steps)
+        self.norms, self.steps = tuple(norms), STEPS
         self.radii = tuple(round(largest * k / (ticks - 1), 10) for k in range(ticks))
         self._runs, self._reached = Cache(self.KEPT), dict[tuple[str, float], int]()
         self.run(self.norms[0], 0.0)  # says at once if the points are not what is expected
 
     def run(self, norm: str = "l2", epsilon: float = 0.2) -> TrainingTrace:
         """The run with this ball, as far as it has been taken. The last few are kept."""
-        if norm not in self.norms:
-            raise ValueError(f"norm: expected one of {', '.join(self.norms)}, got {norm!r}")
-        ball = Ball(norm, float(epsilon))
-        return self._runs.get(
-            (norm, float(epsilon)), lambda: TrainingTrace(self.points, self.labels, ball, seed=self.seed)
-        )
+        ball = Ball(self.controls()["norm"].check("norm", norm), float(epsilon))
+        return self._runs.get((norm, float(epsilon)), lambda: TrainingTrace(self.points, self.labels, ball))
 
     def controls(self, **state: Any) -> dict[str, Control]:
-        """The norm, ε, and how many steps of the run are shown, which the buttons change."""
+        many = "as many steps as the number says"
         return {
             "norm": Choice("norm", {name: style(name).label for name in self.norms}),
             "epsilon": AnyRadius("ε", self.radii, 0.2, lazy=True),
             "step": Number("step", 0, 1_000_000),
             "one": Button("step", lambda step, **_: {"step": step + 1}, "one step of Algorithm 1"),
-            "many": Button(
-                "run", lambda step, count, **_: {"step": step + count}, "as many steps as the number says"
-            ),
+            "many": Button("run", lambda step, count, **_: {"step": step + count}, many),
             "count": Number("steps", 1, 500, 20),
             "reset": Button("reset", lambda **_: {"step": 0}, "back to the start of this run"),
         }
 
     def draw(self, *, norm: str, epsilon: float, step: int, **_: Any) -> TrainingFigure:  # type: ignore[override]
-        """The run as far as this step, where it is left if another run is chosen."""
-        self._reached[norm, epsilon] = step
+        self._reached[norm, epsilon] = step  # where the run is left if another is chosen
         return TrainingFigure(self.run(norm, epsilon), (step,))
 
     def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
         """Another run begins where it was left."""
-        state = self.state(**state)
-        other = changed in ("norm", "epsilon")
-        return {"step": self._reached.get((state["norm"], state["epsilon"]), 0)} if other else {}
+        norm, epsilon, *_ = self.state(**state).values()
+        return {"step": self._reached.get((norm, epsilon), 0)} if changed in ("norm", "epsilon") else {}
 
     def live(self, *, plain: bool | None = None, **chosen: Any) -> Live:
         """The buttons; each view remembers by itself where it has left the runs."""
@@ -115,6 +102,5 @@ class AnyRadius(Slide):
     """A slider whose number may be between two places."""
 
     def check(self, name: str, value: Any) -> float:
-        """The value as it is, inside the slider's ends."""
         value = self.at if value is None else float(value)
         return round(min(max(value, self.places[0]), self.places[-1]), 10)

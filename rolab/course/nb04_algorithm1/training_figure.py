@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rolab.course.nb04_algorithm1.two_moons import SPACING, WINDOW, TrainingState, TrainingTrace
 from rolab.plotting.figure import Legend
@@ -59,13 +60,11 @@ class TrainingFigure(Sliding):
         super().__post_init__()
 
     def message(self, k: int) -> str:
-        """What the figure says at the k-th place."""
         m, U = self.run[self.places[k]], self.run.U
         margin = f"margin {m.margin:.2f}" if m.boundary.numel() else "no boundary in sight"
-        return (
-            f"Step {m.step}, {style(U.norm.name).label} radius {float(U.radius):g}: {margin}, "
-            f"{m.withstand:.0f} % withstand U; loss {m.loss:.2f} → {m.attacked:.2f} attacked"
-        )
+        run = f"Step {m.step}, {style(U.norm.name).label} radius {float(U.radius):g}"
+        losses = f"loss {m.loss:.2f} → {m.attacked:.2f} attacked"
+        return f"{run}: {margin}, {m.withstand:.0f} % withstand U; {losses}"
 
     def panels(self) -> list[Panel]:
         """The plane, the losses, the margin."""
@@ -89,34 +88,30 @@ class TrainingFigure(Sliding):
         start, edge = run.points[m.rows], SPACING / 2
         before, boundary = (s.boundary.round(decimals=3).T for s in (m.before, m))  # small files
         classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
+        dots = [Points(x[:, 0], x[:, 1], c.color, symbol=c.marker, size=5, name=c.label) for x, c in classes]
         return [
             Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
             *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
             Points(before[0, ::5], before[1, ::5], GREY, size=2, name="boundary before"),
             Points(boundary[0, ::3], boundary[1, ::3], INK, size=3, name="boundary"),
             Line(*segments(start, start + m.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
-            *(
-                Points(x[:, 0], x[:, 1], look.color, symbol=look.marker, size=5, name=look.label)
-                for x, look in classes
-            ),
+            *dots,
         ]
 
     def _curves(self, looks: Mapping[str, Style]) -> list[Mark]:
         """What is measured, up to the last step of the slider, and points where we are."""
         steps = [k for k in range(self.places[-1] + 1) if k <= CLOSE or k % EVERY == 0]
-        marks: list[Mark] = []
-        for name, look in looks.items():
-            marks.append(Line.of(look, steps, [getattr(self.run[k], name) for k in steps], hover=True))
-        here = [getattr(self.run[self.places[self.shown]], name) for name in looks]
-        colors = [look.color for look in looks.values()]
-        return [*marks, Points([self.places[self.shown]] * len(here), here, colors, size=8)]
+        values = {name: [getattr(self.run[k], name) for k in steps] for name in looks}
+        marks = [Line.of(look, steps, values[name], hover=True) for name, look in looks.items()]
+        here = self.places[self.shown]
+        at = [getattr(self.run[here], name) for name in looks]
+        return [*marks, Points([here] * len(at), at, [look.color for look in looks.values()], size=8)]
 
     def row(self, k: int) -> dict[str, Any]:
-        """The losses, the margin, what withstands, at the k-th place."""
         m = self.run[self.places[k]]
-        row: dict[str, Any] = {"step": m.step, **{look.label: getattr(m, n) for n, look in LOSSES.items()}}
+        losses = {look.label: getattr(m, name) for name, look in LOSSES.items()}
         margin = m.margin if math.isfinite(m.margin) else None
-        return row | {"margin": margin, "withstand U, %": m.withstand}
+        return {"step": m.step, **losses, "margin": margin, "withstand U, %": m.withstand}
 
 
 def regions(m: TrainingState) -> np.ndarray:
@@ -132,6 +127,5 @@ def outlines(U: Ball, points: Tensor) -> tuple[Tensor, Tensor]:
     angle = torch.arange(0, 2 * math.pi, math.pi / 8) + 0.01
     around = U.maximizer(torch.stack([angle.cos(), angle.sin()], 1))
     corners = torch.unique_consecutive(torch.cat([around, around[:1]]), dim=0)
-    gap = corners.new_full((1, 2), math.nan)
-    x, y = (points[:, None] + torch.cat([corners, gap])).flatten(0, 1).T
+    x, y = (points[:, None] + F.pad(corners, (0, 0, 0, 1), value=math.nan)).flatten(0, 1).T
     return x, y

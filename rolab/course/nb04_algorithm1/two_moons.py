@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -52,12 +52,11 @@ def two_moons(n: int = 120, noise: float = 0.05, apart: float = 0.3, seed: int =
     return points + noise * torch.randn(n, 2, generator=generator), labels
 
 
-def small_net(seed: int = 0, width: int = 24) -> nn.Module:
+def small_net(seed: int = 0) -> nn.Module:
     """Two hidden layers with tanh, from the plane to two logits."""
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        layers = nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2)
-        return nn.Sequential(*layers)
+        return nn.Sequential(nn.Linear(2, 24), nn.Tanh(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 2))
 
 
 @dataclass(eq=False, repr=False)
@@ -70,31 +69,25 @@ class TrainingTrace:
     Args:
         points, labels: (N, 2) and (N,), of two classes
         U: the ball around each point
-        seed: of the initial weights and of the mini-batches
-        rate, momentum: of the descent step
         batch: points of a mini-batch
     """
 
     points: Tensor
     labels: Tensor
     U: Ball
-    _: KW_ONLY
-    seed: int = 0
-    rate: float = 0.1
-    momentum: float = 0.9
     batch: int = 24
 
     def __post_init__(self) -> None:
         points, labels = self.points, self.labels
-        if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+        if points.shape != (*labels.shape, 2) or labels.ndim != 1:
             shapes = f"{tuple(points.shape)} and {tuple(labels.shape)}"
             raise ValueError(f"points, labels: expected shapes (N, 2) and (N,), got {shapes}")
         if set(labels.tolist()) != {0, 1}:
             raise ValueError(f"labels: expected 0 and 1, got {sorted(set(labels.tolist()))}")
         if not 1 <= self.batch <= len(points):
             raise ValueError(f"batch: expected 1 to {len(points)}, got {self.batch!r}")
-        self._net, self._generator = small_net(self.seed), torch.Generator().manual_seed(self.seed)
-        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=self.rate, momentum=self.momentum)
+        self._net, self._generator = small_net(), torch.Generator().manual_seed(0)
+        self._optimizer = torch.optim.SGD(self._net.parameters(), lr=0.1, momentum=0.9)
         nothing = torch.zeros(0, dtype=torch.long), points.new_zeros(0, 2)
         self._states = [TrainingState(self, 0, copy.deepcopy(self._net), *nothing)]
 
@@ -118,9 +111,8 @@ class TrainingTrace:
     @cached_property
     def candidates(self) -> Tensor:
         """Points (M, 2) all over U, 0 among them: a lattice in its bounding box, projected onto it."""
-        reach = self.U.support(torch.eye(2))
         ticks = torch.linspace(-1, 1, 9)
-        return self.U.project(torch.cartesian_prod(ticks, ticks) * reach)
+        return self.U.project(torch.cartesian_prod(ticks, ticks) * self.U.support(torch.eye(2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,14 +141,13 @@ class TrainingState:
     @cached_property
     def loss(self) -> float:
         """The mean of J(x), over all points."""
-        return float(self._losses(self.run.points[None]).mean())
+        return float(self._losses(self.run.points).mean())
 
     @cached_property
     def attacked(self) -> float:
         """The mean of J(x + Δ̂), eq. (11): what Algorithm 1 takes for the worst."""
-        points, labels = self.run.points, self.run.labels
-        d = first_order(self.net, points, labels, self.run.U)
-        return float(self._losses((points + d)[None]).mean())
+        x = self.run.points
+        return float(self._losses(x + first_order(self.net, x, self.run.labels, self.run.U)).mean())
 
     @cached_property
     def worst(self) -> float:
@@ -167,17 +158,15 @@ class TrainingState:
     @cached_property
     def logit(self) -> Tensor:
         """How far the logit of class 1 is above that of class 0: (H, W), upper left corner first."""
-        x, y = lattice()
         with torch.no_grad():
-            z = self.net(torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], 2))
+            z = self.net(torch.stack(torch.meshgrid(*lattice(), indexing="xy"), 2))
         return z[..., 1] - z[..., 0]
 
     @cached_property
     def boundary(self) -> Tensor:
         """Points (M, 2) of the decision boundary: where the logit changes its sign along a lattice line."""
         x, y = lattice(FINER)
-        size = [len(y), len(x)]
-        z = F.interpolate(self.logit[None, None], size, mode="bilinear", align_corners=True)[0, 0]
+        z = F.interpolate(self.logit[None, None], (len(y), len(x)), mode="bilinear", align_corners=True)[0, 0]
         found = []
         for values, along, across in ((z, x, y), (z.T, y, x)):
             i, j = ((values[:, :-1] < 0) != (values[:, 1:] < 0)).nonzero(as_tuple=True)
@@ -190,13 +179,10 @@ class TrainingState:
     def distance(self) -> Tensor:
         """How far the boundary is from each point (N,), in U's norm; negative where the answer is wrong."""
         points = self.run.points
-        gaps = (points[:, None] - self.boundary).flatten(0, 1)
-        beyond = points.new_full((len(points), 1), math.inf)  # as far as the window goes
-        far = self.run.U.norm.value(gaps).view(len(points), len(self.boundary))
-        with torch.no_grad():
-            right = self.net(points).argmax(1) == self.run.labels
-        far = torch.cat([far, beyond], 1).amin(1)
-        return torch.where(right, far, -far)
+        gaps = self.run.U.norm.value((points[:, None] - self.boundary).flatten(0, 1))
+        gaps = gaps.view(len(points), len(self.boundary))
+        far = F.pad(gaps, (0, 1), value=math.inf).amin(1)  # nothing is seen beyond the window
+        return torch.where(self.net(points).argmax(1) == self.run.labels, far, -far)
 
     @cached_property
     def margin(self) -> float:
@@ -209,10 +195,11 @@ class TrainingState:
         return 100 * float((self.distance > float(self.run.U.radius)).float().mean())
 
     def _losses(self, x: Tensor) -> Tensor:
-        """J at the points (M, N, 2), with the run's labels: (M, N)."""
-        labels = self.run.labels.expand(len(x), -1).flatten()
+        """J at the points (…, N, 2), with the run's labels: (…, N)."""
+        labels = self.run.labels.expand(x.shape[:-1])
         with torch.no_grad():
-            return F.cross_entropy(self.net(x.flatten(0, 1)), labels, reduction="none").view(len(x), -1)
+            z = self.net(x.flatten(0, -2))
+            return F.cross_entropy(z, labels.flatten(), reduction="none").view(labels.shape)
 
 
 def lattice(finer: int = 1) -> tuple[Tensor, Tensor]:

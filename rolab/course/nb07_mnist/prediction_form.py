@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -12,6 +13,8 @@ from rolab.course.live.controls import show_errors
 from rolab.course.nb07_mnist.significance import noun_of, rows_of
 from rolab.experiments import NETS, PAPER, TITLES
 from rolab.plotting.figure import Table
+
+percentage = partial(ipywidgets.BoundedFloatText, min=0, max=100, step=0.1, layout={"width": "110px"})
 
 
 class TablePrediction(ipywidgets.VBox):
@@ -29,8 +32,10 @@ class TablePrediction(ipywidgets.VBox):
         self.result, self.paper = result, PAPER[result["experiment"]]
         self.columns = {"test_accuracy": f"test {noun_of(result)}, %", "adversarial_accuracy": "A, %"}
         near = {"test_accuracy": round(self.paper["baseline"]["test_accuracy"]), "adversarial_accuracy": 50}
-        self.fields = {net: {column: percentage(near[column]) for column in self.columns} for net in NETS}
-        self.fields["baseline"]["adversarial_accuracy"] = percentage(0, disabled=True)  # A is made so
+        self.fields = {
+            net: {column: percentage(value=near[column]) for column in self.columns} for net in NETS
+        }
+        self.fields["baseline"]["adversarial_accuracy"] = percentage(value=0, disabled=True)  # A is made so
         self.button, self.answer = ipywidgets.Button(description="compare"), ipywidgets.HTML()
         self.error = ipywidgets.HTML()
         grid = [ipywidgets.Label(text) for text in ("", *self.columns.values())]
@@ -56,10 +61,3 @@ class TablePrediction(ipywidgets.VBox):
 
     def _answer(self) -> None:
         self.answer.value = Table(self.table())._repr_html_()
-
-
-def percentage(value: float, **more: Any) -> ipywidgets.BoundedFloatText:
-    """A field for a number from 0 to 100."""
-    return ipywidgets.BoundedFloatText(
-        value=value, min=0, max=100, step=0.1, layout={"width": "110px"}, **more
-    )

@@ -7,7 +7,8 @@ and a net with the baseline of its own seed.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import gt
 from statistics import mean
 from typing import Any
 
@@ -35,9 +36,6 @@ def rows_of(result: Result, nets: Iterable[str] = ROBUST) -> list[Row]:
     """The rows of these nets, in their order."""
     rows = {row["net"]: row for row in result["rows"]}
     return [rows[net] for net in nets]
-
-
-# Phrases
 
 
 def titles(nets: Iterable[str]) -> str:
@@ -69,10 +67,7 @@ def ranking(accuracies: Mapping[str, float]) -> str:
     """
     printed = {net: round(accuracy, 2) for net, accuracy in accuracies.items()}
     ranked = sorted(printed, key=printed.__getitem__)
-    said = TITLES[ranked[0]]
-    for one, other in pairwise(ranked):
-        said += f" {'=' if printed[one] == printed[other] else '<'} {TITLES[other]}"
-    return said
+    return " < ".join(" = ".join(map(TITLES.__getitem__, equal)) for _, equal in groupby(ranked, printed.get))
 
 
 def crossing(x: Sequence[float], y: Sequence[float], level: float) -> float | None:
@@ -123,10 +118,9 @@ def which_seeds(result: Result, rows: Sequence[Row]) -> str:
     """Which seeds all of the nets have; nothing where they all have the same."""
     if not _uneven(rows):
         return ""
-    shared = result["seeds"][: min(_counts(rows))]
-    if len(shared) == 1:
-        return f" in seed {shared[0]}, the only one that all have"
-    return f" in the seeds {', '.join(map(str, shared))}, which all have"
+    first, *more = map(str, result["seeds"][: min(_counts(rows))])
+    many = f" in the seeds {', '.join([first, *more])}, which all have"
+    return many if more else f" in seed {first}, the only one that all have"
 
 
 def _own_seeds(rows: Iterable[Row]) -> str:
@@ -146,11 +140,9 @@ def beside_the_paper(result: Result) -> str:
         rows = rows_of(result, paper)
         above = listed([row["net"] for row in rows if row[column]["mean"] > paper[row["net"]]], paper)
         order, theirs = ranking(means(rows, column)), ranking(paper)
+        beside = ", as in" if order == theirs else f"; {theirs} in"
         said.append(f"- On {where} our mean is above the paper's number for {above}.")
-        said.append(
-            f"  The order{which_seeds(result, rows)}: {order}"
-            f"{', as in' if order == theirs else f'; {theirs} in'} the paper."
-        )
+        said.append(f"  The order{which_seeds(result, rows)}: {order}{beside} the paper.")
     return "\n".join(said)
 
 
@@ -204,11 +196,9 @@ def standard_errors(result: Result) -> str:
     else:
         values = ", ".join(f"{value:.2f}" for value in ours["values"])
         n, of = tested(result)
-        said.append(
-            f"Our baseline, from {len(ours['values'])} seeds: {values} %, a standard deviation of "
-            f"{n * ours['sd'] / 100:.0f} images{of}. "
-            f"The {noun} stay the same: this is the luck of training alone."
-        )
+        sd = f"a standard deviation of {n * ours['sd'] / 100:.0f} images{of}"
+        said.append(f"Our baseline, from {len(ours['values'])} seeds: {values} %, {sd}.")
+        said[-1] += f" The {noun} stay the same: this is the luck of training alone."
     return "\n".join(f"- {sentence}" for sentence in said)
 
 
@@ -249,17 +239,13 @@ def _t_test(leads: Sequence[float], say: str) -> str:
 
 def disputed_images(result: Result) -> list[dict[str, Any]]:
     """On how many images a robust net and the baseline of its seed disagree, a row for each net and seed."""
-    return [
-        {
-            "network": TITLES[row["net"]],
-            "seed": seed,
-            "only the baseline right": test["only_a"],
-            "only this one right": test["only_b"],
-            **dict(zip(("lead, images", "p"), lead_and_p(test), strict=True)),
-        }
+    names = "network", "seed", "only the baseline right", "only this one right", "lead, images", "p"
+    rows = (
+        (TITLES[row["net"]], seed, test["only_a"], test["only_b"], *lead_and_p(test))
         for row in rows_of(result)
         for seed, test in zip(result["seeds"], row["mcnemar"], strict=False)
-    ]
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def lead_of(row: Row) -> str:
@@ -307,10 +293,8 @@ def against_luck(result: Result) -> str:
     rows = rows_of(result)
     tests = sum(len(row["mcnemar"]) for row in rows)
     said = [f"- {lead_of(row)}" for row in rows]
-    said.append(
-        f"- By the luck of the images alone, if the nets are equally good, at most {LEVEL * tests:.2g} of "
-        f"these {tests} tests fall below {LEVEL} on average."
-    )
+    below = f"at most {LEVEL * tests:.2g} of these {tests} tests fall below {LEVEL} on average"
+    said.append(f"- By the luck of the images alone, if the nets are equally good, {below}.")
     return "\n".join([*said, "", f"**In short.** {in_short(result)}"])
 
 
@@ -347,10 +331,7 @@ def _findings(result: Result) -> list[str]:
     beside = f" (baseline {means(every)['baseline']:.2f} %)" if _uneven(every) else ""
     sweep = result["accuracy_vs_epsilon"]
     curves = {net: curve["mean"][1:] for net, curve in sweep["accuracy"].items()}
-    above = [
-        f"{sum(r > b for r, b in zip(curves[net], curves['baseline'], strict=True))} ({TITLES[net]})"
-        for net in ROBUST
-    ]
+    above = [f"{sum(map(gt, curves[net], curves['baseline']))} ({TITLES[net]})" for net in ROBUST]
     return [
         f"in images{tested(result)[1]} {gains}. {in_short(result)}",
         f"on the test {noun_of(result)} {_best(rows, 'test_accuracy')}{beside}; "

@@ -4,30 +4,15 @@ Other baselines on A, a baseline that trains as long, flips and shifts; and the 
 Every function is true of any table that `experiments.table` makes; where a table lacks the nets, it says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from math import comb
 from statistics import mean
 
 from scipy.stats import ttest_1samp
 
-from rolab.course.nb07_mnist.significance import (
-    LEVEL,
-    ROBUST,
-    Result,
-    Row,
-    lead_and_p,
-    lead_in,
-    leads_of,
-    means,
-    noun_of,
-    ranking,
-    rows_of,
-    significant,
-    tested,
-    titles,
-    which_seeds,
-)
+from rolab.course.nb07_mnist import significance
+from rolab.course.nb07_mnist.significance import ROBUST, Result, lead_and_p, lead_in, noun_of, rows_of
 from rolab.experiments import NETS, PAPER, TITLES, grid
 from rolab.experiments.presets import AUGMENTED, LONGER
 
@@ -35,17 +20,15 @@ from rolab.experiments.presets import AUGMENTED, LONGER
 def resolution(result: Result) -> str:
     """What leads the seeds allow: Student's 95 % interval of the mean lead, beside the paper's gain."""
     paper, said = PAPER[result["experiment"]], []
-    n, of = tested(result)
+    n, of = significance.tested(result)
     for row in rows_of(result):
-        leads = leads_of(row)
+        leads = significance.leads_of(row)
         if len(set(leads)) > 1:
             low, high = ttest_1samp(leads, 0).confidence_interval(0.95)
             gain = paper[row["net"]]["test_accuracy"] - paper["baseline"]["test_accuracy"]
-            said.append(
-                f"From {len(leads)} seeds the lead of {TITLES[row['net']]} over the baseline is, with 95 % "
-                f"confidence, between {low:+.0f} and {high:+.0f} images{of}; "
-                f"the paper's gain is {n * gain / 100:+.0f}."
-            )
+            lead = f"From {len(leads)} seeds the lead of {TITLES[row['net']]} over the baseline is"
+            between = f"with 95 % confidence, between {low:+.0f} and {high:+.0f} images{of}"
+            said.append(f"{lead}, {between}; the paper's gain is {n * gain / 100:+.0f}.")
     return " ".join(said) or "One seed says nothing of how much a lead varies from one training to the next."
 
 
@@ -62,8 +45,8 @@ def others_on_A(result: Result) -> str:
     for row in rows_of(result):
         pairs = list(zip(row["adversarial_accuracy"]["values"], others["per_seed"], strict=False))
         mine, theirs = (mean(side) for side in zip(*pairs, strict=True))
-        numbers = (f"{len(pairs)}", f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}")
-        rows.append([TITLES[row["net"]], *numbers])
+        numbers = f"{mine:.1f}", f"{theirs:.1f}", f"{mine - theirs:+.1f}"
+        rows.append([TITLES[row["net"]], f"{len(pairs)}", *numbers])
     heads = ("network", "seeds", "on A %", "other baselines on the same A %", "difference")
     share = others["mean"] / 100
     said = (
@@ -95,21 +78,18 @@ def same_time(result: Result, ratio: float) -> str:
         rows.append([TITLES[row["net"]], f"{epochs}", f"{cost:.0f}", f"{test:.2f}", *lead, f"{on_A:.1f}"])
     heads = ["network", "epochs", "cost, in standard epochs", "test %"]
     heads += ["lead over the first, images", "p", "on A %"]
-    return f"{grid(heads, rows)}\n\n{_one_each(result)} {_beaten(robust)}"
+    said = []
+    for word, sign in (("better", 1), ("worse", -1)):
+        won = {row["net"]: significance.significant(row["against_longer"][:1], sign) for row in robust}
+        if nets := [net for net in won if won[net]]:
+            said.append(f"significantly {word}: {significance.titles(nets)}")
+    found = "; ".join(said) or "none of them differs from it significantly"
+    beaten = f"Against the baseline that trains as long, {found} (McNemar, p < {significance.LEVEL})."
+    return f"{grid(heads, rows)}\n\n{_one_each(result)} {beaten}"
 
 
 def _one_each(result: Result) -> str:
     return f"All of seed {result['seeds'][0]}, one network each: no p here knows of the luck of training."
-
-
-def _beaten(robust: Sequence[Row]) -> str:
-    """Whether the robust nets are better than the baseline that trains as long."""
-    said = []
-    for word, sign in (("better", 1), ("worse", -1)):
-        if nets := [row["net"] for row in robust if significant(row["against_longer"][:1], sign)]:
-            said.append(f"significantly {word}: {titles(nets)}")
-    found = "; ".join(said) or "none of them differs from it significantly"
-    return f"Against the baseline that trains as long, {found} (McNemar, p < {LEVEL})."
 
 
 def beside_augmentation(result: Result) -> str:
@@ -129,10 +109,9 @@ def beside_augmentation(result: Result) -> str:
             lines.append([f"{TITLES[net]}, {how}", *accuracies, *lead_and_p(against)])
         change = lead_in(tests[1]) - lead_in(tests[0])
         error = sum(against["only_a"] + against["only_b"] for against in tests) ** 0.5
-        said.append(
-            f"With flips and shifts the lead of {TITLES[net]} changes by {change:+d} images; one standard "
-            f"error of such a change is {error:.0f} (as if the two leads were independent)."
-        )
+        changes = f"With flips and shifts the lead of {TITLES[net]} changes by {change:+d} images"
+        luck = f"one standard error of such a change is {error:.0f} (as if the two leads were independent)"
+        said.append(f"{changes}; {luck}.")
     points, p = test[base] - test["baseline"], rows[base]["mcnemar"][0]["p"]
     said.append(f"Flips and shifts change the baseline by {points:+.2f} points (p = {p:.2g}).")
     heads = ("", "baseline, test %", "robust, test %", "lead of the robust net, images", "p")
@@ -156,18 +135,18 @@ def orders(*results: Result) -> str:
     """
     tables, said = [], []
     for column, where in (("test_accuracy", "clean images"), ("adversarial_accuracy", "A")):
-        ours = [means(rows_of(result, NETS), column) for result in results]
+        ours = [significance.means(rows_of(result, NETS), column) for result in results]
         rows = []
         for result, found in zip(results, ours, strict=True):
             paper = {net: row[column] for net, row in PAPER[result["experiment"]].items()}
-            rows.append([noun_of(result), ranking(found), ranking(paper)])
+            rows.append([noun_of(result), significance.ranking(found), significance.ranking(paper)])
         tables.append(grid((f"on {where}", "here", "the paper"), rows))
         for one, other in combinations(range(len(results)), 2):
             pairs = swapped(ours[one], ours[other])
             names = "; ".join(f"{TITLES[a]} and {TITLES[b]}" for a, b in pairs)
             of = f"{len(pairs)} of {comb(len(NETS), 2)}"
             said.append(f"Pairs swapped on {where}: {of}{f' ({names})' * bool(names)}.")
-    seeds = ((noun_of(result), which_seeds(result, rows_of(result, NETS))) for result in results)
+    seeds = ((noun_of(result), significance.which_seeds(result, rows_of(result, NETS))) for result in results)
     if fewer := [f"the order on {noun} is that{which}" for noun, which in seeds if which]:
         said.append(f"Note: {'; '.join(fewer)}.")
     return "\n\n".join([*tables, " ".join(said)])

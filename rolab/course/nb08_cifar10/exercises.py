@@ -4,29 +4,24 @@ import math
 from collections.abc import Callable
 from itertools import combinations
 
-from rolab.course.checking import asking, exercise, require, shown
+from rolab.course.checking import agree, asking, exercise, require, shown
 
 
 @exercise("pairs in another order")
 def swaps(f: Callable) -> str:
     """f(first, second) → how many pairs of nets stand in one order in one list, in the other in the other."""
-    yours = asking(f, "for {} and {}")
+    yours = asking(f, case := "for {} and {}")
 
     def truth(first: list[float], second: list[float]) -> int:
         pairs = combinations(range(len(first)), 2)
         return sum((first[i] - first[j]) * (second[i] - second[j]) < 0 for i, j in pairs)
 
     up, mixed = [1.0, 2.0, 3.0, 4.0], [3.0, 1.0, 4.0, 2.0]
-    require(
-        (same := yours(mixed, mixed)) == 0,
-        f"a list has the order of itself, yours finds {same:g} swapped pairs",
-    )
-    stretched = [10 * value**3 for value in mixed]
-    moved = yours(mixed, stretched)
-    require(
-        moved == 0,
-        f"{shown(stretched)} has the order of {shown(mixed)}: values do not matter, yours {moved:g}",
-    )
+    same = yours(mixed, mixed)
+    require(same == 0, f"a list has the order of itself, yours finds {same:g} swapped pairs")
+    moved = yours(mixed, stretched := [10 * value**3 for value in mixed])
+    order = f"{shown(stretched)} has the order of {shown(mixed)}"
+    require(moved == 0, f"{order}: values do not matter, yours {moved:g}")
     turned = yours(up, up[::-1])
     require(turned != 12, "for four nets there are six pairs; yours counts each of them twice")
     require(turned != 4, "yours counts the nets whose place changes; count pairs of nets")
@@ -35,12 +30,8 @@ def swaps(f: Callable) -> str:
     require(one == other, f"which list comes first must not matter; yours finds {one:g} and {other:g}")
     ties = yours([1.0, 1.0, 2.0], [2.0, 1.0, 3.0]) + yours([1.0, 1.0, 2.0], [1.0, 2.0, 3.0])
     require(ties == 0, f"a tie in one list contradicts no order in the other; yours finds {ties:g}")
-    for first, second in ((up, mixed), (mixed, [2.0, 4.0, 1.0, 3.0]), ([1.0, 2.0], [2.0, 1.0])):
-        mine = yours(first, second)
-        require(
-            mine == truth(first, second),
-            f"for {shown(first)} and {shown(second)}: yours is {mine:g}, it is {truth(first, second)}",
-        )
+    cases = ((up, mixed), (mixed, [2.0, 4.0, 1.0, 3.0]), ([1.0, 2.0], [2.0, 1.0]))
+    agree(yours, truth, cases, f"{case}: yours is {{:g}}, it is {{}}")
     return "0 for the same order, all pairs when it is turned around, and a tie contradicts nothing"
 
 
@@ -50,7 +41,7 @@ def lead_error(f: Callable) -> str:
 
     Both nets are judged on the same n images; on all others they are both right or both wrong.
     """
-    yours = asking(f, "for {} and {} of {} images")
+    yours = asking(f, case := "for {} and {} of {} images")
 
     def truth(only_a: int, only_b: int, n: int) -> float:
         lead = (only_b - only_a) / n
@@ -60,27 +51,17 @@ def lead_error(f: Callable) -> str:
     require(abs(none) < 1e-9, f"without disputed images the lead is 0 for sure; yours is {none:.4g}")
     one, other = yours(300, 400, 10_000), yours(400, 300, 10_000)
     require(abs(one - other) < 1e-9, f"the two nets may be swapped; yours gives {one:.4g} and {other:.4g}")
-    share = truth(300, 400, 10_000) / 100
-    require(
-        abs(one - share) > 1e-7,
-        f"for 300 and 400 of 10000 images: {one:.4g} is a share; give percentage points",
-    )
+    share = f"for 300 and 400 of 10000 images: {one:.4g} is a share; give percentage points"
+    require(abs(one - truth(300, 400, 10_000) / 100) > 1e-7, share)
     few, many = yours(30, 40, 1_000), yours(300, 400, 10_000)
-    require(
-        abs(few - math.sqrt(10) * many) < 1e-6 * (1 + abs(few)),
-        f"ten times the images, as often disputed, divide it by √10; yours goes from {few:.4g} to {many:.4g}",
-    )
+    steps = f"divide it by √10; yours goes from {few:.4g} to {many:.4g}"
+    off = abs(few - math.sqrt(10) * many)
+    require(off < 1e-6 * (1 + abs(few)), f"ten times the images, as often disputed, {steps}")
     every = yours(0, 100, 100)
-    require(
-        abs(every) < 1e-9,
-        f"if b is right and a wrong on all images, the lead is 100 points; yours varies by {every:.4g}",
-    )
-    for only_a, only_b, n in ((300, 400, 10_000), (10, 80, 200), (0, 25, 100)):
-        mine, exact = yours(only_a, only_b, n), truth(only_a, only_b, n)
-        require(
-            abs(mine - exact) < 1e-4 * exact,
-            f"for {only_a} and {only_b} of {n} images: yours is {mine:.4g} points, it is {exact:.4g}",
-        )
+    sure = "if b is right and a wrong on all images, the lead is 100 points"
+    require(abs(every) < 1e-9, f"{sure}; yours varies by {every:.4g}")
+    cases = ((300, 400, 10_000), (10, 80, 200), (0, 25, 100))
+    agree(yours, truth, cases, f"{case}: yours is {{:.4g}} points, it is {{:.4g}}", 1e-4)
     return f"with 300 and 400 disputed images of 10,000 it is {one:.2f} points"
 
 
@@ -100,20 +81,14 @@ def saved(f: Callable) -> str:
     }
     for name, d in cases.items():
         left = torch.as_tensor(f(x.clone(), d.clone())).to(x)
-        require(
-            left.shape == x.shape, f"{name}: expected the shape {tuple(x.shape)}, got {tuple(left.shape)}"
-        )
+        require(left.shape == x.shape, f"{name}: expected the shape (3, 8, 8), got {tuple(left.shape)}")
         image = x + left
-        require(
-            image.min() > -1e-5 and image.max() < 1 + 1e-5,
-            f"{name}: a file holds values from 0 to 1, yours go from {image.min():.3g} to {image.max():.3g}",
-        )
+        low, high = float(image.min()), float(image.max())
+        values = f"a file holds values from 0 to 1, yours go from {low:.3g} to {high:.3g}"
+        require(low > -1e-5 and high < 1 + 1e-5, f"{name}: {values}")
         off = float((255 * image - (255 * image).round()).abs().max())
         require(off < 1e-3, f"{name}: a file holds whole levels of 1/255, yours are off by {off:.2g} levels")
-        wanted = (x + d).clamp(0, 1)
-        error = 255 * float((image - wanted).abs().max())
-        require(
-            error < 0.5 + 1e-3,
-            f"{name}: the nearest level is at most half a level away, yours is {error:.2g} levels from x + Δ",
-        )
+        error = 255 * float((image - (x + d).clamp(0, 1)).abs().max())
+        far = f"the nearest level is at most half a level away, yours is {error:.2g} levels from x + Δ"
+        require(error < 0.5 + 1e-3, f"{name}: {far}")
     return "whole levels, the nearest ones; of a step below half a level nothing is left"

@@ -13,30 +13,24 @@ from rolab.sets import Ball, pixel_box
 
 RADIUS = 0.3
 DIGITS = 60
+MASKERS = ("B", "D")  # of the suspects
 
 
-class Rounded(nn.Module):
-    """A network that sees its image in a few shades of grey: flat almost everywhere, so its gradient is 0."""
+class Disguised(nn.Module):
+    """A network behind a change of its image, or of its logits.
 
-    def __init__(self, net: nn.Module, shades: int = 4) -> None:
+    shades: of grey, in which it sees its image; flat almost everywhere, so its gradient is 0
+    times: as large are its logits: the same answers, but very sure of itself
+    """
+
+    def __init__(self, net: nn.Module, shades: int | None = None, times: float = 1.0) -> None:
         super().__init__()
-        self.net, self.shades = net, shades
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pixels to logits, by way of the nearest shade."""
-        steps = self.shades - 1
-        return self.net((x * steps).round() / steps)
-
-
-class Louder(nn.Module):
-    """A network that is very sure of itself: the same answers, logits so many times as large."""
-
-    def __init__(self, net: nn.Module, times: float = 4.0) -> None:
-        super().__init__()
-        self.net, self.times = net, times
+        self.net, self.shades, self.times = net, shades, times
 
     def forward(self, x: Tensor) -> Tensor:
         """Pixels to logits."""
+        if self.shades is not None:
+            x = (x * (self.shades - 1)).round() / (self.shades - 1)
         return self.times * self.net(x)
 
 
@@ -44,13 +38,10 @@ def suspects() -> dict[str, nn.Module]:
     """Four networks that read digits. Two of them mask their gradients."""
     return {
         "A": zoo.load("mnist/robust-linf"),
-        "B": Rounded(zoo.load("mnist/robust-l2")).eval(),
-        "C": Louder(zoo.load("mnist/baseline")).eval(),
+        "B": Disguised(zoo.load("mnist/robust-l2"), shades=4).eval(),
+        "C": Disguised(zoo.load("mnist/baseline"), times=4.0).eval(),
         "D": zoo.load("mnist/masked"),
     }
-
-
-MASKERS = ("B", "D")
 
 
 @exercise("who masks its gradients?")
@@ -59,10 +50,8 @@ def masks(f: Callable) -> str:
     data = mnist("test")[:DIGITS]
     for name, net in suspects().items():
         called = f(net, data, RADIUS)
-        require(
-            isinstance(called, bool) or (isinstance(called, Tensor) and called.dtype == torch.bool),
-            f"suspect {name}: expected True or False, got {called!r}",
-        )
+        truth = isinstance(called, bool) or (isinstance(called, Tensor) and called.dtype == torch.bool)
+        require(truth, f"suspect {name}: expected True or False, got {called!r}")
         if bool(called) != (name in MASKERS):
             generator = torch.Generator().manual_seed(0)
             evidence = flatness(net, data, lambda x: Ball("linf", RADIUS) & pixel_box(x), generator)
@@ -84,24 +73,16 @@ def worst_curve(f: Callable) -> str:
         yours = torch.as_tensor(f(lost.clone())).double().flatten()
         case = f"{attacks} attack{'s' * (attacks > 1)}, {radii} radi{'i' if radii > 1 else 'us'}, {n} digits"
         require(len(yours) == radii, f"{case}: expected a number for each radius, got {len(yours)}")
-        broken = [
-            {i for a in range(attacks) for i in lost[a, r].nonzero()[:, 0].tolist()} for r in range(radii)
-        ]
-        truth = [100 * (n - len(set().union(*broken[: r + 1]))) / n for r in range(radii)]
+        broken = [lost[:, : r + 1].flatten(0, 1).any(0) for r in range(radii)]
+        truth = torch.tensor([100 * (n - int(digits.sum())) / n for digits in broken])
         shown = ", ".join(f"{value:.0f}" for value in yours[:5])
         require(not 0 < float(yours.max()) <= 1, f"{case}: ({shown}) are shares; give them in percent")
-        require(
-            bool((yours.diff() <= 1e-4).all()),
-            f"{case}: your curve ({shown}) rises, but what breaks a digit is in every larger set as well",
-        )
-        require(
-            bool((yours <= torch.tensor(truth) + 1e-4).all()),
-            f"{case}: yours is ({shown}), but some digits counted there are lost to one of the attacks",
-        )
-        require(
-            bool((yours >= torch.tensor(truth) - 1e-4).all()),
-            f"{case}: yours is ({shown}), which is less than what all attacks together leave",
-        )
+        rises = f"your curve ({shown}) rises, but what breaks a digit is in every larger set as well"
+        require((yours.diff() <= 1e-4).all(), f"{case}: {rises}")
+        above = "but some digits counted there are lost to one of the attacks"
+        require((yours <= truth + 1e-4).all(), f"{case}: yours is ({shown}), {above}")
+        below = "which is less than what all attacks together leave"
+        require((yours >= truth - 1e-4).all(), f"{case}: yours is ({shown}), {below}")
     return "over attacks, and over all smaller radii: that curve cannot rise"
 
 
@@ -109,9 +90,8 @@ def worst_curve(f: Callable) -> str:
 def linear_proof(f: Callable) -> str:
     """f(W, b, x, y, radius) → bool (N,): no Δ with ‖Δ‖∞ ≤ radius changes the answer of z = W x + b from y."""
     generator = torch.Generator().manual_seed(2)
-    W = torch.randn(4, 6, generator=generator, dtype=torch.float64)
-    b = torch.randn(4, generator=generator, dtype=torch.float64)
-    x = torch.randn(200, 6, generator=generator, dtype=torch.float64)
+    sizes = (4, 6), (4,), (200, 6)
+    W, b, x = (torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes)
     z = x @ W.T + b
     y = z.argmax(1)
     y[:20] = (y[:20] + 1) % 4  # some that the net gets wrong
@@ -121,15 +101,12 @@ def linear_proof(f: Callable) -> str:
         truth = (reached.argmax(2) == y[:, None]).all(1)  # linear in Δ, so a corner is worst
         yours = torch.as_tensor(f(W.clone(), b.clone(), x.clone(), y.clone(), radius))
         case = f"radius {radius:g}"
-        require(
-            yours.dtype == torch.bool and yours.shape == y.shape,
-            f"{case}: expected bool of shape (200,), got {yours.dtype} of shape {tuple(yours.shape)}",
+        kind = f"expected bool of shape (200,), got {yours.dtype} of shape {tuple(yours.shape)}"
+        require(yours.dtype == torch.bool and yours.shape == y.shape, f"{case}: {kind}")
+        wrong, over, under = (
+            int(found.sum()) for found in (yours & (z.argmax(1) != y), yours & ~truth, truth & ~yours)
         )
-        wrong = yours & (z.argmax(1) != y)
-        require(
-            not wrong.any(), f"{case}: you prove {int(wrong.sum())} that the net gets wrong without any Δ"
-        )
-        over, under = int((yours & ~truth).sum()), int((truth & ~yours).sum())
+        require(not wrong, f"{case}: you prove {wrong} that the net gets wrong without any Δ")
         require(not over, f"{case}: you prove {over} points that a corner of the ball breaks")
         require(not under, f"{case}: {under} points that no corner breaks are missing from your proof")
     return "for a linear net the proof misses nothing: lower and upper bound meet"

@@ -33,16 +33,14 @@ class RobustnessExplorer(Explorer):
 
     def controls(self, **state: Any) -> dict[str, Control]:
         """The steps, the restarts, the ε of the title, and whether each net is drawn."""
-        radii, steps = self.results.radii, self.results.steps
         return {
-            "steps": Slide("steps", steps),
+            "steps": Slide("steps", self.results.steps),
             "restarts": Slide("restarts", range(1 + self.results.restarts)),
-            "radius": Slide("ε", radii, 0.1),
+            "radius": Slide("ε", self.results.radii, 0.1),
             **{net: Toggle(style(net).label, net in self.nets) for net in self.results.nets},
         }
 
     def draw(self, **state: Any) -> RobustnessFigure:
-        """The figure of an attack."""
         nets = [net for net in self.results.nets if state.pop(net)]
         return robustness_figure(self.results, **state, nets=nets)
 

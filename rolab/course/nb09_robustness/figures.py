@@ -49,37 +49,29 @@ def robustness_figure(
         radius: of which the title speaks; that nearest to 0.1, if left out
         nets: which are drawn; all, if left out
     """
-    steps = results.steps[-1] if steps is None else steps
-    restarts = results.restarts if restarts is None else restarts
+    most, again = results.hardest
+    run = most if steps is None else steps, again if restarts is None else restarts
     radius = min(results.radii, key=lambda r: abs(r - 0.1)) if radius is None else radius
     nets = results.nets if nets is None else nets
     if not nets:
         raise ValueError("nets: expected at least one, got none")
     if radius not in results.radii:
         raise ValueError(f"radius: expected one of {', '.join(map(str, results.radii))}, got {radius!r}")
-    best, radii = results.best(radius, steps, restarts, nets), (0.0, *results.radii)
+    best, radii = results.best(radius, *run, nets), (0.0, *results.radii)
     first = {net: results.percent(net, radius, 1, 0) for net in best}
     alike = [net for net in best if first[net] == first[best[0]]]
     title = f"At ε = {radius:g}, one step leaves {_listed(alike)} {first[best[0]]:.1f} %"
-    if (steps, restarts) != (1, 0):
-        counts = ((steps, "step"), (restarts, "restart"))
+    if run != (1, 0):
+        counts = zip(run, ("step", "restart"), strict=True)
         attack = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
-        title += f"; {attack}: {results.percent(best[0], radius, steps, restarts):.1f} %"
-    drawn = (net for net in results.nets if net in nets)
-    curves = {net: [results.percent(net, r, steps, restarts) for r in radii] for net in drawn}
-    left = results.accuracy(best[0], radius, steps, restarts)
-    return RobustnessFigure(
-        title,
-        radii,
-        curves,
-        *AXES,
-        y_range=PERCENT,
-        alt=f"Accuracies of {_listed(nets, ', ')} against ε. Shown: {title}.",
-        styles={net: style(net, place) for place, net in enumerate(results.nets)},
-        steps=steps,
-        restarts=restarts,
-        verdict=f"{_listed(best)} {'stands best' if len(best) == 1 else 'stand best alike'}: {left}",
-    )
+        title += f"; {attack}: {results.percent(best[0], radius, *run):.1f} %"
+    curves = {net: [results.percent(net, r, *run) for r in radii] for net in results.nets if net in nets}
+    alt = f"Accuracies of {_listed(nets, ', ')} against ε. Shown: {title}."
+    styles = {net: style(net, place) for place, net in enumerate(results.nets)}
+    stands = "stands best" if len(best) == 1 else "stand best alike"
+    verdict = f"{_listed(best)} {stands}: {results.accuracy(best[0], radius, *run)}"
+    more: dict[str, Any] = {"steps": run[0], "restarts": run[1], "verdict": verdict}
+    return RobustnessFigure(title, radii, curves, *AXES, y_range=PERCENT, alt=alt, styles=styles, **more)
 
 
 def _listed(nets: Iterable[str], by: str = " and ") -> str:
@@ -114,12 +106,9 @@ class BoundsFigure(Figure):
 
     def bounds(self, radius: float) -> dict[str, float]:
         """The lower and the upper bound of the robust accuracy, and what one step leaves; percent."""
-        found = {
-            "proved": (self.certified >= radius) & (self.attacks > 0),
-            "all attacks leave": self.attacks > radius,
-            "one step leaves": self.one_step > radius,
-        }
-        return {name: accuracy_percent(digits) for name, digits in found.items()}
+        proved = (self.certified >= radius) & (self.attacks > 0)
+        left = {"all attacks leave": self.attacks > radius, "one step leaves": self.one_step > radius}
+        return {name: accuracy_percent(digits) for name, digits in ({"proved": proved} | left).items()}
 
     def table(self) -> list[dict[str, Any]]:
         """A row for 0, each radius at which a bound may change, and the largest; percent."""
@@ -137,8 +126,7 @@ class BoundsFigure(Figure):
 
     @property
     def alt(self) -> str:
-        what = "Two bounds of the robust accuracy against ε, and what one step leaves"
-        return f"{what}. {self.title}."
+        return f"Two bounds of the robust accuracy against ε, and what one step leaves. {self.title}."
 
     def panels(self) -> list[Panel]:
         """What is proved, what all attacks leave, the band between filled; and what one step leaves."""

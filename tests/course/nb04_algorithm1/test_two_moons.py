@@ -61,7 +61,7 @@ def test_the_points_and_their_sets_are_in_the_window():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_step_is_algorithm_1_written_out(norm):
-    run = TrainingTrace(POINTS, LABELS, Ball(norm, 0.2), rate=0.1, momentum=0.9)
+    run = TrainingTrace(POINTS, LABELS, Ball(norm, 0.2))
     net, velocity = small_net(0), None
     for step in range(1, 6):
         m = run[step]
