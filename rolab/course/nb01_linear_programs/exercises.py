@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class Workshop:
     c: list[float]
     rows: dict[str, tuple]
     a: list[float]
-    P: list[list[float]]
+    P: Sequence[Sequence[float]]
     b: float
     Z: UncertaintySet
     asked: int = 0

@@ -79,7 +79,8 @@ class Polygon:
                 outward = np.array([along[1], -along[0]]) / (np.hypot(*along) or 1)
                 outward = outward if outward @ ((at - middle) / size) > 0 else -outward
                 anchor = "left" if outward[0] > 0.3 else "center"
-                found.append(Text(*(at + 0.05 * outward * size), name, anchor=anchor))
+                x, y = at + 0.05 * outward * size
+                found.append(Text(x, y, name, anchor=anchor))
         return found
 
 

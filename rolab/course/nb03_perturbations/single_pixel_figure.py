@@ -74,7 +74,7 @@ class SinglePixelFigure(Figure):
         """Each pixel: by how much the loss truly rises, against what is promised."""
         s, seen = self.scan, self.revealed
         points = s.point(s.step, s.step_way), s.point(s.truth)
-        step, best = ([[value] * seen for value in point] for point in points)
+        (step_x, step_y), (best_x, best_y) = ([[value] * seen for value in point] for point in points)
         x, y = s.point(self.pixel)
         far = [0, float(s.best_promised.max())]
         every = s.best_promised.tolist() * seen, s.best_rise.tolist() * seen
@@ -82,9 +82,9 @@ class SinglePixelFigure(Figure):
         square: dict[str, Any] = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
         return [
             Points(*every, color="#b8b8b8", size=4, name="all pixels"),
-            Points(*step, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"),
+            Points(step_x, step_y, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"),
             Line(far, far, dash="dot", width=1, name="as promised"),
-            Points(*best, l2.color, name="the best", **square),
+            Points(best_x, best_y, l2.color, name="the best", **square),
             Points([x], [y], name="the pixel shown", **RING),
         ]
 
