@@ -30,15 +30,9 @@ class ImageRow:
     images: Any  # (n, C, H, W), C = 1 or 3; pixels in [0, 1], what is outside is tinted
     label: str = ""  # stands to the left, along the row
     captions: Sequence[str] = ()  # one below each picture
-    circles: Sequence[
-        tuple[int, int] | None
-    ] = ()  # for each the (row, column) of the pixel to circle, or None
+    circles: Sequence[tuple[int, int] | None] = ()  # for each the (row, column) of a pixel, or None
     heading: str = ""  # stands above the row
     gain: float | None | Sequence[float | None] = None  # one for all images, or one for each
-
-    def gains(self) -> Sequence[float | None]:
-        """One gain for each image."""
-        return self.gain if isinstance(self.gain, Sequence) else [self.gain] * len(self.images)
 
     def at(self, k: int) -> tuple[str, tuple[int, int] | None]:
         """The caption of the k-th picture, and the pixel that is circled."""
@@ -75,7 +69,8 @@ class ImageGrid(Figure):
                 marks.append(Text(left, y + units(14), row.heading, size=13, anchor="left"))
                 y += units(26)
             marks.append(Text(left - units(12), y + height / 2, row.label, size=12, angle=90))
-            for i, (image, gain) in enumerate(zip(row.images, row.gains(), strict=True)):
+            gains = row.gain if isinstance(row.gain, Sequence) else [row.gain] * len(row.images)
+            for i, (image, gain) in enumerate(zip(row.images, gains, strict=True)):
                 x, (caption, pixel) = left + i * (width + self.GAP), row.at(i)
                 tiles.append((x, y, pixels(image, gain)))
                 if gain is not None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from rolab.plotting.pixels import data_uri
-from rolab.plotting.style import DASHES, INK, MARKERS, RED, Style, rgba
+from rolab.plotting.style import DASHES, INK, MARKERS, RED, Style
 
 Numbers = Any  # a sequence of numbers, an array or a tensor; None (or NaN) lifts the pen
 
@@ -154,7 +154,8 @@ class Area(Line):
     """A polygon, filled so that lines can be seen through it; without an edge if its width is 0."""
 
     def trace(self) -> dict[str, Any]:
-        return super().trace() | {"fill": "toself", "fillcolor": rgba(self.color)}
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return super().trace() | {"fill": "toself", "fillcolor": f"rgba({red},{green},{blue},0.2)"}
 
     def draw(self, axes: Any) -> None:
         axes.fill(*self._xy, color=self.color, alpha=0.2, linewidth=0)
@@ -187,11 +188,8 @@ class Points(Trace):
         color = self.color if isinstance(self.color, str) else list(self.color)[: len(x)]
         look: dict[str, Any] = {"color": color, "linewidths": 0.8 * (self.symbol == "x")}
         if self.hollow or self.outline:
-            edge = {
-                "edgecolors": self.outline or color,
-                "linewidths": 0.8 * (self.width if self.hollow else 1),
-            }
-            look = {"facecolors": "none" if self.hollow else color, **edge}
+            look = {"facecolors": "none" if self.hollow else color, "edgecolors": self.outline or color}
+            look["linewidths"] = 0.8 * (self.width if self.hollow else 1)
         if self.opacity:
             axes.scatter(x, y, size, marker=MARKERS[self.symbol], zorder=3, label=self.label, **look)
 

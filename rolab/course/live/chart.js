@@ -83,9 +83,8 @@ function render({model, el}) {
         }
         busy = false;
     };
-    model.on("change:figure", sync);
-    model.on("change:patch", sync);
-    model.on("change:alt", sync);
+    const watched = ["change:figure", "change:patch", "change:alt"];
+    for (const change of watched) model.on(change, sync);
     // Drawn when it comes near the screen: what is not on the page has no size, and plotly computes NaN from it.
     const near = new IntersectionObserver(async seen => {
         if (!seen.some(each => each.isIntersecting)) return;
@@ -103,9 +102,7 @@ function render({model, el}) {
     return () => {
         alive = false;
         near.disconnect();
-        model.off("change:figure", sync);
-        model.off("change:patch", sync);
-        model.off("change:alt", sync);
+        for (const change of watched) model.off(change, sync);
         Plotly?.purge(plot);
     };
 }

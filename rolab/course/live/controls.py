@@ -114,9 +114,8 @@ class Choice(Control):
     @property
     def stops(self) -> tuple[tuple[str, Any], ...]:
         """What each value is called, and the value."""
-        if isinstance(self.options, Mapping):
-            return tuple((name, value) for value, name in self.options.items())
-        return tuple((str(value), value) for value in self.options)
+        named = self.options if isinstance(self.options, Mapping) else {o: str(o) for o in self.options}
+        return tuple((name, value) for value, name in named.items())
 
     def check(self, name: str, value: Any) -> Any:
         value = self.at if value is None else value
@@ -199,10 +198,9 @@ def show_errors(action: Callable[..., Any], line: ipywidgets.HTML) -> Callable[.
             line.value = escape(str(notice))
         except Exception as raised:
             trace = escape("".join(traceback.format_exception(raised)))
-            line.value = (
-                f'<div role="alert"><b>{type(raised).__name__}: {escape(str(raised))}</b>'
-                f"<details><summary>details</summary><pre>{trace}</pre></details></div>"
-            )
+            details = f"<details><summary>details</summary><pre>{trace}</pre></details>"
+            said = f"<b>{type(raised).__name__}: {escape(str(raised))}</b>"
+            line.value = f'<div role="alert">{said}{details}</div>'
 
     return run
 
