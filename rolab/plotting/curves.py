@@ -81,11 +81,7 @@ class Curves(Figure):
         return f"{symbol} = {self.x[k]:g}: {values} %"
 
     def sliding(self, symbol: str) -> Slider:
-        """The same curves, of percentages, with a slider that reads them off and needs no kernel.
-
-        Args:
-            symbol: what the slider calls the axis
-        """
+        """The same curves, of percentages, read off by a slider along the axis, which it calls `symbol`."""
         figures = [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))]
         labels = [f"{x:g}" for x in self.x]
         return Slider(figures, labels, f"{symbol} = ", len(labels) // 3, picture=self)

@@ -84,10 +84,8 @@ class Figure(ABC):
 
     @property
     def title_size(self) -> float:
-        """In px: 16 unless the title is too long for that.
-
-        A character is half as broad as it is high, a little more to be safe; the title has 96 % of the width.
-        """
+        """In px: 16 unless the title is too long for that, which has 96 % of the width."""
+        # A character is half as broad as it is high, a little more to be safe.
         return min(16, 0.96 * WIDTH / 0.53 / max(1, len(self.title)))
 
     def plotly(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from rolab.plotting.figure import Figure
 from rolab.plotting.marks import Line, Mark, Picture, Points, Text
 from rolab.plotting.panels import Panel
 from rolab.plotting.pixels import pixels
-from rolab.plotting.style import PALE, RED, TITLE, WIDTH
+from rolab.plotting.style import PALE, RED, WIDTH
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class ImageGrid(Figure):
     title: str
     rows: Sequence[ImageRow]
     alt: str = ""
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (0, 0, TITLE, 0)
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (0, 0, 46, 0)
     LARGEST: ClassVar[float] = 6.0  # a pixel of a picture is drawn at most so large
     GAP: ClassVar[int] = 3
 
@@ -91,7 +91,7 @@ class ImageGrid(Figure):
     def height(self) -> int:
         """As high as the rows are."""
         mosaic, scale, _ = self._laid_out()
-        return round(len(mosaic) * scale) + TITLE
+        return round(len(mosaic) * scale) + self.MARGIN[2]
 
     def panels(self) -> list[Panel]:
         """One, as large as the figure."""

@@ -85,17 +85,14 @@ class Trace(Mark):
     def trace(self) -> dict[str, Any]:
         """What is special to this kind."""
 
-    @cached_property
-    def _traces(self) -> dict[str, dict[str, Any]]:
-        return {}  # on each axes: made once, for states of a figure share marks
-
     def plotly(self, page: dict[str, Any], place: Place) -> None:
-        if place.number not in self._traces:
+        made = self.__dict__.setdefault("_made", {})  # on each axes, once: states of a figure share marks
+        if place.number not in made:
             shown: dict[str, Any] = {"type": "scatter", "name": self.name, "legendgroup": self.name}
             shown |= {"showlegend": self.label is not None}
             where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
-            self._traces[place.number] = {**shown, **where, **self.trace()}
-        page["data"].append(self._traces[place.number])
+            made[place.number] = {**shown, **where, **self.trace()}
+        page["data"].append(made[place.number])
 
     @property
     def _xy(self) -> np.ndarray:

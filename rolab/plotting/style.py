@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 WIDTH = 720  # px, of every figure
-TITLE = 46  # px above a figure
 FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
 CONFIG = {"displayModeBar": False}  # plotly's tool bar would lie on the title
 INK, PALE, GREY, RED, BLUE = "#222222", "#dddddd", "#7A7A7A", "#D55E00", "#0072B2"

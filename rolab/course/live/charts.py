@@ -42,9 +42,7 @@ class PictureChart:
 class LiveChart:
     """A figure by plotly, which changes in place: what only moves the layout is drawn at once.
 
-    Args:
-        figure: the first state
-        clicked: is called with x and y of a point that is clicked on
+    `clicked` is called with x and y of a point that is clicked on.
     """
 
     def __init__(self, figure: Figure, clicked: Callable[[float, float], Any] | None = None) -> None:
@@ -66,11 +64,6 @@ class LiveChart:
             else:
                 self._touched |= dict.fromkeys(changes(base, padded(page, lists)))
             self.widget.patch = {path(keys): lookup(page, keys) for keys in self._touched}
-
-
-def chart(figure: Figure, plain: bool, clicked: Callable[[float, float], Any] | None = None) -> Any:
-    """The figure as a chart: as pictures, or by plotly."""
-    return PictureChart(figure) if plain else LiveChart(figure, clicked)
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -211,12 +210,7 @@ def aria_status(said: str) -> str:
 
 
 def sentence(say: Callable[..., str], **controls: Any) -> ipywidgets.VBox:
-    """Controls, and below them what `say` makes of their values; or its error.
-
-    Args:
-        say: a function of the controls' values, by name, that returns a sentence
-        controls: name → widget
-    """
+    """Controls, name → widget, and below them the sentence that `say` makes of their values, or its error."""
     line, error = ipywidgets.HTML(), ipywidgets.HTML()
 
     def update() -> None:
@@ -234,16 +228,14 @@ class Cache:
 
     def __init__(self, kept: int) -> None:
         self.kept = kept
-        self._found: OrderedDict[tuple, Any] = OrderedDict()
+        self._found = dict[tuple, Any]()  # what was asked for last is last
 
     def __len__(self) -> int:
         return len(self._found)
 
     def get(self, key: tuple, compute: Callable[[], Any]) -> Any:
         """The result of this key, computed if it is not there."""
-        if key not in self._found:
-            self._found[key] = compute()
-            if len(self._found) > self.kept:
-                self._found.popitem(last=False)
-        self._found.move_to_end(key)
+        self._found[key] = self._found.pop(key) if key in self._found else compute()
+        if len(self._found) > self.kept:
+            del self._found[next(iter(self._found))]
         return self._found[key]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import ipywidgets
 
-from rolab.course.live.charts import chart, has_live_charts, prepare_colab
+from rolab.course.live.charts import LiveChart, PictureChart, has_live_charts, prepare_colab
 from rolab.course.live.controls import Button, Choice, Control, Slide, aria_status, show_errors
 from rolab.plotting.figure import Figure
 from rolab.plotting.slider import Slider
@@ -128,8 +128,8 @@ class Live(ipywidgets.VBox):
                 widget.observe(change, "value")
             else:
                 widget.on_click(change)
-        clickable = type(explorer).clicked is not Explorer.clicked
-        self.chart = chart(self.shown, plain, self._click if clickable else None)
+        click = None if type(explorer).clicked is Explorer.clicked else self._click
+        self.chart = PictureChart(self.shown) if plain else LiveChart(self.shown, click)
         rows = explorer.ROWS or [(name,) for name in self.controls]
         lines = [ipywidgets.HBox([part for name in row for part in self._parts[name]]) for row in rows]
         self.children = [*lines, self.summary, self.error, self.chart.widget]
@@ -145,13 +145,14 @@ class Live(ipywidgets.VBox):
                 if name not in changes and len(control.places) == len(old.places):
                     wanted[name] = control.places[old.place(self.state[name])]
         self.state = {name: controls[name].check(name, value) for name, value in wanted.items()}
-        self._described = controls if self.state == asked else self.explorer.controls(**self.state)
+        controls = controls if self.state == asked else self.explorer.controls(**self.state)
         self._busy = True  # the widgets change one after the other
         try:
-            for name, control in self._described.items():
+            for name, control in controls.items():
                 value, parts = self.state.get(name), self._parts[name]
                 if control != before[name] or getattr(parts[0], "value", None) != value:
                     control.adapt(parts, value)
+            self._described = controls
         finally:
             self._busy = False
         self.shown = self.explorer.draw(**self.state)
