@@ -74,14 +74,10 @@ class Curves(Figure):
             rows.append(row)
         return rows
 
-    def reading(self, symbol: str, k: int) -> str:
-        """The values of all curves, percentages, at the k-th place."""
-        looks = self.looks()
-        values = ", ".join(f"{looks[name].label} {mean[k]:.1f}" for name, mean in self.mean.items())
-        return f"{symbol} = {self.x[k]:g}: {values} %"
-
     def sliding(self, symbol: str) -> Slider:
         """The same curves, of percentages, read off by a slider along the axis, which it calls `symbol`."""
-        figures = [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))]
-        labels = [f"{x:g}" for x in self.x]
+        looks, labels, figures = self.looks(), [f"{x:g}" for x in self.x], []
+        for k, label in enumerate(labels):
+            values = ", ".join(f"{looks[name].label} {mean[k]:.1f}" for name, mean in self.mean.items())
+            figures.append(replace(self, title=f"{symbol} = {label}: {values} %", at=k))
         return Slider(figures, labels, f"{symbol} = ", len(labels) // 3, picture=self)

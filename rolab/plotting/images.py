@@ -22,10 +22,7 @@ from rolab.plotting.style import PALE, RED, WIDTH
 
 @dataclass(frozen=True, eq=False)
 class ImageRow:
-    """A row of pictures of one size.
-
-    With a gain the images are perturbations: purple is negative, orange positive, full at ±1/gain.
-    """
+    """A row of pictures of one size; with a gain of perturbations, whose colours are full at ±1/gain."""
 
     images: Any  # (n, C, H, W), C = 1 or 3; pixels in [0, 1], what is outside is tinted
     label: str = ""  # stands to the left, along the row

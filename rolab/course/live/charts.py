@@ -40,10 +40,7 @@ class PictureChart:
 
 
 class LiveChart:
-    """A figure by plotly, which changes in place: what only moves the layout is drawn at once.
-
-    `clicked` is called with x and y of a point that is clicked on.
-    """
+    """A figure by plotly, which changes in place; `clicked` is called with x, y of a point clicked on."""
 
     def __init__(self, figure: Figure, clicked: Callable[[float, float], Any] | None = None) -> None:
         self._touched = dict[Any, None]()  # where a page has differed from the base

@@ -25,10 +25,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Explorer(ABC):
-    """Controls, and a figure of their state.
-
-    A subclass says `controls` and `draw`, and which control the figure without a kernel slides over.
-    """
+    """Controls, and a figure of their state: a subclass says `controls` and `draw`."""
 
     SLIDE: ClassVar[str | None] = None  # the control that slides without a kernel
     ROWS: ClassVar[Sequence[Sequence[str]] | None] = None  # which controls share a line; None: one a line
