@@ -12,17 +12,15 @@ from rolab.plotting.marks import Area, Bars, Cursor, Line, Mark, Picture, Points
 from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.pixels import pixels
 from rolab.plotting.slider import Slider, Sliding
-from rolab.plotting.style import BLUE, GREY, INK, PALE, RED, STYLES, Style, style
+from rolab.plotting.style import BLUE, INK, PALE, RED, Style, style
 
 __all__ = [
     "ABOVE",
     "BESIDE",
     "BLUE",
-    "GREY",
     "INK",
     "PALE",
     "RED",
-    "STYLES",
     "Area",
     "Axis",
     "Bars",

@@ -12,8 +12,6 @@ from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.slider import Slider
 from rolab.plotting.style import STYLES, Style, style
 
-HOLLOW = "hollow: the paper"
-
 
 @dataclass(frozen=True, eq=False)
 class Curves(Figure):
@@ -53,9 +51,9 @@ class Curves(Figure):
             for name, values in self.mean.items()
         ]
         for place, (name, (x, y)) in enumerate(self.paper.items()):
-            look = looks[name]
-            ring = Points([x], [y], look.color, symbol=look.marker, size=13, hollow=True)
-            marks.append(replace(ring, name=HOLLOW, legend=place == 0))
+            ring: dict[str, Any] = {"symbol": looks[name].marker, "size": 13, "hollow": True}
+            named: dict[str, Any] = {"name": "hollow: the paper", "legend": place == 0}
+            marks.append(Points([x], [y], looks[name].color, **ring, **named))
         counts = len(self.x) <= 15 and all(isinstance(x, int) for x in self.x)
         across = Axis(self.x_title, ticks=list(self.x) if counts else None)
         if self.at is not None:
@@ -76,22 +74,10 @@ class Curves(Figure):
             rows.append(row)
         return rows
 
-    def reading(self, symbol: str, k: int) -> str:
-        """The values of all curves, percentages, at the k-th place."""
-        looks = self.looks()
-        values = ", ".join(f"{looks[name].label} {mean[k]:.1f}" for name, mean in self.mean.items())
-        return f"{symbol} = {self.x[k]:g}: {values} %"
-
     def sliding(self, symbol: str) -> Slider:
-        """The same curves, of percentages, with a slider that reads them off and needs no kernel.
-
-        Args:
-            symbol: what the slider calls the axis
-        """
-        return Slider(
-            [replace(self, title=self.reading(symbol, k), at=k) for k in range(len(self.x))],
-            [f"{x:g}" for x in self.x],
-            f"{symbol} = ",
-            len(self.x) // 3,
-            picture=self,
-        )
+        """The same curves, of percentages, read off by a slider along the axis, which it calls `symbol`."""
+        looks, labels, figures = self.looks(), [f"{x:g}" for x in self.x], []
+        for k, label in enumerate(labels):
+            values = ", ".join(f"{looks[name].label} {mean[k]:.1f}" for name, mean in self.mean.items())
+            figures.append(replace(self, title=f"{symbol} = {label}: {values} %", at=k))
+        return Slider(figures, labels, f"{symbol} = ", len(labels) // 3, picture=self)

@@ -84,10 +84,8 @@ class Figure(ABC):
 
     @property
     def title_size(self) -> float:
-        """In px: 16 unless the title is too long for that.
-
-        A character is half as broad as it is high, a little more to be safe; the title has 96 % of the width.
-        """
+        """In px: 16 unless the title is too long for that, which has 96 % of the width."""
+        # A character is half as broad as it is high, a little more to be safe.
         return min(16, 0.96 * WIDTH / 0.53 / max(1, len(self.title)))
 
     def plotly(self) -> dict[str, Any]:
@@ -103,14 +101,10 @@ class Figure(ABC):
             "width": WIDTH,
             "height": self.height,
             "font": {"family": FONT, "size": 12, "color": INK},
-            "paper_bgcolor": "white",
-            "plot_bgcolor": "white",
-            "hovermode": "closest",
-            "barmode": "overlay",
+            **{"paper_bgcolor": "white", "plot_bgcolor": "white"},
+            **{"hovermode": "closest", "barmode": "overlay"},
             "margin": {"l": left, "r": right, "t": top, "b": bottom},
-            "showlegend": self.legend is not None,
-            "images": [],
-            "annotations": [],
+            **{"showlegend": self.legend is not None, "images": [], "annotations": []},
         }
         if self.legend:
             where = {"x": self.legend.x, "y": self.legend.y, "xanchor": "left", "yanchor": self.legend.anchor}
@@ -150,12 +144,11 @@ class Figure(ABC):
             names = [name for name in dict.fromkeys(drawn) if name in labels]
             rows = math.ceil(sum(map(entry_width, names)) / (across * (1 - self.legend.x)))
             columns = math.ceil(len(names) / rows) if self.legend.rows else 1
-            corner = {"top": "upper left", "bottom": "lower left"}[self.legend.anchor]
+            corner = "upper left" if self.legend.anchor == "top" else "lower left"
             look = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
             look |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0}
             look |= {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "ncols": columns}
-            handles = [labels[name] for name in names]
-            page.legend(handles, names, **look)
+            page.legend([labels[name] for name in names], names, **look)
         return page
 
     def png_bytes(self, dpi: int = 200) -> bytes:

@@ -17,28 +17,19 @@ from rolab.plotting.figure import Figure
 from rolab.plotting.marks import Line, Mark, Picture, Points, Text
 from rolab.plotting.panels import Panel
 from rolab.plotting.pixels import pixels
-from rolab.plotting.style import PALE, RED, TITLE, WIDTH
+from rolab.plotting.style import PALE, RED, WIDTH
 
 
 @dataclass(frozen=True, eq=False)
 class ImageRow:
-    """A row of pictures of one size.
-
-    With a gain the images are perturbations: purple is negative, orange positive, full at ±1/gain.
-    """
+    """A row of pictures of one size; with a gain of perturbations, whose colours are full at ±1/gain."""
 
     images: Any  # (n, C, H, W), C = 1 or 3; pixels in [0, 1], what is outside is tinted
     label: str = ""  # stands to the left, along the row
     captions: Sequence[str] = ()  # one below each picture
-    circles: Sequence[
-        tuple[int, int] | None
-    ] = ()  # for each the (row, column) of the pixel to circle, or None
+    circles: Sequence[tuple[int, int] | None] = ()  # for each the (row, column) of a pixel, or None
     heading: str = ""  # stands above the row
     gain: float | None | Sequence[float | None] = None  # one for all images, or one for each
-
-    def gains(self) -> Sequence[float | None]:
-        """One gain for each image."""
-        return self.gain if isinstance(self.gain, Sequence) else [self.gain] * len(self.images)
 
     def at(self, k: int) -> tuple[str, tuple[int, int] | None]:
         """The caption of the k-th picture, and the pixel that is circled."""
@@ -53,7 +44,7 @@ class ImageGrid(Figure):
     title: str
     rows: Sequence[ImageRow]
     alt: str = ""
-    MARGIN: ClassVar[tuple[int, int, int, int]] = (0, 0, TITLE, 0)
+    MARGIN: ClassVar[tuple[int, int, int, int]] = (0, 0, 46, 0)
     LARGEST: ClassVar[float] = 6.0  # a pixel of a picture is drawn at most so large
     GAP: ClassVar[int] = 3
 
@@ -75,7 +66,8 @@ class ImageGrid(Figure):
                 marks.append(Text(left, y + units(14), row.heading, size=13, anchor="left"))
                 y += units(26)
             marks.append(Text(left - units(12), y + height / 2, row.label, size=12, angle=90))
-            for i, (image, gain) in enumerate(zip(row.images, row.gains(), strict=True)):
+            gains = row.gain if isinstance(row.gain, Sequence) else [row.gain] * len(row.images)
+            for i, (image, gain) in enumerate(zip(row.images, gains, strict=True)):
                 x, (caption, pixel) = left + i * (width + self.GAP), row.at(i)
                 tiles.append((x, y, pixels(image, gain)))
                 if gain is not None:
@@ -96,7 +88,7 @@ class ImageGrid(Figure):
     def height(self) -> int:
         """As high as the rows are."""
         mosaic, scale, _ = self._laid_out()
-        return round(len(mosaic) * scale) + TITLE
+        return round(len(mosaic) * scale) + self.MARGIN[2]
 
     def panels(self) -> list[Panel]:
         """One, as large as the figure."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from rolab.plotting.pixels import data_uri
-from rolab.plotting.style import DASHES, INK, MARKERS, RED, Style, rgba
+from rolab.plotting.style import DASHES, INK, MARKERS, RED, Style
 
 Numbers = Any  # a sequence of numbers, an array or a tensor; None (or NaN) lifts the pen
 
@@ -85,17 +85,14 @@ class Trace(Mark):
     def trace(self) -> dict[str, Any]:
         """What is special to this kind."""
 
-    @cached_property
-    def _traces(self) -> dict[str, dict[str, Any]]:
-        return {}  # on each axes: made once, for states of a figure share marks
-
     def plotly(self, page: dict[str, Any], place: Place) -> None:
-        if place.number not in self._traces:
+        made = self.__dict__.setdefault("_made", {})  # on each axes, once: states of a figure share marks
+        if place.number not in made:
             shown: dict[str, Any] = {"type": "scatter", "name": self.name, "legendgroup": self.name}
             shown |= {"showlegend": self.label is not None}
             where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
-            self._traces[place.number] = {**shown, **where, **self.trace()}
-        page["data"].append(self._traces[place.number])
+            made[place.number] = {**shown, **where, **self.trace()}
+        page["data"].append(made[place.number])
 
     @property
     def _xy(self) -> np.ndarray:
@@ -154,7 +151,8 @@ class Area(Line):
     """A polygon, filled so that lines can be seen through it; without an edge if its width is 0."""
 
     def trace(self) -> dict[str, Any]:
-        return super().trace() | {"fill": "toself", "fillcolor": rgba(self.color)}
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return super().trace() | {"fill": "toself", "fillcolor": f"rgba({red},{green},{blue},0.2)"}
 
     def draw(self, axes: Any) -> None:
         axes.fill(*self._xy, color=self.color, alpha=0.2, linewidth=0)
@@ -187,11 +185,8 @@ class Points(Trace):
         color = self.color if isinstance(self.color, str) else list(self.color)[: len(x)]
         look: dict[str, Any] = {"color": color, "linewidths": 0.8 * (self.symbol == "x")}
         if self.hollow or self.outline:
-            edge = {
-                "edgecolors": self.outline or color,
-                "linewidths": 0.8 * (self.width if self.hollow else 1),
-            }
-            look = {"facecolors": "none" if self.hollow else color, **edge}
+            look = {"facecolors": "none" if self.hollow else color, "edgecolors": self.outline or color}
+            look["linewidths"] = 0.8 * (self.width if self.hollow else 1)
         if self.opacity:
             axes.scatter(x, y, size, marker=MARKERS[self.symbol], zorder=3, label=self.label, **look)
 

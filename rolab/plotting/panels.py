@@ -25,15 +25,9 @@ class Axis:
 
     def plotly(self) -> dict[str, Any]:
         """The axis in plotly's words."""
-        found = {
-            "gridcolor": PALE,
-            "linecolor": INK,
-            "ticks": "outside",
-            "fixedrange": True,
-            "zeroline": False,
-        }
-        found |= {"showgrid": self.grid, "showticklabels": self.labels}
-        found |= {"title": {"text": self.title, "standoff": 4}}
+        found = {"gridcolor": PALE, "linecolor": INK, "ticks": "outside", "fixedrange": True}
+        found |= {"zeroline": False, "showgrid": self.grid, "showticklabels": self.labels}
+        found["title"] = {"text": self.title, "standoff": 4}
         found |= {"type": "log", "dtick": 1} if self.log else {}
         found |= {"rangemode": "tozero"} if self.from_zero else {}
         found |= {} if self.ticks is None else {"tickvals": numbers(self.ticks)}
@@ -68,9 +62,7 @@ class Panel:
     domain: tuple[float, float, float, float] = (0, 1, 0, 1)
     title: str = ""  # above
     equal: bool = False  # one unit is as long on both axes
-    frame: str | None = (
-        None  # None: axes; else neither ticks nor grid, but a frame of this colour, or none if ""
-    )
+    frame: str | None = None  # None: axes; else no ticks and grid, but a frame of this colour, or none if ""
 
     @classmethod
     def picture(
@@ -91,25 +83,16 @@ class Panel:
         left, right, bottom, top = self.domain
         x, y, layout = self.x.plotly(), self.y.plotly(), page["layout"]
         if self.frame is not None:
-            bare = {
-                "showline": bool(self.frame),
-                "mirror": True,
-                "linecolor": self.frame or None,
-                "ticks": "",
-            }
+            line = {"showline": bool(self.frame), "mirror": True, "linecolor": self.frame or None}
+            bare = line | {"ticks": ""}
             x, y = x | bare | {"constrain": "domain"}, y | bare
         y |= {"scaleanchor": f"x{number}", "constrain": "domain"} if self.equal else {}
         layout[f"xaxis{number}"] = x | {"domain": [left, right], "anchor": f"y{number}"}
         layout[f"yaxis{number}"] = y | {"domain": [bottom, top], "anchor": f"x{number}"}
         if self.title:
             at = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper", "xanchor": "center"}
-            look = {
-                "font": {"size": 13, "color": INK},
-                "yanchor": "bottom",
-                "showarrow": False,
-                "visible": True,
-            }
-            layout["annotations"].append({"text": self.title, **at, **look})
+            at |= {"font": {"size": 13, "color": INK}, "yanchor": "bottom"}
+            layout["annotations"].append({"text": self.title, **at, "showarrow": False, "visible": True})
         place = Place(number, self.x.range, 0.9 * WIDTH * (right - left))
         for mark in self.marks:
             mark.plotly(page, place)

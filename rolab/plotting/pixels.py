@@ -28,15 +28,10 @@ def _toward(ground: np.ndarray, amount: np.ndarray, negative: tuple, positive: t
     return np.rint(ground + np.abs(amount).clip(0, 1) * (tint - ground)).astype(np.uint8)
 
 
-def png_of(image: np.ndarray, enlarged: int = 1) -> bytes:
-    """The PNG of bytes (H, W, 3), every pixel drawn `enlarged` times as large."""
+def data_uri(image: np.ndarray, enlarged: int = 1) -> str:
+    """Bytes (H, W, 3) as a PNG at a `data:` address, every pixel drawn `enlarged` times as large."""
     from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image).repeat(enlarged, 0).repeat(enlarged, 1)).save(file, "PNG")
-    return file.getvalue()
-
-
-def data_uri(image: np.ndarray, enlarged: int = 1) -> str:
-    """The same PNG as a `data:` address, for plotly."""
-    return "data:image/png;base64," + base64.b64encode(png_of(image, enlarged)).decode()
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 from rolab.plotting.figure import Figure
 from rolab.plotting.panels import Panel
+from rolab.plotting.style import INK
 
 Keys = tuple[str | int, ...]
 LISTS = ("images", "annotations")  # of plotly's layout, whose lengths may differ between states
@@ -116,20 +117,18 @@ class Sliding(Figure):
         base = pages[self.shown]
         if any(structure(page) != structure(base) for page in pages):
             raise ValueError("figures: expected marks of the same kinds at each place of the slider")
-        lists: dict[str, list[list[Any]]] = {name: [page["layout"][name] for page in pages] for name in LISTS}
-        longest = {name: max(found, key=len)[:] for name, found in lists.items()}
+        longest = {name: max((page["layout"][name] for page in pages), key=len)[:] for name in LISTS}
         size = min(figure.title_size for figure in figures)
         for page in pages:
             padded(page, longest)["layout"]["title"]["font"]["size"] = size
         moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
         steps = [{"label": self.label(k), **_step(page, moves)} for k, page in enumerate(pages)]
         layout, below = base["layout"], base["layout"]["margin"]["b"]
-        slider = {"steps": steps, "active": self.shown, "currentvalue": {"prefix": self.prefix}}
-        slider["pad"] = {"t": below - 10}
+        slider: dict[str, Any] = {"steps": steps, "active": self.shown}
+        slider |= {"currentvalue": {"prefix": self.prefix}, "pad": {"t": below - 10}}
         if not self.ticks:
-            color = layout["font"]["color"]
             slider |= {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
-            slider["currentvalue"] = {"prefix": self.prefix, "font": {"color": color}}
+            slider["currentvalue"]["font"] = {"color": INK}
         layout["sliders"] = [slider]
         layout["height"] += ROOM
         layout["margin"] = {**layout["margin"], "b": below + ROOM}
@@ -191,8 +190,7 @@ class Slider(Sliding):
 
     def table(self) -> list[dict[str, Any]]:
         """The rows of all places."""
-        rows = [row for figure in self.figures for row in figure.rows_shown()]
-        return self.picture.table() if self.picture else rows
+        return self.picture.table() if self.picture else [r for f in self.figures for r in f.rows_shown()]
 
 
 def _step(page: dict[str, Any], moves: Sequence[Keys]) -> dict[str, Any]:

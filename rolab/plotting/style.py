@@ -9,21 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 WIDTH = 720  # px, of every figure
-TITLE = 46  # px above a figure
 FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
 CONFIG = {"displayModeBar": False}  # plotly's tool bar would lie on the title
 INK, PALE, GREY, RED, BLUE = "#222222", "#dddddd", "#7A7A7A", "#D55E00", "#0072B2"
 PALETTE = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#7A7A7A")
 DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}  # plotly's name → matplotlib's
-MARKERS = {
-    "circle": "o",
-    "square": "s",
-    "diamond": "D",
-    "triangle-up": "^",
-    "triangle-down": "v",
-    "x": "x",
-    "cross": "P",
-}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "x", "cross": "P"}
+MARKERS["triangle-down"] = "v"  # no curve has it by its place
 
 
 @dataclass(frozen=True)
@@ -47,12 +39,5 @@ def style(name: str, place: int = 0, styles: Mapping[str, Style] = STYLES) -> St
     """The style of a name, by default of a norm; of any other name, by its place among the curves."""
     if name in styles:
         return styles[name]
-    dashes, markers = list(DASHES), ["circle", "square", "diamond", "triangle-up", "x", "cross"]
-    look = PALETTE[place % len(PALETTE)], dashes[place % len(dashes)], markers[place % len(markers)]
-    return Style(name, *look)
-
-
-def rgba(color: str, alpha: float = 0.2) -> str:
-    """A colour such as #0072B2, through which lines can be seen, for plotly."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha:g})"
+    dashes, markers = list(DASHES), list(MARKERS)[:-1]
+    return Style(name, *(each[place % len(each)] for each in (PALETTE, dashes, markers)))

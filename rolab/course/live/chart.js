@@ -1,19 +1,13 @@
 // A chart in the browser: draws a base figure, and what has changed in it since, in order and at once.
 
-async function library(model) {
+function library(model) {
     const id = model.get("plotly").slice("IPY_MODEL_".length);
-    globalThis.rolabPlotly ??= (async () => {
+    return globalThis.rolabPlotly ??= (async () => {
         const asset = await model.widget_manager.get_model(id);
         const module = {exports: {}};
         new Function("module", "exports", asset.get("value"))(module, module.exports);
         return module.exports;
     })();
-    try {
-        return await globalThis.rolabPlotly;
-    } catch (error) {
-        globalThis.rolabPlotly = undefined;  // another chart may have more luck
-        throw error;
-    }
 }
 
 function put(object, path, value) {  // such as "images[1].source"
@@ -33,13 +27,11 @@ function render({model, el}) {
     el.append(plot);
     let Plotly, alive = true, base = null, patch = {}, data = [], layout = {}, busy = true, again = false;
 
+    const own = value => Array.isArray(value) ? value : structuredClone(value);
     const all = () => {  // arrays that have not changed stay the same objects: plotly leaves them alone
-        const traces = data.map(trace => structured(trace));
+        const traces = data.map(trace => Object.fromEntries(Object.entries(trace).map(([k, v]) => [k, own(v)])));
         return Plotly.react(plot, traces, structuredClone(layout), model.get("config"));
     };
-    const structured = trace => Object.fromEntries(Object.entries(trace).map(
-        ([key, value]) => [key, value && typeof value === "object" && !Array.isArray(value)
-            ? structuredClone(value) : value]));
     const step = async () => {
         const figure = model.get("figure"), wanted = model.get("patch");
         plot.setAttribute("aria-label", model.get("alt"));
@@ -83,9 +75,8 @@ function render({model, el}) {
         }
         busy = false;
     };
-    model.on("change:figure", sync);
-    model.on("change:patch", sync);
-    model.on("change:alt", sync);
+    const watched = ["change:figure", "change:patch", "change:alt"];
+    for (const change of watched) model.on(change, sync);
     // Drawn when it comes near the screen: what is not on the page has no size, and plotly computes NaN from it.
     const near = new IntersectionObserver(async seen => {
         if (!seen.some(each => each.isIntersecting)) return;
@@ -96,6 +87,7 @@ function render({model, el}) {
             await sync();
             plot.on("plotly_click", ({points}) => model.send({x: points[0].x, y: points[0].y}));
         } catch (error) {
+            globalThis.rolabPlotly = undefined;  // another chart may have more luck
             console.error("rolab: plotly.js could not be read", error);
         }
     }, {rootMargin: "1000px"});
@@ -103,9 +95,7 @@ function render({model, el}) {
     return () => {
         alive = false;
         near.disconnect();
-        model.off("change:figure", sync);
-        model.off("change:patch", sync);
-        model.off("change:alt", sync);
+        for (const change of watched) model.off(change, sync);
         Plotly?.purge(plot);
     };
 }

@@ -23,9 +23,8 @@ from rolab.plotting.style import CONFIG, WIDTH
 
 def has_live_charts() -> bool:
     """Live charts need anywidget, plotly, and widgets of version 8, which Colab does not have."""
-    if int(ipywidgets.__version__.split(".")[0]) < 8:
-        return False
-    return all(find_spec(package) for package in ("anywidget", "plotly"))
+    new = int(ipywidgets.__version__.split(".")[0]) >= 8
+    return new and all(find_spec(package) for package in ("anywidget", "plotly"))
 
 
 class PictureChart:
@@ -41,41 +40,27 @@ class PictureChart:
 
 
 class LiveChart:
-    """A figure by plotly, which changes in place: what only moves the layout is drawn at once.
-
-    Args:
-        figure: the first state
-        clicked: is called with x and y of a point that is clicked on
-    """
+    """A figure by plotly, which changes in place; `clicked` is called with x, y of a point clicked on."""
 
     def __init__(self, figure: Figure, clicked: Callable[[float, float], Any] | None = None) -> None:
-        self._rebase(figure.still())
-        state = {"figure": self._base, "patch": {}, "alt": figure.alt}
+        self._touched = dict[Any, None]()  # where a page has differed from the base
+        state = {"figure": figure.still(), "patch": {}, "alt": figure.alt}
         self.widget = _widget()(**state, plotly=f"IPY_MODEL_{_asset().model_id}")
         if clicked:
             self.widget.on_msg(lambda _, said, __: clicked(said["x"], said["y"]))
 
-    def _rebase(self, page: dict[str, Any]) -> None:
-        self._base, self._touched = page, dict[Any, None]()
-
     def show(self, figure: Figure) -> None:
         """Shows another state of the figure, or another figure."""
-        page = figure.still()
-        lists = {name: self._base["layout"][name] for name in LISTS}
+        page, base = figure.still(), self.widget.figure
+        lists = {name: base["layout"][name] for name in LISTS}
         longer = any(len(page["layout"][name]) > len(found) for name, found in lists.items())
         with self.widget.hold_sync():  # one message
             self.widget.alt = figure.alt
-            if longer or structure(page) != structure(self._base):
-                self._rebase(page)
-                self.widget.figure, self.widget.patch = page, {}
-                return
-            self._touched |= dict.fromkeys(changes(self._base, padded(page, lists)))
+            if longer or structure(page) != structure(base):
+                self.widget.figure, self._touched = page, {}
+            else:
+                self._touched |= dict.fromkeys(changes(base, padded(page, lists)))
             self.widget.patch = {path(keys): lookup(page, keys) for keys in self._touched}
-
-
-def chart(figure: Figure, plain: bool, clicked: Callable[[float, float], Any] | None = None) -> Any:
-    """The figure as a chart: as pictures, or by plotly."""
-    return PictureChart(figure) if plain else LiveChart(figure, clicked)
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -114,9 +113,8 @@ class Choice(Control):
     @property
     def stops(self) -> tuple[tuple[str, Any], ...]:
         """What each value is called, and the value."""
-        if isinstance(self.options, Mapping):
-            return tuple((name, value) for value, name in self.options.items())
-        return tuple((str(value), value) for value in self.options)
+        named = self.options if isinstance(self.options, Mapping) else {o: str(o) for o in self.options}
+        return tuple((name, value) for value, name in named.items())
 
     def check(self, name: str, value: Any) -> Any:
         value = self.at if value is None else value
@@ -199,10 +197,9 @@ def show_errors(action: Callable[..., Any], line: ipywidgets.HTML) -> Callable[.
             line.value = escape(str(notice))
         except Exception as raised:
             trace = escape("".join(traceback.format_exception(raised)))
-            line.value = (
-                f'<div role="alert"><b>{type(raised).__name__}: {escape(str(raised))}</b>'
-                f"<details><summary>details</summary><pre>{trace}</pre></details></div>"
-            )
+            details = f"<details><summary>details</summary><pre>{trace}</pre></details>"
+            said = f"<b>{type(raised).__name__}: {escape(str(raised))}</b>"
+            line.value = f'<div role="alert">{said}{details}</div>'
 
     return run
 
@@ -213,12 +210,7 @@ def aria_status(said: str) -> str:
 
 
 def sentence(say: Callable[..., str], **controls: Any) -> ipywidgets.VBox:
-    """Controls, and below them what `say` makes of their values; or its error.
-
-    Args:
-        say: a function of the controls' values, by name, that returns a sentence
-        controls: name → widget
-    """
+    """Controls, name → widget, and below them the sentence that `say` makes of their values, or its error."""
     line, error = ipywidgets.HTML(), ipywidgets.HTML()
 
     def update() -> None:
@@ -236,16 +228,14 @@ class Cache:
 
     def __init__(self, kept: int) -> None:
         self.kept = kept
-        self._found: OrderedDict[tuple, Any] = OrderedDict()
+        self._found = dict[tuple, Any]()  # what was asked for last is last
 
     def __len__(self) -> int:
         return len(self._found)
 
     def get(self, key: tuple, compute: Callable[[], Any]) -> Any:
         """The result of this key, computed if it is not there."""
-        if key not in self._found:
-            self._found[key] = compute()
-            if len(self._found) > self.kept:
-                self._found.popitem(last=False)
-        self._found.move_to_end(key)
+        self._found[key] = self._found.pop(key) if key in self._found else compute()
+        if len(self._found) > self.kept:
+            del self._found[next(iter(self._found))]
         return self._found[key]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import ipywidgets
 
-from rolab.course.live.charts import chart, has_live_charts, prepare_colab
+from rolab.course.live.charts import LiveChart, PictureChart, has_live_charts, prepare_colab
 from rolab.course.live.controls import Button, Choice, Control, Slide, aria_status, show_errors
 from rolab.plotting.figure import Figure
 from rolab.plotting.slider import Slider
@@ -25,17 +25,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Explorer(ABC):
-    """Controls, and a figure of their state.
-
-    A subclass says `controls` and `draw`, and which control the figure without a kernel slides over.
-    """
+    """Controls, and a figure of their state: a subclass says `controls` and `draw`."""
 
     SLIDE: ClassVar[str | None] = None  # the control that slides without a kernel
     ROWS: ClassVar[Sequence[Sequence[str]] | None] = None  # which controls share a line; None: one a line
 
     given: Mapping[str, Any] = {}  # what the state begins with, where it differs from the controls' start
-
-    # What a subclass says
 
     @abstractmethod
     def controls(self, **state: Any) -> dict[str, Control]:
@@ -57,8 +52,6 @@ class Explorer(ABC):
         """What changes when a point of the figure is clicked on."""
         return {}
 
-    # What all explorers do
-
     def at(self, **state: Any) -> Self:
         """The same explorer, begun with these values of its controls. Nothing is computed again."""
         other = copy(self)
@@ -70,12 +63,10 @@ class Explorer(ABC):
     def state(self, **chosen: Any) -> State:
         """All values: those chosen, and where each control begins; a wrong one is named."""
         wanted, state = {**self.given, **chosen}, State()
-        while True:  # a control may depend on those before it
-            rest = ((name, c) for name, c in self.controls(**state).items() if not isinstance(c, Button))
-            name, control = next(((name, c) for name, c in rest if name not in state), ("", None))
-            if control is None:
-                break
-            state[name] = control.check(name, wanted.get(name))
+        controls = self.controls()
+        while left := [n for n, c in controls.items() if n not in state and not isinstance(c, Button)]:
+            state[left[0]] = controls[left[0]].check(left[0], wanted.get(left[0]))
+            controls = self.controls(**state)  # a control may depend on those before it
         if unknown := [name for name in wanted if name not in state]:
             raise ValueError(f"{unknown[0]}: expected one of the controls {', '.join(state)}")
         return state
@@ -122,10 +113,10 @@ class Live(ipywidgets.VBox):
         self.add_class("rolab-explorer")
         self.explorer, self.state, self._busy = explorer, state, False
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
-        self.shown = explorer.draw(**state)
+        self.shown, self._described = explorer.draw(**state), explorer.controls(**state)
         self._parts = {
             name: c.widgets(value=state.get(name), description=c.label, disabled=c.disabled, **c.traits())
-            for name, c in explorer.controls(**state).items()
+            for name, c in self._described.items()
         }
         self.controls = {name: parts[0] for name, parts in self._parts.items()}
         for name, widget in self.controls.items():
@@ -134,8 +125,8 @@ class Live(ipywidgets.VBox):
                 widget.observe(change, "value")
             else:
                 widget.on_click(change)
-        clickable = type(explorer).clicked is not Explorer.clicked
-        self.chart = chart(self.shown, plain, self._click if clickable else None)
+        click = None if type(explorer).clicked is Explorer.clicked else self._click
+        self.chart = PictureChart(self.shown) if plain else LiveChart(self.shown, click)
         rows = explorer.ROWS or [(name,) for name in self.controls]
         lines = [ipywidgets.HBox([part for name in row for part in self._parts[name]]) for row in rows]
         self.children = [*lines, self.summary, self.error, self.chart.widget]
@@ -143,18 +134,22 @@ class Live(ipywidgets.VBox):
 
     def set(self, **changes: Any) -> None:
         """Sets some controls at once, and shows the figure of the new state."""
-        wanted, before = {**self.state, **changes}, self.explorer.controls(**self.state)
-        controls = self.explorer.controls(**wanted)
+        asked, before = {**self.state, **changes}, self._described
+        wanted, controls = dict(asked), self.explorer.controls(**asked)
         for name, control in controls.items():  # a slider keeps its place on another scale
             old = before[name]
             if isinstance(control, Slide) and isinstance(old, Slide) and control.places != old.places:
                 if name not in changes and len(control.places) == len(old.places):
                     wanted[name] = control.places[old.place(self.state[name])]
         self.state = {name: controls[name].check(name, value) for name, value in wanted.items()}
+        controls = controls if self.state == asked else self.explorer.controls(**self.state)
         self._busy = True  # the widgets change one after the other
         try:
-            for name, control in self.explorer.controls(**self.state).items():
-                control.adapt(self._parts[name], self.state.get(name))
+            for name, control in controls.items():
+                value, parts = self.state.get(name), self._parts[name]
+                if control != before[name] or getattr(parts[0], "value", None) != value:
+                    control.adapt(parts, value)
+            self._described = controls
         finally:
             self._busy = False
         self.shown = self.explorer.draw(**self.state)
@@ -164,7 +159,7 @@ class Live(ipywidgets.VBox):
     def _change(self, name: str) -> None:
         if self._busy:
             return
-        control = self.explorer.controls(**self.state)[name]
+        control = self._described[name]
         if isinstance(control, Button):
             self.set(**control.action(**self.state))
         else:
@@ -172,10 +167,7 @@ class Live(ipywidgets.VBox):
             self.set(**change, **self.explorer.follow(name, **{**self.state, **change}))
 
     def _click(self, x: float, y: float) -> None:
-        def act() -> None:
-            self.set(**self.explorer.clicked(x, y, **self.state))
-
-        show_errors(act, self.error)()
+        show_errors(lambda: self.set(**self.explorer.clicked(x, y, **self.state)), self.error)()
 
     def _say(self) -> None:
         self.summary.value = aria_status(self.explorer.say(self.shown, **self.state))

@@ -7,7 +7,7 @@ import pytest
 from live_charts import page_of
 from small_explorer import Power
 
-from rolab.course.live.charts import LiveChart, chart
+from rolab.course.live.charts import LiveChart, PictureChart
 
 
 def seen(page):
@@ -80,7 +80,7 @@ def test_a_click_is_told():
 
 
 def test_plain_charts_are_pictures():
-    plain = chart(Power(1, 0.0, 4.0), plain=True)
+    plain = PictureChart(Power(1, 0.0, 4.0))
     before = bytes(plain.widget.value)
     plain.show(Power(1, 2.0, 4.0))
     assert isinstance(plain.widget, ipywidgets.Image) and bytes(plain.widget.value) != before
