@@ -45,7 +45,7 @@ def texts(explorer, beside):
     plot, page = figure.plotly(), figure.matplotlib()
     said = [figure.alt, figure.title, live.summary.value, *map(figure.figures[0].message, range(5))]
     said += [note["text"] for note in plot["layout"]["annotations"]]
-    said += [trace["name"] for trace in plot["data"]]
+    said += [trace.get("name", "") for trace in plot["data"]]
     said += [text.get_text() for text in (*page.texts, *page.legends[0].texts, *(a.title for a in page.axes))]
     return said + [f"{key}: {value}" for row in figure.table() for key, value in row.items()]
 
