@@ -9,7 +9,7 @@ READY := .venv/.ready
 PEERS := torchattacks foolbox eagerpy GitPython gitdb smmap
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lab check notebooks results benchmarks clean
+.PHONY: help reproduce test lab check notebooks results browser benchmarks clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -60,6 +60,10 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	mkdir -p rolab/_zoo/cifar10
 	for net in baseline robust-l1 robust-l2 robust-linf; do cp runs/cifar10-full/seed-0/$$net.* rolab/_zoo/cifar10/ || exit 1; done
 	$(BIN)/python scripts/readme.py
+
+browser: $(READY) ## every explorer in a browser on a busy machine, three times: an hour and a half
+	rm -f results/browser.json
+	ROLAB_BROWSER_RECORD=$(CURDIR)/results/browser.json $(BIN)/pytest tests/browser
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome

@@ -2,15 +2,25 @@
 
 import json
 import os
+import time
+from pathlib import Path
 
 import browser_driver as driver
 import pytest
+
+from rolab.storage import environment, read_json, write_json
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WITH_EXPLORERS = [
     path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if "Explorer(" in path.read_text()
 ]
+SLOW = ("04", "08", "09")  # these train or attack for a minute and more, on a busy machine for many
+RECORD = os.environ.get("ROLAB_BROWSER_RECORD")  # a file: all notebooks, three times, and what came of it
+TRIED = [(path, 1) for path in WITH_EXPLORERS if not path.name.startswith(SLOW)]
+if RECORD:
+    TRIED = [(path, k) for k in (1, 2, 3) for path in WITH_EXPLORERS if not path.name.startswith(SLOW)]
+    TRIED += [(path, k) for k in (1, 2, 3) for path in WITH_EXPLORERS if path.name.startswith(SLOW)]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +39,9 @@ def test_there_are_explorers():
     assert len(WITH_EXPLORERS) >= 6
 
 
-@pytest.mark.parametrize("notebook", WITH_EXPLORERS, ids=lambda path: path.stem)
-def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook):
-    busy = max(4, 2 * (os.cpu_count() or 2))
+@pytest.mark.parametrize(("notebook", "run"), TRIED, ids=[f"{path.stem}-{k}" for path, k in TRIED])
+def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook, run):
+    busy, began = max(4, 2 * (os.cpu_count() or 2)), time.monotonic()
     with driver.busy_machine(busy), driver.jupyterlab(tmp_path) as address:
         page, errors = driver.open_notebook(browser, address, notebook.name)
         driver.run_all(page)
@@ -49,8 +59,20 @@ def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook):
             assert explorer.locator("[role=alert]").count() == 0, explorer.locator(
                 "[role=alert]"
             ).inner_text()
+        load = os.getloadavg()[0]
         assert driver.serious(errors) == []
         page.close()
+    note(notebook.stem, run, explorers=len(explorers), load=load, seconds=round(time.monotonic() - began))
+
+
+def note(notebook, run, **found):
+    """Adds a run in which no figure was dead to the record, where one is asked for."""
+    if RECORD:
+        record = (
+            read_json(Path(RECORD)) if Path(RECORD).exists() else {"environment": environment(), "runs": []}
+        )
+        record["runs"].append({"notebook": notebook, "run": run, **found})
+        write_json(Path(RECORD), record)
 
 
 def count_of_explorers(notebook):
