@@ -106,7 +106,7 @@ def evaluate(
     Run again with the same file, it goes on where it stopped.
     """
     from rolab.certify import certified
-    from rolab.experiments.robustness import BenchmarkConfig, benchmark
+    from rolab.experiments.robustness_benchmark import BenchmarkConfig, benchmark
     from rolab.experiments.robustness_results import RobustnessResults
 
     models, few = _load_nets(nets, examples, device)

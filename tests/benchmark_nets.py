@@ -7,7 +7,7 @@ from torch import nn
 
 from rolab.data import Dataset
 from rolab.evaluation import predict
-from rolab.experiments.robustness import BenchmarkConfig, benchmark
+from rolab.experiments.robustness_benchmark import BenchmarkConfig, benchmark
 
 RADII = (0.05, 0.1, 0.2, 0.4)
 

@@ -13,7 +13,7 @@ Functions (CROWN); for max pooling Singh et al. (2019), An Abstract Domain for C
 import torch
 from torch import Tensor, nn
 
-from rolab.certify.network import Layer, LinearRelaxation, layers_of, logits
+from rolab.certify.relaxations import Layer, LinearRelaxation, layers_of, logits
 from rolab.data import Dataset
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 

@@ -19,7 +19,7 @@ from rolab.experiments.presets import experiment_of
 from rolab.experiments.spec import Experiment
 from rolab.plotting.curves import Curves
 from rolab.plotting.figure import Figure
-from rolab.plotting.images import ImageGrid, ImageRow
+from rolab.plotting.image_grid import ImageGrid, ImageRow
 from rolab.plotting.style import style
 
 Classes = Sequence[int | str]  # the names of the labels

@@ -10,7 +10,7 @@ proves, `derivation` derives, `infeasibility` says why there is no solution.
 from rolab.errors import DisagreementError, InfeasibleError, SolverError, UnboundedError
 from rolab.lp.problem import RobustLP
 from rolab.lp.solution import CuttingSetRound, OnlineReport, Solution
-from rolab.lp.uncertain import Uncertain
+from rolab.lp.uncertain_rows import Uncertain
 from rolab.lp.worst_case import Scenario, WorstCase
 
 __all__ = [

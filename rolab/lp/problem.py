@@ -24,7 +24,7 @@ from rolab.lp.derivation import derive
 from rolab.lp.solution import Solution
 from rolab.lp.solve import solve
 from rolab.lp.standard_form import OBJECTIVE, SIGN, StandardForm
-from rolab.lp.uncertain import Uncertain, uncertain_rows
+from rolab.lp.uncertain_rows import Uncertain, uncertain_rows
 from rolab.lp.worst_case import WorstCase, worst_case
 
 

@@ -7,11 +7,11 @@ Slider                         states of a figure under a slider that needs no k
 
 from rolab.plotting.curves import Curves
 from rolab.plotting.figure import ABOVE, BESIDE, Figure, Legend, Table
-from rolab.plotting.images import ImageGrid, ImageRow
+from rolab.plotting.image_grid import ImageGrid, ImageRow
+from rolab.plotting.kernel_free_slider import Slider, Sliding
 from rolab.plotting.marks import Area, Bars, Cursor, Line, Mark, Picture, Points, Text, segments
 from rolab.plotting.panels import Axis, Panel
 from rolab.plotting.pixels import pixels
-from rolab.plotting.slider import Slider, Sliding
 from rolab.plotting.style import BLUE, INK, PALE, RED, Style, style
 
 __all__ = [

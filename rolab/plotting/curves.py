@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from rolab.plotting.figure import BESIDE, Figure, Legend
+from rolab.plotting.kernel_free_slider import Slider
 from rolab.plotting.marks import Cursor, Line, Points
 from rolab.plotting.panels import Axis, Panel
-from rolab.plotting.slider import Slider
 from rolab.plotting.style import STYLES, Style, style
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import ipywidgets
 
 from rolab.plotting.figure import Figure
-from rolab.plotting.slider import LISTS, changes, lookup, padded, path, structure
+from rolab.plotting.kernel_free_slider import LISTS, changes, lookup, padded, path, structure
 from rolab.plotting.style import CONFIG, WIDTH
 
 

@@ -18,7 +18,7 @@ import ipywidgets
 from rolab.course.live.charts import LiveChart, PictureChart, has_live_charts, prepare_colab
 from rolab.course.live.controls import Button, Choice, Control, Slide, aria_status, show_errors
 from rolab.plotting.figure import Figure
-from rolab.plotting.slider import Slider
+from rolab.plotting.kernel_free_slider import Slider
 
 State = dict[str, Any]
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -13,7 +13,7 @@ import numpy as np
 
 from rolab.course.live.controls import Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
-from rolab.plotting.slider import Sliding
+from rolab.plotting.kernel_free_slider import Sliding
 
 
 class RadiusFigure(Sliding):

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from rolab.course.nb04_algorithm1.two_moons import SPACING, WINDOW, TrainingState, TrainingTrace
 from rolab.plotting.figure import Legend
+from rolab.plotting.kernel_free_slider import Sliding
 from rolab.plotting.marks import Line, Mark, Picture, Points, segments
 from rolab.plotting.panels import Axis, Panel
-from rolab.plotting.slider import Sliding
 from rolab.plotting.style import BLUE, GREY, INK, RED, Style, style
 from rolab.sets import Ball
 

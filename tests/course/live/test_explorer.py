@@ -4,7 +4,7 @@ import pytest
 from live_charts import page_of
 from small_explorer import PowerExplorer
 
-from rolab.plotting.slider import Slider
+from rolab.plotting.kernel_free_slider import Slider
 
 
 @pytest.fixture

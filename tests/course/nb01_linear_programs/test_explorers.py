@@ -7,7 +7,7 @@ from rolab.course.live.explorer import WIDGET
 from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, RegionExplorer
 from rolab.course.nb01_linear_programs.problems import production
 from rolab.course.nb01_linear_programs.region_figure import SHAPES
-from rolab.plotting.slider import changes
+from rolab.plotting.kernel_free_slider import changes
 from rolab.sets import Ball
 
 

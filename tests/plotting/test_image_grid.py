@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from rolab.plotting.images import ImageGrid, ImageRow
+from rolab.plotting.image_grid import ImageGrid, ImageRow
 from rolab.plotting.marks import Line, Points, Text
 
 

@@ -13,7 +13,7 @@ from rolab.attacks import pgd
 from rolab.errors import RecordError
 from rolab.evaluation import AccuracyEstimate, masking_report, predict, transfer_matrix
 from rolab.experiments.attack_grid import linf_in_pixel_box
-from rolab.experiments.robustness import BenchmarkConfig, benchmark
+from rolab.experiments.robustness_benchmark import BenchmarkConfig, benchmark
 from rolab.experiments.robustness_results import RobustnessResults
 from rolab.storage import write_json
 
@@ -71,7 +71,7 @@ def test_the_ensemble_breaks_nothing_that_is_lost_already(tmp_path, monkeypatch)
         seen.append((len(x), budget))
         return torch.zeros_like(x)
 
-    monkeypatch.setattr("rolab.experiments.robustness.ensemble", watched)
+    monkeypatch.setattr("rolab.experiments.robustness_benchmark.ensemble", watched)
     found = benchmark({"baseline": Small(0)}, digits(), tmp_path / "a.json", CONFIG, progress=False)["runs"]
     left = [rows[-1][-1] for rows in found["baseline/pgd"]["correct"]]
     assert seen == [(n, 40) for n in left if n] and found["baseline/ensemble"]["correct"] == left
@@ -111,12 +111,14 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(whole, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rolab.experiments.robustness.write_json", stops)
+        patch.setattr("rolab.experiments.robustness_benchmark.write_json", stops)
         for _ in range(parts):
             with pytest.raises(KeyboardInterrupt):
                 written(out)
     assert calls == list(range(1, parts + 1))
-    monkeypatch.setattr("rolab.experiments.robustness.write_json", None)  # nothing is left to be written
+    monkeypatch.setattr(
+        "rolab.experiments.robustness_benchmark.write_json", None
+    )  # nothing is left to be written
     assert timeless(written(out)) == timeless(whole)
 
 
@@ -166,7 +168,7 @@ def test_the_command_writes_a_record_and_shows_it(tmp_path, capsys, monkeypatch)
     small = BenchmarkConfig(
         radii=(0.1, 0.2), steps=(1, 2), restarts=1, budget=20, proof_examples=2, transfer_steps=1
     )
-    monkeypatch.setattr("rolab.experiments.robustness.BenchmarkConfig", lambda seed: small)
+    monkeypatch.setattr("rolab.experiments.robustness_benchmark.BenchmarkConfig", lambda seed: small)
     monkeypatch.setattr("rolab.certify.certified", lambda model, data, U: data.labels >= 0, raising=False)
     out = tmp_path / "robustness.json"
     monkeypatch.setattr(

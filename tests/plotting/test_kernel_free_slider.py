@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rolab.plotting import Axis, Cursor, Line, Panel, Picture, Points, Slider, Sliding, Text
-from rolab.plotting.slider import changes, lookup, path
+from rolab.plotting.kernel_free_slider import changes, lookup, path
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from small_nets import deep_conv, examples, generator, small_conv
 from torch import nn
 
 from rolab.certify import layers_of
-from rolab.certify.network import LinearRelaxation, MaxPool, Relu, logits
+from rolab.certify.relaxations import LinearRelaxation, MaxPool, Relu, logits
 from rolab.nets import ConvNet
 
 quick = settings(max_examples=15, deadline=None, derandomize=True)
