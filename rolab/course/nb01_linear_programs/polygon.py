@@ -17,7 +17,6 @@ from rolab.lp import RobustLP
 from rolab.plotting import Axis, Text
 from rolab.sets import UncertaintySet
 
-XY = tuple[np.ndarray, np.ndarray]
 FAR = 1e9  # stands in for no bound
 
 
@@ -52,9 +51,9 @@ class Polygon:
         return self.corners[int((self.corners @ c).argmax())]
 
     @property
-    def outline(self) -> XY:
-        """x and y of the corners and the first again."""
-        return closed(self.corners)
+    def outline(self) -> np.ndarray:
+        """x and y of the corners and the first again, (2, n + 1)."""
+        return np.vstack([self.corners, self.corners[:1]]).T
 
     @property
     def area(self) -> float:
@@ -82,16 +81,6 @@ class Polygon:
                 x, y = at + 0.05 * outward * size
                 found.append(Text(x, y, name, anchor=anchor))
         return found
-
-
-def xy(points: np.ndarray) -> XY:
-    """x and y of points (n, 2)."""
-    return points[:, 0], points[:, 1]
-
-
-def closed(points: np.ndarray) -> XY:
-    """x and y of points (n, 2) and the first again."""
-    return xy(np.vstack([points, points[:1]]))
 
 
 def extreme_points(U: UncertaintySet) -> np.ndarray:
