@@ -72,10 +72,8 @@ class EnvelopeFigure(Sliding):
         found, share = [], 1.06 / len(self.sets)
         for i, name in enumerate(self.sets):
             z, look = self.drawn(name, self.shown), LOOKS[name]
-            above = [
-                Line.of(look, *Polygon(self.extremes[name], ()).outline, width=1.5),
-                Points(*z.T, size=5),
-            ]
+            edge = Polygon(self.extremes[name], ()).outline
+            above = [Line.of(look, *edge, width=1.5), Points(*z.T, size=5)]
             area = Area(*self.left(name, self.shown).outline, look.color, look.dash, 2.5)
             below = [Line(*self._lines(z), "#bbbbbb", width=0.7), area]
             sides, first = (i * share, (i + 1) * share - 0.06), i == 0

@@ -114,7 +114,7 @@ class RegionFigure(Figure):
         s = self.scenario
         return s.z if s is not None and abs(s.violation) <= 1e-6 * (1 + abs(s.rhs)) else None
 
-    @property
+    @cached_property
     def outline(self) -> np.ndarray:
         """The boundary of the set, x and y."""
         return Polygon(extreme_points(self.Z), ()).outline
