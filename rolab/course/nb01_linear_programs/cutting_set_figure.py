@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region
+from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
 from rolab.lp import RobustLP, Solution
 from rolab.plotting import BLUE, RED, Area, Axis, Line, Mark, Panel, Points, Sliding, Text, segments
 
@@ -73,7 +73,7 @@ class CuttingSetFigure(Sliding):
         plan = [
             Area(*self.region(self.shown).outline, BLUE),
             Line(*segments(middle - along, middle + along), dash="dot", width=1),
-            Points(*trace[-1].x[:, None], size=11),
+            Points(*xy(trace[-1].x[None]), size=11),
             Line(*self._nominal.outline, dash="dash", width=1.5),
             *self._nominal.row_names(),
         ]

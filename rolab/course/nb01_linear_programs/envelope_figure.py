@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import Polygon, extreme_points
+from rolab.course.nb01_linear_programs.polygon import Polygon, extreme_points, xy
 from rolab.course.nb01_linear_programs.region_figure import LOOKS
 from rolab.plotting import Area, Axis, Line, Panel, Points, Sliding, segments
 from rolab.sets import UncertaintySet
@@ -73,7 +73,7 @@ class EnvelopeFigure(Sliding):
         for i, name in enumerate(self.sets):
             z, look = self.drawn(name, self.shown), LOOKS[name]
             edge = Polygon(self.extremes[name], ()).outline
-            above = [Line.of(look, *edge, width=1.5), Points(*z.T, size=5)]
+            above = [Line.of(look, *edge, width=1.5), Points(*xy(z), size=5)]
             area = Area(*self.left(name, self.shown).outline, look.color, look.dash, 2.5)
             below = [Line(*self._lines(z), "#bbbbbb", width=0.7), area]
             sides, first = (i * share, (i + 1) * share - 0.06), i == 0

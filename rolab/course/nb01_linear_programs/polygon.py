@@ -17,6 +17,7 @@ from rolab.lp import RobustLP
 from rolab.plotting import Axis, Text
 from rolab.sets import UncertaintySet
 
+XY = tuple[np.ndarray, np.ndarray]
 FAR = 1e9  # stands in for no bound
 
 
@@ -51,9 +52,9 @@ class Polygon:
         return self.corners[int((self.corners @ c).argmax())]
 
     @property
-    def outline(self) -> np.ndarray:
-        """x and y of the corners and the first again, (2, n + 1)."""
-        return np.vstack([self.corners, self.corners[:1]]).T
+    def outline(self) -> XY:
+        """x and y of the corners and the first again."""
+        return xy(np.vstack([self.corners, self.corners[:1]]))
 
     @property
     def area(self) -> float:
@@ -81,6 +82,11 @@ class Polygon:
                 x, y = at + 0.05 * outward * size
                 found.append(Text(x, y, name, anchor=anchor))
         return found
+
+
+def xy(points: np.ndarray) -> XY:
+    """x and y of points (n, 2)."""
+    return points[:, 0], points[:, 1]
 
 
 def extreme_points(U: UncertaintySet) -> np.ndarray:

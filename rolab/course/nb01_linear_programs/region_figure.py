@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import Polygon, cut_off, extreme_points, nominal_region
+from rolab.course.nb01_linear_programs.polygon import XY, Polygon, cut_off, extreme_points, nominal_region, xy
 from rolab.lp import RobustLP, Scenario
 from rolab.plotting import RED, Area, Axis, Figure, Line, Panel, Points, Style
 from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
@@ -115,7 +115,7 @@ class RegionFigure(Figure):
         return s.z if s is not None and abs(s.violation) <= 1e-6 * (1 + abs(s.rhs)) else None
 
     @cached_property
-    def outline(self) -> np.ndarray:
+    def outline(self) -> XY:
         """The boundary of the set, x and y."""
         return Polygon(extreme_points(self.Z), ()).outline
 
@@ -144,13 +144,13 @@ class RegionFigure(Figure):
         """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
         look, none = LOOKS.get(self.shape, LOOKS["ellipsoid"]), np.empty((0, 2))
         z, x = (none if v is None else v[None] for v in (self.worst, self.x))
-        data = [Area(*self.outline, look.color, look.dash), Points(*z.T, size=11)]
+        data = [Area(*self.outline, look.color, look.dash), Points(*xy(z), size=11)]
         slope = np.array([-self.program.c[1], self.program.c[0]]) / np.abs(self.program.c).max()
         along = np.outer([-1, 1], slope) * np.ptp(self.nominal.corners, axis=0).max()
         decisions = [
             Area(*self.robust.outline, look.color, look.dash),
-            Line(*(none if self.x is None else self.x + along).T, RED, "dot", 1.5),
-            Points(*x.T, size=11),
+            Line(*xy(none if self.x is None else self.x + along), RED, "dot", 1.5),
+            Points(*xy(x), size=11),
             Line(*self.nominal.outline, dash="dash", width=1.5),
             *self.nominal.row_names(),
         ]

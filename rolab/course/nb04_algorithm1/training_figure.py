@@ -81,13 +81,14 @@ class TrainingFigure(Sliding):
         start, edge = run.points[m.rows], SPACING / 2
         before, boundary = (s.boundary.round(decimals=3).T for s in (m.before, m))  # small files
         classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
+        dots = [Points(x[:, 0], x[:, 1], c.color, symbol=c.marker, size=5, name=c.label) for x, c in classes]
         return [
             Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
             *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
-            Points(*before[:, ::5], GREY, size=2, name="boundary before"),
-            Points(*boundary[:, ::3], INK, size=3, name="boundary"),
+            Points(before[0, ::5], before[1, ::5], GREY, size=2, name="boundary before"),
+            Points(boundary[0, ::3], boundary[1, ::3], INK, size=3, name="boundary"),
             Line(*segments(start, start + m.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
-            *(Points(*x.T, c.color, symbol=c.marker, size=5, name=c.label) for x, c in classes),
+            *dots,
         ]
 
     def _curves(self, looks: Mapping[str, Style]) -> list[Mark]:
