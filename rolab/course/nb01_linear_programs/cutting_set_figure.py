@@ -10,20 +10,15 @@ import numpy as np
 
 from rolab.course.nb01_linear_programs.polygon import Polygon, half_plane, nominal_region, xy
 from rolab.lp import RobustLP, Solution
-from rolab.plotting import BLUE, RED, Area, Axis, Line, Panel, Points, Sliding, Text, segments
+from rolab.plotting import BLUE, RED, Area, Axis, Line, Mark, Panel, Points, Sliding, Text, segments
 
 
 @dataclass(frozen=True, eq=False)
 class CuttingSetFigure(Sliding):
-    """The cutting-set method in the plane, round by round: the cuts on the left, the bounds on the right.
+    """The cutting-set method in the plane, round by round: the cuts on the left, the bounds on the right."""
 
-    Attributes:
-        program: of two variables, one row of it uncertain
-        shown: the round at which the figure opens, from 0; -1 is the last
-    """
-
-    program: RobustLP
-    shown: int = -1
+    program: RobustLP  # of two variables, one row of it uncertain
+    shown: int = -1  # the round at which the figure opens, from 0; -1 is the last
     prefix = "round "
     MARGIN = (70, 12, 56, 54)
     SEEN = "Left what the scenarios known so far leave, and its optimum; right the bounds, closing."
@@ -83,11 +78,14 @@ class CuttingSetFigure(Sliding):
             *self._nominal.row_names(),
         ]
         optimistic, safe = ([getattr(cut, name) for cut in trace] for name in ("optimistic", "safe"))
-        bounds = [
+        first, up = trace[0], 13 if self.program.maximize else -15
+        bounds: list[Mark] = [
             Line(rounds, optimistic, RED, marker="triangle-down", size=9),
             Line(rounds, safe, BLUE, "dash", marker="triangle-up", size=9),
-            *self._ends,
+            Text(1, first.optimistic, "no robust plan is better", RED, anchor="left", up=up),
         ]
+        if first.safe is not None:
+            bounds.append(Text(1, first.safe, "some robust plan has it", BLUE, anchor="left", up=-up))
         values = [v for cut in self.solution.trace for v in (cut.optimistic, cut.safe) if v is not None]
         margin = 0.12 * (max(values) - min(values)) or 1.0
         until = Axis("round", (0.7, len(self.places) + 0.3), self.places)
@@ -96,15 +94,6 @@ class CuttingSetFigure(Sliding):
             Panel(plan, *self._nominal.window(self.program.variables), (0, 0.5, 0, 1)),
             Panel(bounds, until, objective, (0.64, 1, 0, 1)),
         ]
-
-    @property
-    def _ends(self) -> list[Text]:
-        """What stands beside the beginnings of the two bounds."""
-        first, up = self.solution.trace[0], 13 if self.program.maximize else -15
-        found = [Text(1, first.optimistic, "no robust plan is better", RED, anchor="left", up=up)]
-        if first.safe is not None:
-            found.append(Text(1, first.safe, "some robust plan has it", BLUE, anchor="left", up=-up))
-        return found
 
     def row(self, k: int) -> dict[str, Any]:
         """The k-th round: the optimum, its bounds, the worst violation."""

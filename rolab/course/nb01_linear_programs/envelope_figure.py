@@ -10,33 +10,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import Polygon, closed, extreme_points, xy
+from rolab.course.nb01_linear_programs.polygon import Polygon, extreme_points, xy
 from rolab.course.nb01_linear_programs.region_figure import LOOKS
 from rolab.plotting import Area, Axis, Line, Panel, Points, Sliding, segments
 from rolab.sets import UncertaintySet
 
-GREY = "#bbbbbb"
-
 
 @dataclass(frozen=True, eq=False)
 class EnvelopeFigure(Sliding):
-    """The row zᵀx ≤ 1 for some z of a set, and for all: above the z, below the half-planes that they leave.
+    """The row zᵀx ≤ 1 for some z of a set, and for all: above the z, below the half-planes they leave."""
 
-    Attributes:
-        sets: name → set in the plane, inside [-1, 1]² and around 0
-        counts: how many scenarios the slider shows, at last all
-        shown: the place among them and "all" at which the figure opens
-        seed: of the random scenarios
-    """
-
-    sets: Mapping[str, UncertaintySet]
-    counts: Sequence[int] = (1, 3, 10, 30, 100)
-    shown: int = 2
-    seed: int = 1
+    sets: Mapping[str, UncertaintySet]  # name → set in the plane, inside [-1, 1]² and around 0
+    counts: Sequence[int] = (1, 3, 10, 30, 100)  # how many scenarios the slider shows, at last all
+    shown: int = 2  # the place among them and "all" at which the figure opens
+    seed: int = 1  # of the random scenarios
     prefix = "scenarios: "
     HEIGHT = 540
     MARGIN = (50, 12, 56, 54)
     REACH = 2.2
+    SEEN = "Above, random scenarios z in each set; below, the lines zᵀx = 1, which leave a region around 0."
 
     @property
     def places(self) -> list[str]:  # type: ignore[override]
@@ -44,11 +36,7 @@ class EnvelopeFigure(Sliding):
 
     @property
     def alt(self) -> str:
-        """What is seen."""
-        seen = (
-            "Above, random scenarios z in each set; below, the lines zᵀx = 1, which leave a region around 0."
-        )
-        return f"{seen} Sets: {', '.join(self.sets)}. Shown: {self.title}."
+        return f"{self.SEEN} Sets: {', '.join(self.sets)}. Shown: {self.title}."
 
     def message(self, k: int) -> str:
         if k == len(self.counts):
@@ -84,9 +72,10 @@ class EnvelopeFigure(Sliding):
         found, share = [], 1.06 / len(self.sets)
         for i, name in enumerate(self.sets):
             z, look = self.drawn(name, self.shown), LOOKS[name]
-            above = [Line.of(look, *closed(self.extremes[name]), width=1.5), Points(*xy(z), size=5)]
+            edge = Polygon(self.extremes[name], ()).outline
+            above = [Line.of(look, *edge, width=1.5), Points(*xy(z), size=5)]
             area = Area(*self.left(name, self.shown).outline, look.color, look.dash, 2.5)
-            below = [Line(*self._lines(z), GREY, width=0.7), area]
+            below = [Line(*self._lines(z), "#bbbbbb", width=0.7), area]
             sides, first = (i * share, (i + 1) * share - 0.06), i == 0
             for marks, letter, title, reach, rows in (
                 (above, "z", f"z₁, {name}", 1.2, (0.6, 1)),

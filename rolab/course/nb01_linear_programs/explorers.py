@@ -14,7 +14,7 @@ from typing import Any
 from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
-from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure, RegionSolution
+from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure
 from rolab.lp import RobustLP
 from rolab.plotting.figure import Figure
 from rolab.sets import UncertaintySet
@@ -58,18 +58,19 @@ class RegionExplorer(Explorer):
             "gamma": Slide("Γ", self.budgets, 1.5, disabled=not budgeted),
         }
 
-    def region(self, shape: str = "budget", rho: float = 0.2, gamma: float = 1.5) -> RegionSolution:
+    def region(self, shape: str = "budget", rho: float = 0.2, gamma: float = 1.5) -> RegionFigure:
         """The program with this set, solved: computed once. Only a budget asks for Γ."""
         if shape not in self.shapes:
             raise ValueError(f"shape: expected one of {', '.join(self.shapes)}, got {shape!r}")
-        Z = self.shapes[shape](rho, gamma)
-        return self._regions.get((shape, rho, Z), lambda: RegionSolution(self.program(Z), shape, rho, gamma))
+        Z, reach = self.shapes[shape](rho, gamma), 1.15 * self.radii[-1]
+        key = shape, rho, Z
+        return self._regions.get(key, lambda: RegionFigure(self.program(Z), shape, rho, gamma, reach))
 
     def draw(self, **state: Any) -> RegionFigure:
-        return RegionFigure(self.region(**state), 1.15 * self.radii[-1])
+        return self.region(**state)
 
     def say(self, figure: RegionFigure, /, **state: Any) -> str:  # type: ignore[override]
-        return f"{figure.title}{figure.region.places()}."
+        return f"{figure.title}{figure.places()}."
 
 
 class CuttingSetExplorer(Explorer):

@@ -54,7 +54,7 @@ class Polygon:
     @property
     def outline(self) -> XY:
         """x and y of the corners and the first again."""
-        return closed(self.corners)
+        return xy(np.vstack([self.corners, self.corners[:1]]))
 
     @property
     def area(self) -> float:
@@ -87,11 +87,6 @@ class Polygon:
 def xy(points: np.ndarray) -> XY:
     """x and y of points (n, 2)."""
     return points[:, 0], points[:, 1]
-
-
-def closed(points: np.ndarray) -> XY:
-    """x and y of points (n, 2) and the first again."""
-    return xy(np.vstack([points, points[:1]]))
 
 
 def extreme_points(U: UncertaintySet) -> np.ndarray:

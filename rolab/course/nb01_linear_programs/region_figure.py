@@ -10,15 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import (
-    XY,
-    Polygon,
-    closed,
-    cut_off,
-    extreme_points,
-    nominal_region,
-    xy,
-)
+from rolab.course.nb01_linear_programs.polygon import XY, Polygon, cut_off, extreme_points, nominal_region, xy
 from rolab.lp import RobustLP, Scenario
 from rolab.plotting import RED, Area, Axis, Figure, Line, Panel, Points, Style
 from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
@@ -41,18 +33,19 @@ LOOKS = {
 
 
 @dataclass(frozen=True, eq=False)
-class RegionSolution:
-    """A two-variable program solved and drawn, with one uncertain row whose set is in the plane.
-
-    Attributes:
-        program: the program
-        shape, rho, gamma: what its set is called, and how large it is
-    """
+class RegionFigure(Figure):
+    """A two-variable program with one uncertain row, solved: its set, its worst data, its decisions."""
 
     program: RobustLP
-    shape: str
+    shape: str  # what the set in the plane is called
     rho: float
     gamma: float
+    reach: float = 1.0  # how far the plane of the data is drawn
+    MARGIN = (70, 12, 56, 54)
+    SEEN = (
+        "Left the uncertainty set in the plane of the data, with the worst data of the optimum; right "
+        "the decisions, for the data as printed dashed, for all data filled."
+    )
 
     def __post_init__(self) -> None:
         effects = list(self.program.uncertain)
@@ -124,11 +117,11 @@ class RegionSolution:
     @cached_property
     def outline(self) -> XY:
         """The boundary of the set, x and y."""
-        return closed(extreme_points(self.Z))
+        return Polygon(extreme_points(self.Z), ()).outline
 
-    @cached_property
-    def sentence(self) -> str:
-        """Objective and loss in words: the figure's title."""
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Objective and loss in words."""
         budget = f", Γ = {self.gamma:g}" if self.Z.budgeted else ""
         said = f"{self.shape}{budget}, ρ = {self.rho:g}: "
         if self.x is None or self.percent is None:
@@ -140,57 +133,27 @@ class RegionSolution:
         said = "" if self.x is None else "; x = ({:.2f}, {:.2f})".format(*self.x)
         return said if self.worst is None else said + "; worst z = ({:.3g}, {:.3g})".format(*self.worst)
 
-    def record(self) -> dict[str, Any]:
-        """The numbers of the figure."""
+    def table(self) -> list[dict[str, Any]]:
         row = {"set": self.shape, "ρ": self.rho, "Γ": self.gamma if self.Z.budgeted else None}
         x, z = ((None, None) if v is None else v.tolist() for v in (self.x, self.worst))
         row |= zip(self.program.variables, x, strict=True)
         row |= {"objective": self.objective, "lost %": self.percent}
-        return row | dict(zip(("z₁*", "z₂*"), z, strict=True))
-
-
-@dataclass(frozen=True, eq=False)
-class RegionFigure(Figure):
-    """The set and its worst data on the left, the decisions on the right.
-
-    Attributes:
-        region: the program, solved
-        reach: how far the plane of the data is drawn
-    """
-
-    region: RegionSolution
-    reach: float
-    MARGIN = (70, 12, 56, 54)
-    SEEN = (
-        "Left the uncertainty set in the plane of the data, with the worst data of the optimum; right "
-        "the decisions, for the data as printed dashed, for all data filled."
-    )
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        return self.region.sentence
+        return [row | dict(zip(("z₁*", "z₂*"), z, strict=True))]
 
     def panels(self) -> list[Panel]:
         """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
-        region, none = self.region, np.empty((0, 2))
-        look = LOOKS.get(region.shape, LOOKS["ellipsoid"])
-        z = none if region.worst is None else region.worst[None]
-        data = [Area(*region.outline, look.color, look.dash), Points(*xy(z), size=11)]
-        level = x = none
-        if region.x is not None:
-            slope = np.array([-region.program.c[1], region.program.c[0]]) / np.abs(region.program.c).max()
-            level = region.x + np.outer([-1, 1], slope) * np.ptp(region.nominal.corners, axis=0).max()
-            x = region.x[None]
+        look, none = LOOKS.get(self.shape, LOOKS["ellipsoid"]), np.empty((0, 2))
+        z, x = (none if v is None else v[None] for v in (self.worst, self.x))
+        data = [Area(*self.outline, look.color, look.dash), Points(*xy(z), size=11)]
+        slope = np.array([-self.program.c[1], self.program.c[0]]) / np.abs(self.program.c).max()
+        along = np.outer([-1, 1], slope) * np.ptp(self.nominal.corners, axis=0).max()
         decisions = [
-            Area(*region.robust.outline, look.color, look.dash),
-            Line(*xy(level), RED, "dot", 1.5),
+            Area(*self.robust.outline, look.color, look.dash),
+            Line(*xy(none if self.x is None else self.x + along), RED, "dot", 1.5),
             Points(*xy(x), size=11),
-            Line(*region.nominal.outline, dash="dash", width=1.5),
-            *region.nominal.row_names(),
+            Line(*self.nominal.outline, dash="dash", width=1.5),
+            *self.nominal.row_names(),
         ]
         one, other = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
-        right = Panel(decisions, *region.nominal.window(region.program.variables), (0.48, 1, 0, 1))
+        right = Panel(decisions, *self.nominal.window(self.program.variables), (0.48, 1, 0, 1))
         return [Panel(data, one, other, (0, 0.36, 0, 1), equal=True), right]
-
-    def table(self) -> list[dict[str, Any]]:
-        return [self.region.record()]

@@ -24,8 +24,8 @@ STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200,
 class TrainingExplorer(Explorer):
     """Algorithm 1 on points of the plane, for a ball that is chosen: each norm and radius is a separate run.
 
-    Another norm or ε is another run. It starts from the same weights, at step 0; go back to a run, and it is
-    where you left it. Without a kernel the figure opens at the step chosen, or where the arrows can be seen.
+    All start from the same weights; go back to a run, and it is where you left it. Without a kernel the
+    figure opens at the step chosen, or where the arrows can be seen.
 
     Args:
         points, labels: (N, 2) and (N,), of two classes; two moons if left out

@@ -34,16 +34,10 @@ CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every 
 
 @dataclass(frozen=True, eq=False)
 class TrainingFigure(Sliding):
-    """States of a run under a slider: regions, Δ̂ of the mini-batch, losses, margin.
-
-    Attributes:
-        run: the run
-        places: the steps of the slider, ascending; the curves end at the last
-        shown: the place among them at which the figure opens, and that the PNG shows; -1 is the last
-    """
+    """States of a run under a slider: regions, Δ̂ of the mini-batch, losses, margin."""
 
     run: TrainingTrace
-    places: Sequence[int]
+    places: Sequence[int]  # the steps of the slider, ascending; the curves end at the last
     shown: int = -1
     prefix = "step "
     HEIGHT = 430
@@ -70,12 +64,11 @@ class TrainingFigure(Sliding):
         """The plane, the losses, the margin."""
         last = max(self.places[-1], 1)
         room, run = 0.04 * last, self.run
-        step = Axis("step", (-room, last + room))
         levels = zip(LEVELS, (float(run.U.radius), run.attainable), strict=True)
         margin = [Line.of(look, [0, last], [y, y], width=1, hover=True) for look, y in levels]
         across = Axis(range=WINDOW[:2], ticks=(-1, 0, 1, 2), grid=False)
         up = Axis(range=WINDOW[2:], ticks=(-1, 0, 1), grid=False)
-        above = Axis(range=step.range, labels=False)
+        above, step = Axis(range=(-room, last + room), labels=False), Axis("step", (-room, last + room))
         return [
             Panel(self._plane(run[self.places[self.shown]]), across, up, (0, 0.548, 0, 1), equal=True),
             Panel(self._curves(LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),

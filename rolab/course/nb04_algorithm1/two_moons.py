@@ -61,21 +61,16 @@ def small_net(seed: int = 0) -> nn.Module:
 
 @dataclass(eq=False, repr=False)
 class TrainingTrace:
-    """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps.
+    """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps, in any order of k.
 
-    What has been computed is kept, so a run can be asked for any state in any order. With a ball of radius
-    0 it is standard training. The same arguments give the same run.
-
-    Args:
-        points, labels: (N, 2) and (N,), of two classes
-        U: the ball around each point
-        batch: points of a mini-batch
+    What has been computed is kept. With a ball of radius 0 it is standard training. The same arguments give
+    the same run.
     """
 
-    points: Tensor
-    labels: Tensor
-    U: Ball
-    batch: int = 24
+    points: Tensor  # (N, 2)
+    labels: Tensor  # (N,), of two classes
+    U: Ball  # around each point
+    batch: int = 24  # points of a mini-batch
 
     def __post_init__(self) -> None:
         points, labels = self.points, self.labels
@@ -117,21 +112,13 @@ class TrainingTrace:
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """The network after a step of Algorithm 1, and what that step did. It is measured when asked.
-
-    Attributes:
-        run: the run that it belongs to
-        step: how many steps have been done
-        net: the network θ after them
-        rows: (B,) the mini-batch of the last step; empty at the start
-        perturbation: (B, 2) the Δ̂ of that step, found with the θ before it
-    """
+    """The network after a step of Algorithm 1, and what that step did. It is measured when asked."""
 
     run: TrainingTrace
-    step: int
-    net: nn.Module
-    rows: Tensor
-    perturbation: Tensor
+    step: int  # how many have been done
+    net: nn.Module  # θ after them
+    rows: Tensor  # (B,) the mini-batch of the last step; empty at the start
+    perturbation: Tensor  # (B, 2) the Δ̂ of that step, found with the θ before it
 
     @property
     def before(self) -> TrainingState:

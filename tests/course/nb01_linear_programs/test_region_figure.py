@@ -9,7 +9,7 @@ from standing_figures import stands_without_a_kernel
 
 from rolab.course.nb01_linear_programs.explorers import RegionExplorer
 from rolab.course.nb01_linear_programs.problems import production
-from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure, RegionSolution
+from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure
 from rolab.lp import RobustLP, Uncertain
 from rolab.sets import Ball
 
@@ -38,7 +38,7 @@ def test_the_region_and_its_optimum(seed, shape, rho, gamma, covering):
             rows={"cover": ([2.0, 2.0], ">=", 0.5), "together": ([1, 1], "<=", 3)},
             uncertain={"cover": Uncertain(Z)},
         )
-    region = RegionSolution(program, shape, rho, gamma)
+    region = RegionFigure(program, shape, rho, gamma)
     answer = program.solve("counterpart")
     assert region.objective == pytest.approx(answer.objective, rel=1e-6, abs=1e-6)
     printed = program.nominal().solve("counterpart").objective
@@ -56,7 +56,7 @@ def test_the_region_and_its_optimum(seed, shape, rho, gamma, covering):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_worst_scenario_is_where_the_row_binds(shape):
-    region = RegionSolution(production(SHAPES[shape](0.2, 1.5)), shape, 0.2, 1.5)
+    region = RegionFigure(production(SHAPES[shape](0.2, 1.5)), shape, 0.2, 1.5)
     z = region.scenario.z
     assert region.worst is z and region.Z.contains(torch.tensor(z)[None], atol=1e-9)
     assert (4 * (1 + z[0])) * region.x[0] + 2 * (1 + z[1]) * region.x[1] == pytest.approx(4800)
@@ -68,20 +68,20 @@ def test_the_worst_scenario_is_where_the_row_binds(shape):
 def test_an_uncertain_row_that_does_not_bind():
     Z = Ball("linf", 0.01)
     rows = {"tight": ([1, 1], "<=", 1.0), "loose": ([1, 1], "<=", 100.0)}
-    region = RegionSolution(
+    region = RegionFigure(
         RobustLP(maximize=[1, 2], rows=rows, uncertain={"loose": Uncertain(Z)}), "box", 0.01, 0
     )
-    assert region.worst is None and region.percent == 0 and region.record()["z₁*"] is None
+    assert region.worst is None and region.percent == 0 and region.table()[0]["z₁*"] is None
     assert "worst" not in region.places()
 
 
 def test_no_decision_holds():
     rows = {"most": ([1, 1], "<=", 1.0), "least": ([1, 1], ">=", 0.9)}
     program = RobustLP(maximize=[1, 2], rows=rows, uncertain={"least": Uncertain(Ball("linf", 0.5))})
-    region = RegionSolution(program, "box", 0.5, 0)
+    region = RegionFigure(program, "box", 0.5, 0)
     assert region.x is None and region.objective is None and region.percent is None
-    assert region.sentence == "box, ρ = 0.5: no decision holds for all data"
-    assert RegionFigure(region, 1.0).png_bytes()
+    assert region.title == "box, ρ = 0.5: no decision holds for all data"
+    assert region.png_bytes()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_no_decision_holds():
 def test_a_region_has_one_uncertain_row(uncertain):
     rows = {"a": ([1, 0], "<=", 1), "b": ([0, 1], "<=", 1)}
     with pytest.raises(ValueError, match="^program: expected one uncertain row"):
-        RegionSolution(RobustLP(maximize=[1, 1], rows=rows, uncertain=uncertain), "ball", 1.0, 0.0)
+        RegionFigure(RobustLP(maximize=[1, 1], rows=rows, uncertain=uncertain), "ball", 1.0, 0.0)
 
 
 def test_the_figure_shows_the_numbers_of_its_table():
@@ -99,8 +99,8 @@ def test_the_figure_shows_the_numbers_of_its_table():
     steps = figure.plotly()["layout"]["sliders"][0]["steps"]
     assert [step["label"] for step in steps] == ["0", "0.1", "0.2", "0.3"]
     for drawn, step, row in zip(figure.figures, steps, figure.table(), strict=True):
-        title = drawn.region.sentence
-        assert step["args"][1]["title.text"] == title == drawn.title
+        title = drawn.title
+        assert step["args"][1]["title.text"] == title
         assert f"{row['objective']:,.2f}" in title and f"{row['lost %']:.2f} %" in title
         z, point = (drawn.still()["data"][k] for k in (1, 4))
         assert (point["x"] + point["y"]) == pytest.approx([row["x1"], row["x2"]], rel=1e-5)
