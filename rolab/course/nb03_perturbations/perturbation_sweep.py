@@ -180,7 +180,7 @@ class SweepFigure(Sliding):
     MARGIN = (60, 16, 76, 54)
     legend = Legend(0.765, 0.46)
     prefix = "ε = "
-    places = property(lambda self: self.sweep.radii)  # type: ignore[assignment]
+    places = property(lambda self: self.sweep.radii)
 
     @property
     def alt(self) -> str:
@@ -214,7 +214,7 @@ class ComparisonFigure(Sliding):
     HEIGHT = 520
     legend = Legend(0, -0.16, rows=True)
     prefix = "ε = "
-    places = property(lambda self: self.sweeps[0].radii)  # type: ignore[assignment]
+    places = property(lambda self: self.sweeps[0].radii)
 
     def __post_init__(self) -> None:
         if self.sweeps[0].radii != self.sweeps[1].radii:
