@@ -46,4 +46,4 @@ def crowded(net, label, wrong_from_the_start):
     t = torch.linspace(0, 1, 41)[:, None]
     image, d = torch.full((1, 3, 32, 32), 0.5), torch.zeros(41, 3, 32, 32)
     more = {"method": "PGD", "classes": CIFAR10_CLASSES, "noun": "image", "gain": 50}
-    return PerturbationSweep(net, "linf", False, label, image, radii, d, (1 - t) * start + t * end, **more)
+    return PerturbationSweep(net, "linf", label, image, radii, d, (1 - t) * start + t * end, **more)

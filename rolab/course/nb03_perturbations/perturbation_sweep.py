@@ -1,4 +1,4 @@
-"""One image, one net, one uncertainty set that grows: what the net answers on the way.
+"""One image, one net, one uncertainty set that grows: what the net answers on the way, and its figures.
 
 Unless pixel bounds cut the set, the first-order direction does not depend on ε: one gradient serves the
 sweep, and one batched forward pass all of its radii. Other attacks see the radii as one batch, of one image
@@ -8,7 +8,7 @@ again and again in sets of different sizes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +19,13 @@ from rolab.attacks import Attack, first_order, input_gradient
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import eval_mode
 from rolab.experiments.styles import style
-from rolab.plotting import INK, PALE, RED, Line, Picture, Style, pixels
+from rolab.plotting import INK, PALE, RED, Axis, Cursor, Line, Mark, Panel, Picture, Sliding, Style, pixels
+from rolab.plotting.figure import Legend, legend_rows
 from rolab.sets import UncertaintySet, pixel_box
 
-GAIN = 10.0  # perturbations are shown so many times as strong
 _COLORS = "#E69F00 #56B4E9 #009E73 #9A8B00 #0072B2 #D55E00 #CC79A7 #7A7A7A #8C510A #6A3D9A".split()
 _DASHES = ("dash", "dot", "dashdot")
+LEFT, HALF = (0.0, 0.55), 0.45  # where the half of each of two nets begins, and how broad it is
 
 
 def said(net: str, probability: Tensor, label: int, classes: Sequence[int | str] = MNIST_CLASSES) -> str:
@@ -36,33 +37,19 @@ def said(net: str, probability: Tensor, label: int, classes: Sequence[int | str]
 
 @dataclass(frozen=True, eq=False)
 class PerturbationSweep:
-    """What a net answers while ε grows.
-
-    Attributes:
-        net, norm, in_pixel_box: which net, which set, and whether pixels stay in [0, 1]
-        label: the true class
-        image: (1, C, H, W)
-        radii: (G,), ascending from 0
-        perturbation: (G, C, H, W), Δ at each radius
-        probability: (G, K), the net's class probabilities at x + Δ
-        method: the name of the attack that found Δ
-        classes: (K,), what each class is called
-        noun: what the image shows
-        gain: so many times as strong is Δ shown
-    """
+    """What a net answers while ε grows."""
 
     net: str
-    norm: str
-    in_pixel_box: bool
-    label: int
-    image: Tensor
-    radii: tuple[float, ...]
-    perturbation: Tensor
-    probability: Tensor
-    method: str = "one step"
-    classes: Sequence[int | str] = MNIST_CLASSES
-    noun: str = "digit"
-    gain: float = GAIN
+    norm: str  # which set
+    label: int  # the true class
+    image: Tensor  # (1, C, H, W)
+    radii: tuple[float, ...]  # (G,), ascending from 0
+    perturbation: Tensor  # (G, C, H, W), Δ at each radius
+    probability: Tensor  # (G, K), the net's class probabilities at x + Δ
+    method: str = "one step"  # the name of the attack that found Δ
+    classes: Sequence[int | str] = MNIST_CLASSES  # (K,), what each class is called
+    noun: str = "digit"  # what the image shows
+    gain: float = 10.0  # so many times as strong is Δ shown
     _pictures: dict[int, tuple[Picture, Picture]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,10 +67,6 @@ class PerturbationSweep:
         """What the image is, in words: where a text for it begins."""
         article = "An" if self.noun[0] in "aeiou" else "A"
         return f"{article} {self.noun} with label {self.truth}"
-
-    def answer(self, k: int) -> int | str:
-        """The name of what the net answers at the k-th radius."""
-        return self.classes[self.answers[k]]
 
     @cached_property
     def answers(self) -> list[int]:
@@ -133,7 +116,7 @@ class PerturbationSweep:
     def row(self, k: int) -> dict[str, Any]:
         """The k-th radius, the answer, the probability of each class."""
         probability = {str(name): float(p) for name, p in zip(self.classes, self.probability[k], strict=True)}
-        return {"ε": self.radii[k], "answer": self.answer(k), **probability}
+        return {"ε": self.radii[k], "answer": self.classes[self.answers[k]], **probability}
 
     @cached_property
     def original(self) -> Picture:
@@ -184,4 +167,115 @@ def perturbation_sweep(
         with torch.no_grad():
             probability = model(x + d).float().softmax(1)
     found: dict[str, Any] = {"image": x.cpu(), "perturbation": d.cpu(), "probability": probability.cpu()}
-    return PerturbationSweep(in_pixel_box=in_pixel_box, label=label, radii=radii, **found, **named)
+    return PerturbationSweep(label=label, radii=radii, **found, **named)
+
+
+@dataclass(frozen=True, eq=False)
+class SweepFigure(Sliding):
+    """The image, Δ, their sum, and the class probabilities against ε. It opens at the radius `shown`."""
+
+    sweep: PerturbationSweep
+    shown: int
+    HEIGHT = 540
+    MARGIN = (60, 16, 76, 54)
+    legend = Legend(0.765, 0.46)
+    prefix = "ε = "
+    places = property(lambda self: self.sweep.radii)
+
+    @property
+    def alt(self) -> str:
+        w = self.sweep
+        against = f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}"
+        seen = f"{w.opening}, the perturbation, their sum, and the net's class probabilities {against}"
+        return f"{seen}. Shown: {self.title}."
+
+    def message(self, k: int) -> str:
+        return self.sweep.sentence(k)
+
+    def flips(self) -> str:
+        return self.sweep.flips()
+
+    def panels(self) -> list[Panel]:
+        w = self.sweep
+        names = f"x, label {w.truth}", f"Δ ×{w.gain:g}", "x + Δ"
+        above = picture_row([w.original, *w.pictures(self.shown)], names, 0.58)
+        return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
+
+    def row(self, k: int) -> dict[str, Any]:
+        return self.sweep.row(k)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonFigure(Sliding):
+    """Two sweeps of one image in one set: for each net Δ, x + Δ and its class probabilities."""
+
+    sweeps: tuple[PerturbationSweep, PerturbationSweep]  # of the two nets; their radii are the same
+    shown: int
+    HEIGHT = 520
+    legend = Legend(0, -0.16, rows=True)
+    prefix = "ε = "
+    places = property(lambda self: self.sweeps[0].radii)
+
+    def __post_init__(self) -> None:
+        if self.sweeps[0].radii != self.sweeps[1].radii:
+            raise ValueError("sweeps: expected two sweeps over the same radii")
+        super().__post_init__()
+
+    @property
+    def MARGIN(self) -> tuple[int, int, int, int]:  # type: ignore[override]
+        """With room for the legend below."""
+        names = {line.label for w in self.sweeps for line in w.lines[:-1] if line.label}
+        return 60, 16, 76, 66 + 24 * legend_rows([*names, "ε"])
+
+    @property
+    def alt(self) -> str:
+        w, each = self.sweeps[0], "; ".join(f"{style(w.net).label}: {w.flips()}" for w in self.sweeps)
+        seen = f"{w.opening} perturbed for two nets side by side, and their class probabilities against the"
+        return f"{seen} {style(w.norm).label} radius. {each}. Shown: {self.title}."
+
+    def message(self, k: int) -> str:
+        w = self.sweeps[0]
+        said = ", ".join(f"{style(w.net).label} says {w.classes[w.answers[k]]}" for w in self.sweeps)
+        return f"{style(w.norm).label} radius {w.radii[k]:g}, label {w.truth}: {said}"
+
+    def flips(self) -> str:
+        return "; ".join(f"{style(w.net).label} {w.flips()}" for w in self.sweeps)
+
+    def panels(self) -> list[Panel]:
+        """For each net two pictures, and the curves below; a class has one entry in the legend."""
+        found, named = list[Panel](), {self.sweeps[0].flips(), self.sweeps[1].flips()}
+        for w, left in zip(self.sweeps, LEFT, strict=True):
+            above = zip(w.pictures(self.shown), (f"Δ ×{w.gain:g}", "x + Δ"), (left, left + 0.24), strict=True)
+            found += [Panel.picture(picture, (x, x + 0.2, 0.6, 1), name) for picture, name, x in above]
+            x_title, title = f"ε, {style(w.norm).label} radius", f"{style(w.net).label}: {w.flips()}"
+            panel = curves(w, self.shown, (left, left + HALF, 0, 0.48), x_title, title=title)
+            marks = [replace(mark, name="") if mark.name in named else mark for mark in panel.marks]
+            named |= {mark.label for mark in marks if mark.label}
+            found.append(replace(panel, marks=marks))
+        return found
+
+    def row(self, k: int) -> dict[str, Any]:
+        """ε, and for each net its answer and the probability of the true class."""
+        row: dict[str, Any] = {"ε": self.places[k]}
+        for w in self.sweeps:
+            label = style(w.net).label
+            row |= {
+                label: w.classes[w.answers[k]],
+                f"p({w.truth}), {label}": float(w.probability[k, w.label]),
+            }
+        return row
+
+
+def picture_row(
+    pictures: Sequence[Picture], captions: Sequence[str], bottom: float, marks: Sequence[Mark] = ()
+) -> list[Panel]:
+    """Three pictures side by side, from that share of the figure's height up; the marks are on each."""
+    row = zip(pictures, captions, (0, 0.355, 0.71), strict=True)
+    return [Panel.picture(picture, (x, x + 0.29, bottom, 1), caption, marks) for picture, caption, x in row]
+
+
+def curves(w: PerturbationSweep, k: int, domain: Any, x_title: str, **more: Any) -> Panel:
+    """The class probabilities of a sweep against ε, and the radius shown."""
+    marks = [*w.lines[:-1], Cursor(w.radii[k], name="ε"), w.lines[-1]]
+    y = Axis("probability" if domain[0] == 0 else "", (-0.02, 1.02))
+    return Panel(marks, Axis(x_title, (0, w.radii[-1])), y, domain, **more)

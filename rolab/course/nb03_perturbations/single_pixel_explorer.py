@@ -10,8 +10,11 @@ from torch import nn
 
 from rolab.course.live.controls import Button, Cache, Choice, Control, Number, Toggle
 from rolab.course.live.explorer import Explorer
-from rolab.course.nb03_perturbations.single_pixel_figure import SinglePixelFigure
-from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelScan, single_pixel_scan
+from rolab.course.nb03_perturbations.single_pixel_scan import (
+    SinglePixelFigure,
+    SinglePixelScan,
+    single_pixel_scan,
+)
 from rolab.data import Dataset
 from rolab.experiments.styles import style
 from rolab.plotting import Slider
@@ -37,7 +40,6 @@ class SinglePixelExplorer(Explorer):
         self._scans = Cache(self.KEPT)
 
     def controls(self, **state: Any) -> dict[str, Control]:
-        """The net, the digit, by how much one pixel is changed; the pixel."""
         height, width = self.data.images.shape[-2:]
         return {
             "net": Choice("net", {name: style(name).label for name in self.nets}),
@@ -63,7 +65,6 @@ class SinglePixelExplorer(Explorer):
         return self._scans.get((net, index, radius, in_pixel_box), compute)
 
     def draw(self, *, row: int, column: int, revealed: bool, **state: Any) -> SinglePixelFigure:  # type: ignore[override]
-        """The figure of the pixel."""
         scan = self._scan(**state)
         return SinglePixelFigure(scan, scan.number(row, column), revealed)
 
@@ -91,7 +92,6 @@ class SinglePixelExplorer(Explorer):
         return f"{figure.title}; {rise}, {places}."
 
     def clicked(self, x: float, y: float, /, **state: Any) -> dict[str, int]:
-        """The pixel that was clicked on."""
         return {"row": round(y), "column": round(x)}
 
     def _go(self, which: str, state: dict[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a net answers to every change of a single pixel, from one gradient and two forward passes a pixel."""
+"""What a net answers to every change of a single pixel, two forward passes each, and that as a figure."""
 
 from __future__ import annotations
 
@@ -10,31 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
-from rolab.course.nb03_perturbations.perturbation_sweep import said
+from rolab.course.nb03_perturbations.perturbation_sweep import picture_row, said
 from rolab.evaluation import BATCH, eval_mode
+from rolab.experiments.styles import STYLES
+from rolab.plotting import INK, RED, Axis, Bars, Figure, Legend, Line, Mark, Panel, Picture, Points, pixels
+
+RING: dict[str, Any] = {"size": 15, "hollow": True, "width": 2.5}
 
 
 @dataclass(frozen=True, eq=False)
 class SinglePixelScan:
-    """What a net answers to each of the 2·P changes of a single one of the P pixels.
+    """What a net answers to each of the 2·P changes of a single one of the P pixels."""
 
-    Attributes:
-        net: its name
-        label: the true class
-        image: (1, H, W)
-        gradient: (P,), ∇ₓJ
-        change: (2, P), by how much each pixel goes up, and down
-        logits: (2, P, K), at x with that one change; float64
-        before: (K,), the logits at x; float64
-    """
-
-    net: str
-    label: int
-    image: Tensor
-    gradient: Tensor
-    change: Tensor
-    logits: Tensor
-    before: Tensor
+    net: str  # its name
+    label: int  # the true class
+    image: Tensor  # (1, H, W)
+    gradient: Tensor  # (P,), ∇ₓJ
+    change: Tensor  # (2, P), by how much each pixel goes up, and down
+    logits: Tensor  # (2, P, K), at x with that one change; float64
+    before: Tensor  # (K,), the logits at x; float64
 
     @cached_property
     def promised(self) -> Tensor:
@@ -160,3 +154,73 @@ def single_pixel_scan(
                 logits[some] = model(images.view(-1, *x.shape[1:])).double()
     found = x[0], g, change, logits.view(2, len(flat), -1), before
     return SinglePixelScan(net, label, *(part.clone().cpu() for part in found))
+
+
+@dataclass(frozen=True, eq=False)
+class SinglePixelFigure(Figure):
+    """A scan as a figure."""
+
+    scan: SinglePixelScan
+    pixel: int  # the one that is chosen
+    revealed: bool = True  # whether the ℓ1 step, the best pixel and the map of the truth are shown
+    HEIGHT = 620
+    MARGIN = (68, 16, 76, 56)
+    legend = Legend(0, 0.52, rows=True)
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return self.scan.sentence(self.pixel)
+
+    @property
+    def alt(self) -> str:
+        s = self.scan
+        found = f"The ℓ1 step takes pixel {s.place(s.step)}, the best is {s.place(s.truth)}. " * self.revealed
+        return (
+            f"A digit with label {s.label}, the gradient of its loss, the true rise of the loss for each "
+            "pixel, the true rise against the promised one, and the class probabilities before and after. "
+            f"{found}Shown: {self.title}"
+        )
+
+    def panels(self) -> list[Panel]:
+        """The digit, the gradient, the truth; below them the rise of the loss, the class probabilities."""
+        s, (row, column) = self.scan, self.scan.place(self.pixel)
+        captions = f"x + Δ, label {s.label}", "the gradient", "the truth" + ": hidden" * (not self.revealed)
+        maps = self._map(s.gradient), self._map(s.best_rise.clamp(min=0) * self.revealed)
+        rows, columns = zip(*map(s.place, range(len(s.gradient))), strict=True)
+        ring = Points([column], [row], **RING)
+        to_click = Points(columns, rows, symbol="square", size=8, opacity=0, hover="row %{y}, column %{x}")
+        above = picture_row([Picture(pixels(s.changed(self.pixel))), *maps], captions, 0.56, [ring, to_click])
+        x, y = Axis("promised rise of the loss, ⟨g, Δ⟩"), Axis("true rise of the loss")
+        cloud = Panel(self._cloud(), x, y, (0, 0.46, 0, 0.37))
+        classes, after = range(len(s.before)), s.probability(self.pixel)
+        bars = [
+            Bars(classes, s.before.softmax(0), "#ffffff", name="before", offset=-0.2, outline=INK),
+            Bars(classes, after, RED, name="after", offset=0.2),
+        ]
+        x, y = Axis("class", ticks=classes), Axis("probability", (0, 1.02))
+        return [*above, cloud, Panel(bars, x, y, (0.58, 1, 0, 0.37))]
+
+    def _map(self, values: Tensor) -> Picture:
+        """A value of each pixel, the largest in full colour."""
+        return Picture(pixels(values.view(self.scan.image.shape), 1 / max(float(values.abs().max()), 1e-30)))
+
+    def _cloud(self) -> list[Mark]:
+        """Each pixel: by how much the loss truly rises, against what is promised."""
+        s, seen = self.scan, self.revealed
+        points = s.point(s.step, s.step_way), s.point(s.truth)
+        (step_x, step_y), (best_x, best_y) = ([[value] * seen for value in point] for point in points)
+        x, y = s.point(self.pixel)
+        far = [0, float(s.best_promised.max())]
+        every = s.best_promised.tolist() * seen, s.best_rise.tolist() * seen
+        l1, l2 = STYLES["l1"], STYLES["l2"]
+        square: dict[str, Any] = {"symbol": l2.marker, "hollow": True, "size": 16, "width": 2.5}
+        return [
+            Points(*every, color="#b8b8b8", size=4, name="all pixels"),
+            Points(step_x, step_y, l1.color, symbol=l1.marker, size=11, outline=INK, name="the ℓ1 step"),
+            Line(far, far, dash="dot", width=1, name="as promised"),
+            Points(best_x, best_y, l2.color, name="the best", **square),
+            Points([x], [y], name="the pixel shown", **RING),
+        ]
+
+    def table(self) -> list[dict[str, Any]]:
+        return [self.scan.row(self.pixel)]

@@ -24,15 +24,10 @@ class SupportFunctionFigure(Sliding):
     """Sets in the plane side by side, the direction g, Δ*(g) and the line ⟨g, δ⟩ = σ(g); a slider turns g.
 
     The outline of a set is drawn by its own maximiser, asked in all directions: any convex set will do.
-
-    Attributes:
-        sets: name → set; its oracles are asked with tensors (N, 2)
-        places: the directions of the slider, in degrees
-        shown: the place among them at which the figure opens, and that the PNG shows
     """
 
-    sets: Mapping[str, UncertaintySet]
-    places: Sequence[int] = tuple(range(0, 361, 15))
+    sets: Mapping[str, UncertaintySet]  # name → set; its oracles are asked with tensors (N, 2)
+    places: Sequence[int] = tuple(range(0, 361, 15))  # the directions of the slider, in degrees
     shown: int = 2
     HEIGHT = 330
     MARGIN = (50, 16, 56, 50)
@@ -40,7 +35,6 @@ class SupportFunctionFigure(Sliding):
 
     @property
     def alt(self) -> str:
-        """What is seen, and the values at the direction shown."""
         names = ", ".join(style(name).label for name in self.sets)
         seen = f"The sets {names} in the plane, a direction g, and the point of each set furthest along g."
         return f"{seen} {self.title}."
@@ -77,7 +71,6 @@ class SupportFunctionFigure(Sliding):
         return {name: torch.cat([points, points[:1]]) for name, points in found.items()}
 
     def panels(self) -> list[Panel]:
-        """A panel for each set: its outline, the arrow of g, the line ⟨g, δ⟩ = σ(g), Δ*(g)."""
         panels, width, (a, b) = [], 1.05 / len(self.sets) - 0.05, self.direction(self.shown)
         for i, name in enumerate(self.sets):
             look, outline, (x, y) = style(name, i), self.outlines[name].T, self.furthest[name][self.shown]

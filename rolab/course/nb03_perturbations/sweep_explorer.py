@@ -16,8 +16,12 @@ from torch import nn
 from rolab.attacks import Attack, first_order, pgd
 from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle
 from rolab.course.live.explorer import Explorer
-from rolab.course.nb03_perturbations.perturbation_sweep import GAIN, PerturbationSweep, perturbation_sweep
-from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure, SweepFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import (
+    ComparisonFigure,
+    PerturbationSweep,
+    SweepFigure,
+    perturbation_sweep,
+)
 from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import eval_mode, predict
 from rolab.experiments.styles import style
@@ -59,7 +63,7 @@ class PerturbationExplorer(Explorer):
         attacks: Mapping[str, Attack] = ATTACKS,
         classes: Sequence[int | str] = MNIST_CLASSES,
         noun: str = "digit",
-        gain: float = GAIN,
+        gain: float = PerturbationSweep.gain,
     ) -> None:
         missing = [name for name in sets if not largest.get(name, 0) > 0]
         for wrong, complaint in (
@@ -74,13 +78,10 @@ class PerturbationExplorer(Explorer):
                 raise ValueError(complaint)
         self.nets, self.data, self.sets, self.attacks = dict(nets), data, dict(sets), dict(attacks)
         self.noun, self.named = noun, {"classes": classes, "noun": noun, "gain": gain}
-        self.radii = {
-            name: tuple(round(largest[name] * k / (points - 1), 10) for k in range(points)) for name in sets
-        }
+        self.radii = {p: tuple(round(largest[p] * k / (points - 1), 10) for k in range(points)) for p in sets}
         self._sweeps = Cache(self.KEPT)
 
     def controls(self, norm: str | None = None, **state: Any) -> dict[str, Control]:
-        """The net, the image, the set, the attack, ε."""
         nets = {name: style(name).label for name in self.nets}
         norms = {name: style(name).label for name in self.sets}
         norm = norm or list(norms)[-1]
@@ -111,7 +112,6 @@ class PerturbationExplorer(Explorer):
         return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
 
     def draw(self, **state: Any) -> SweepFigure | ComparisonFigure:
-        """The figure of one sweep, or of two."""
         first, k = self._sweep(**state), self.place(state["norm"], state["epsilon"])
         if not state["beside"]:
             return SweepFigure(first, k)

@@ -8,8 +8,7 @@ from perturbation_sweeps import colourful, softmax
 from torch import nn
 
 from rolab.attacks import pgd
-from rolab.course.nb03_perturbations.perturbation_sweep import PerturbationSweep
-from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import ComparisonFigure, PerturbationSweep
 from rolab.data import CIFAR10_CLASSES
 from rolab.evaluation import predict
 from rolab.sets import Ball, pixel_box
@@ -98,7 +97,7 @@ def test_a_sentence_names_the_answer_and_the_label(names):
     probability = torch.full((2, 10), 0.05)
     probability[0, 3] = probability[1, 5] = 0.55
     image, d = torch.rand(1, 3, 32, 32), torch.zeros(2, 3, 32, 32)
-    sweep = PerturbationSweep("baseline", "linf", False, 3, image, (0.0, 0.01), d, probability, classes=names)
+    sweep = PerturbationSweep("baseline", "linf", 3, image, (0.0, 0.01), d, probability, classes=names)
     assert sweep.label == 3 and sweep.answers == [3, 5], "labels stay numbers"
     assert sweep.sentence(0) == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
     said = f"says {names[5]} (55 % sure), the label is {names[3]}"

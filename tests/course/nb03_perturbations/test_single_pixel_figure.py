@@ -3,8 +3,7 @@
 import pytest
 from single_pixels import SmallNet, small_images
 
-from rolab.course.nb03_perturbations.single_pixel_figure import SinglePixelFigure
-from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
+from rolab.course.nb03_perturbations.single_pixel_scan import SinglePixelFigure, single_pixel_scan
 
 
 @pytest.fixture

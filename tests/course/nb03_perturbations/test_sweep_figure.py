@@ -10,8 +10,8 @@ import pytest
 from perturbation_sweeps import SMALL, colourful, crowded
 from PIL import Image
 
+from rolab.course.nb03_perturbations.perturbation_sweep import ComparisonFigure, SweepFigure
 from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
-from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure, SweepFigure
 from rolab.plotting.figure import Figure
 from rolab.plotting.pixels import ORANGE, PURPLE
 

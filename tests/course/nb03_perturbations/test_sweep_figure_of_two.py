@@ -5,7 +5,7 @@ import pytest
 from live_charts import lookup, page_of
 from perturbation_sweeps import crowded
 
-from rolab.course.nb03_perturbations.sweep_figure import ComparisonFigure
+from rolab.course.nb03_perturbations.perturbation_sweep import ComparisonFigure
 from rolab.data import CIFAR10_CLASSES
 from rolab.plotting.figure import legend_rows
 
