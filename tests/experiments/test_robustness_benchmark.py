@@ -116,9 +116,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(whole, tmp_path, monkeyp
             with pytest.raises(KeyboardInterrupt):
                 written(out)
     assert calls == list(range(1, parts + 1))
-    monkeypatch.setattr(
-        "rolab.experiments.robustness_benchmark.write_json", None
-    )  # nothing is left to be written
+    monkeypatch.setattr("rolab.experiments.robustness_benchmark.write_json", None)
     assert timeless(written(out)) == timeless(whole)
 
 
