@@ -24,7 +24,7 @@ Where to find the paper (module → names):
           accuracy, the collection A          evaluation → accuracy, adversarial_collection, mcnemar …
           what is proved                      certify → certified
           Tables 1 and 2, Figures 1–6         experiments → mnist_experiment; experiments.runner → reproduce
-          more steps, restarts, attacks       experiments.robustness → benchmark
+          more steps, restarts, attacks       experiments.robustness_benchmark → benchmark
     live  sliders, a folder a notebook        course.nb03_perturbations → PerturbationExplorer …
 
 Beside them: `plotting` (figures), `course.check` (the exercises), `storage` (records that ship).
