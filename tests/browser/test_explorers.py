@@ -142,9 +142,7 @@ def test_the_committed_file_reads_without_a_kernel(browser, tmp_path, notebook):
             plot = driver.bring(page, figure)
             before = plot.evaluate(driver.DRAWN)
             rail = figure.locator(".slider-rail-touch-rect")
-            rail.evaluate(
-                "each => each.scrollIntoView({block: 'center'})"
-            )  # a tall figure's
+            rail.evaluate("each => each.scrollIntoView({block: 'center'})")  # a tall figure's
             page.wait_for_timeout(500)
             track = rail.bounding_box()
             far = 0.1 if figure.evaluate(SHARE) > 0.5 else 0.9  # from where it stands
