@@ -3,42 +3,26 @@
 import json
 
 import pytest
-import torch
-from torch import nn
+from single_pixels import SmallNet, small_images
 
 from rolab import cli, zoo
 from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
-from rolab.data import Dataset, mnist
+from rolab.data import mnist
 from rolab.errors import RecordError
 from rolab.experiments import single_pixel
 from rolab.storage import load_result
 
 
-class Small(nn.Module):
-    """A net for images of 6 × 5 pixels, with its weights from a seed."""
-
-    def __init__(self, seed: int = 0, classes: int = 4):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.net = nn.Sequential(nn.Flatten(), nn.Linear(30, 16), nn.Tanh(), nn.Linear(16, classes))
-        self.calls = 0
-
-    def forward(self, x):
-        self.calls += 1
-        return 3 * self.net(x)
-
-
 @pytest.fixture
 def data():
-    images = (torch.rand(12, 1, 6, 5, generator=torch.Generator().manual_seed(1)) * 2 - 0.6).clamp(0, 1)
-    return Dataset(images, Small()(images).argmax(1))
+    return small_images()
 
 
 RADII = {"within [0, 1]": None, "by 0.5": 0.5}
 
 
-def test_the_census_counts_what_scans_find(data, tmp_path):
-    nets = {"a": Small(), "b": Small(5)}
+def test_the_count_is_what_scans_find(data, tmp_path):
+    nets = {"a": SmallNet(), "b": SmallNet(5)}
     record = single_pixel.count_misread(nets, data, tmp_path / "count.json", RADII, progress=False)
     assert record == json.loads((tmp_path / "count.json").read_text())
     assert [(row["net"], row["radius"]) for row in record["rows"]] == [
@@ -66,9 +50,11 @@ def test_the_census_counts_what_scans_find(data, tmp_path):
     assert counts[0]["the truth"].startswith(f"{len(record['rows'][0]['exhaustive'])} (")
 
 
-def test_an_interrupted_census_goes_on(data, tmp_path, monkeypatch):
+def test_an_interrupted_count_goes_on(data, tmp_path, monkeypatch):
     monkeypatch.setattr(single_pixel, "AT_ONCE", 5)
-    whole = single_pixel.count_misread({"a": Small()}, data, tmp_path / "whole.json", RADII, progress=False)
+    whole = single_pixel.count_misread(
+        {"a": SmallNet()}, data, tmp_path / "whole.json", RADII, progress=False
+    )
     out, count, calls = tmp_path / "part.json", single_pixel._count, []
 
     def stops(*arguments):
@@ -79,16 +65,16 @@ def test_an_interrupted_census_goes_on(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(single_pixel, "_count", stops)
     with pytest.raises(KeyboardInterrupt):
-        single_pixel.count_misread({"a": Small()}, data, out, RADII, progress=False)
+        single_pixel.count_misread({"a": SmallNet()}, data, out, RADII, progress=False)
     part = json.loads(out.read_text())
     assert sum(row["done"] for row in part["rows"]) == 17
-    again = single_pixel.count_misread({"a": Small()}, data, out, RADII, progress=False)
+    again = single_pixel.count_misread({"a": SmallNet()}, data, out, RADII, progress=False)
     for record in (whole, again):
         for row in record["rows"]:
             row.pop("seconds")
     assert again == whole
     with pytest.raises(RecordError, match="another single-pixel count"):
-        single_pixel.count_misread({"b": Small()}, data, out, RADII, progress=False)
+        single_pixel.count_misread({"b": SmallNet()}, data, out, RADII, progress=False)
 
 
 def test_the_command_counts_and_shows(tmp_path, capsys, monkeypatch):
