@@ -80,8 +80,11 @@ class PerturbationSweep:
 
     def sentence(self, k: int) -> str:
         """What the net says at the k-th radius, in words: the figure's title."""
-        radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
-        return f"{radius}: {said(self.net, self.probability[k], self.label, self.classes)}"
+        return f"{style(self.norm).label} radius {self.radii[k]:g}: {self._said[k]}"
+
+    @cached_property
+    def _said(self) -> list[str]:
+        return [said(self.net, row, self.label, self.classes) for row in self.probability]
 
     @cached_property
     def lines(self) -> list[Line]:
