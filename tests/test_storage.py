@@ -1,6 +1,7 @@
 """Files are there whole or not at all, say where they are damaged, and are no pickles."""
 
 import ast
+import errno
 import hashlib
 import json
 import os
@@ -110,7 +111,7 @@ def test_a_file_is_kept_to_one_process_until_it_is_done_or_dies(tmp_path):
     for _ in range(2):
         with lock(path):
             pass
-    assert names(path.parent) == []
+    assert names(path.parent) == [".record.json.lock"]  # it stays: see `lock`
 
 
 def test_a_lock_that_is_another_user_s_is_respected_and_left(tmp_path, monkeypatch):
@@ -126,7 +127,7 @@ def test_a_lock_that_is_another_user_s_is_respected_and_left(tmp_path, monkeypat
 
 def test_where_there_are_no_locks_one_goes_on_without(tmp_path, monkeypatch):
     def acquire(self, timeout):
-        raise OSError("no locks here")
+        raise OSError(errno.ENOLCK, "no locks here")
 
     monkeypatch.setattr(storage.FileLock, "acquire", acquire)
     with lock(tmp_path / "file"), lock(tmp_path / "file"):
@@ -142,12 +143,12 @@ def test_a_record_is_begun_once_and_gone_on_with(tmp_path):
     path = tmp_path / "work" / "record.json"
     with claim(path, ASKED, "run", {"parts": {}}) as record:
         assert read_json(path) == record == {"identity": {**ASKED, "nets": ["a", "b"]}, "parts": {}}
-        assert names(path.parent) == [".record.json.lock", "record.json"]
+        assert names(path.parent) == [".record.json.lock", "record.before.json", "record.json"]
         record["parts"]["one"] = 1
         write_json(path, record)
     with claim(path, ASKED, "run", {"parts": {}}) as again:
         assert again == record
-    assert names(path.parent) == ["record.json"]
+    assert names(path.parent) == [".record.json.lock", "record.before.json", "record.json"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_folder_with_other_files_is_refused_but_not_where_only_a_file_is_claim
     assert names(tmp_path) == ["thesis"]
     with claim(tmp_path / "record.json", ASKED, "run", {}, folder=False):
         pass
-    assert names(tmp_path) == ["record.json", "thesis"]
+    assert names(tmp_path) == [".record.json.lock", "record.json", "thesis"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

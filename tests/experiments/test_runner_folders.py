@@ -71,7 +71,7 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path, foreign
 
 
 def test_an_empty_folder_is_welcome_and_so_is_what_a_killed_start_leaves(tmp_path):
-    (tmp_path / ".experiment.json.k1ll3d").write_bytes(b"{")
+    (tmp_path / ".experiment.json.k1ll3d.unfinished").write_bytes(b"{")
     claimed(tmp_path)
     identity = json.loads(json.dumps(tiny.identity()))
     assert read_json(tmp_path / "experiment.json")["identity"] == identity

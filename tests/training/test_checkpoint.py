@@ -25,6 +25,8 @@ from rolab.storage import lock, read_json, write_json
 from rolab.training import Recipe, Run, checkpoint, keep_weights
 from rolab.training.checkpoint import Checkpoint, fingerprint_of
 
+TWO_STATES = ["run.before.json", "run.json", "state-0002.safetensors", "state-0003.safetensors"]
+
 # Stopped and started again
 
 
@@ -34,9 +36,10 @@ def uninterrupted(tmp_path_factory):
     return run(net(0, 0.3), objective=Watched(Robust(U)), folder=folder, test=blobs(20, 1)), contents(folder)
 
 
-def sitting(folder: Path, before=lambda step: None):
+def sitting(folder: Path, before=lambda step: None, epochs: int | None = None):
     """Starts the run of `uninterrupted` in a folder, or goes on with it, from weights that do not matter."""
-    epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
+    if epochs is None:
+        epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
     objective = Watched(Robust(U), lambda step: before(5 * epochs + step))
     return run(net(7 if epochs else 0, 0.3), objective=objective, folder=folder, test=blobs(20, 1))
 
@@ -59,7 +62,7 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path_factory
     assert torch.equal(weights(found.model), weights(whole.model))
     assert without_seconds(found.history) == without_seconds(whole.history)
     assert contents(folder) == files
-    assert sorted(files) == ["run.json", "state-0003.safetensors"]
+    assert sorted(files) == TWO_STATES
     shutil.rmtree(folder.parent)
 
 
@@ -134,15 +137,15 @@ def test_a_process_that_is_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_
     assert len(read_json(tmp_path / "whole/run.json")["history"]) == 2
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeypatch, epoch):
-    """The new state file is there, `run.json` still tells of the one before: that one counts."""
-    folder = tmp_path / "run"
+@pytest.mark.parametrize("at", range(1, 7))
+def test_killed_between_a_state_and_the_records_that_name_it(tmp_path, monkeypatch, at):
+    """An epoch writes its state, the record before, and `run.json`, which counts: killed before a record."""
+    folder, epoch = tmp_path / "run", (at + 1) // 2
     written, write_json = [], checkpoint.write_json
 
     def killed(path, record):
         written.append(path)
-        if len(written) == epoch:
+        if len(written) == at:
             raise KeyboardInterrupt
         write_json(path, record)
 
@@ -154,15 +157,16 @@ def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeyp
     assert len(read_json(folder / "run.json")["history"]) == epoch - 1
     found = run(folder=folder)
     assert torch.equal(weights(found.model), weights(run().model))
-    assert sorted(path.name for path in folder.iterdir()) == ["run.json", "state-0003.safetensors"]
+    assert sorted(contents(folder)) == TWO_STATES
 
 
 def test_killed_while_the_first_file_of_the_folder_is_written(tmp_path):
     """What `storage.write` leaves then is a hidden file, whose name nobody else needs."""
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / ".run.json.k1ll3d").write_bytes(b"{")
+    (folder / ".run.json.k1ll3d.unfinished").write_bytes(b"{")
     assert len(run(folder=folder).history) == 3
+    assert sorted(contents(folder)) == TWO_STATES
 
 
 # What a folder must not hold
@@ -176,7 +180,7 @@ def test_killed_while_the_first_file_of_the_folder_is_written(tmp_path):
         ({"recipe": replace(SHORT, epochs=4)}, "recipe.epochs; 3 there, 4 here"),
         ({"objective": Robust(U)}, "objective, layers, sets, attack"),
         ({"objective": 2 * Nominal()}, "objective, layers, sets, attack"),
-        ({"data": blobs(44)}, "examples, data"),
+        ({"data": blobs(44)}, "examples, pixels and labels"),
         ({"seed": 1, "objective": Robust(U)}, "objective, seed, layers, sets, attack"),
     ],
 )
@@ -204,26 +208,70 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.safetensors"]
 
 
-@pytest.mark.parametrize("damage", ["altered", "truncated", "missing", "record"])
-def test_a_damaged_run_is_refused(tmp_path, damage):
-    folder = tmp_path / "run"
-    run(folder=folder)
-    state = folder / "state-0003.safetensors"
-    content = bytearray(state.read_bytes())
-    match damage:
-        case "altered":
-            content[-1] ^= 1
-            state.write_bytes(content)
-        case "truncated":
-            state.write_bytes(content[:-100])
-        case "missing":
-            state.unlink()
-        case "record":
-            (folder / "run.json").write_bytes((folder / "run.json").read_bytes()[:50])
-    with pytest.raises(
-        RecordError, match={"missing": "cannot read", "record": "damaged"}.get(damage, "was altered")
-    ):
-        run(folder=folder)
+def alter(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "altered": alter,
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "missing": Path.unlink,
+    "emptied": lambda path: path.write_bytes(b""),
+}
+damages = pytest.mark.parametrize("damage", DAMAGES)
+
+
+@damages
+@pytest.mark.parametrize("name", ["run.json", "state-0003.safetensors"])
+def test_a_damaged_state_or_record_is_answered_by_the_one_before(tmp_path, uninterrupted, damage, name):
+    folder, (whole, files) = tmp_path / "run", uninterrupted
+    sitting(folder)
+    DAMAGES[damage](folder / name)
+    words = r"(was altered|cannot read|is damaged).*; going on from the (record|state) before it$"
+    with pytest.warns(UserWarning, match=words) as told:
+        found = sitting(folder, epochs=3)
+    assert len(told) == 1 and str(folder / name) in str(told[0].message)
+    assert torch.equal(weights(found.model), weights(whole.model))
+    assert without_seconds(found.history) == without_seconds(whole.history)
+    assert contents(folder) == files
+    sitting(folder)  # and there is nothing to tell any more
+
+
+def test_a_damaged_first_epoch_is_begun_again(tmp_path):
+    once = replace(SHORT, epochs=1)
+    first = run(folder=tmp_path, recipe=once)
+    alter(tmp_path / "state-0001.safetensors")
+    with pytest.warns(UserWarning, match="going on from the state before it"):
+        again = run(folder=tmp_path, recipe=once)
+    assert torch.equal(weights(again.model), weights(first.model))
+
+
+@damages
+def test_where_nothing_whole_is_left_a_run_is_refused(tmp_path, damage):
+    run(folder=tmp_path)
+    for number in (2, 3):
+        DAMAGES[damage](tmp_path / f"state-000{number}.safetensors")
+    with pytest.raises(RecordError, match=r"state-000\d\.safetensors"):
+        run(folder=tmp_path)
+    if damage != "missing":  # then the folder is empty, and welcome
+        for name in ("run.json", "run.before.json"):
+            DAMAGES[damage](tmp_path / name)
+        with pytest.raises(RecordError, match=r"run\.before\.json (was altered|is damaged)"):
+            run(folder=tmp_path)
+
+
+def test_a_state_outside_of_its_folder_is_not_read(tmp_path):
+    """Also where somebody has written the record, and its hash, by hand."""
+    run(folder=tmp_path / "run")
+    record = read_json(tmp_path / "run/run.json")
+    shutil.copy(tmp_path / "run/state-0003.safetensors", tmp_path / "mine")
+    for name in ("../mine", str(tmp_path / "mine")):
+        for path in ("run.json", "run.before.json"):
+            write_json(tmp_path / "run" / path, record | {"state": name})
+        with pytest.raises(RecordError, match="names a state outside of its folder"):
+            run(folder=tmp_path / "run")
 
 
 def test_a_folder_that_cannot_be_written_fails_before_the_first_step(tmp_path):
@@ -291,7 +339,7 @@ def test_a_folder_is_refused_to_other_pictures_with_the_same_labels(tmp_path):
     other = Dataset(data.images.where(data.images == 0, 1 - data.images), data.labels)
     recipe = Recipe(epochs=1, batch_size=20)
     run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
-    with pytest.raises(RecordError, match="holds another run .what differs: data;"):
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
         run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
 
 
@@ -392,6 +440,6 @@ def test_a_finished_run_of_which_only_the_weights_are_kept_is_loaded(tmp_path):
     whole = run(folder=tmp_path).model
     record = keep_weights(tmp_path, "float32")
     assert keep_weights(tmp_path, "float32") == record
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json", "weights.safetensors"]
+    assert sorted(contents(tmp_path)) == ["run.before.json", "run.json", "weights.safetensors"]
     again = run(net(3), folder=tmp_path)
     assert torch.equal(weights(again.model), weights(whole)) and len(again.history) == 3
