@@ -63,7 +63,7 @@ def read(path: Path, sha256: str | None = None, most: int | None = None) -> byte
                 raise RecordError(
                     f"cannot read {path}: expected at most {most:,} bytes, got {found.st_size:,}"
                 )
-            content = file.read(-1 if most is None else most)
+            content = file.read(found.st_size)
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
     if sha256 is not None and (is_ := sha256_of(content)) != sha256:
@@ -120,7 +120,6 @@ def lock(path: Path, say: Callable[[str], None] | None = None, *, folder: bool =
                 raise RecordError(busy) from error
             say(f"another process is bringing {path}: waiting for it")
             held.acquire(timeout=PATIENCE)
-        _sweep(path.parent, "." if folder else f".{path.name}.")
     except Timeout as error:
         raise RecordError(busy) from error
     except (OSError, NotImplementedError) as error:
@@ -129,6 +128,8 @@ def lock(path: Path, say: Callable[[str], None] | None = None, *, folder: bool =
         if say is not None:
             say(f"going on without a lock ({error})")
     try:
+        if held.is_locked:
+            _sweep(path.parent, "." if folder else f".{path.name}.")
         yield
     finally:
         held.release()
@@ -136,8 +137,9 @@ def lock(path: Path, say: Callable[[str], None] | None = None, *, folder: bool =
 
 def _sweep(folder: Path, beginning: str) -> None:
     """Removes what dead processes left unfinished: files of `write`, and temporary folders."""
-    for left in folder.iterdir():
-        if left.name.startswith(beginning) and left.name.endswith(UNFINISHED):
+    for name in os.listdir(folder) if os.access(folder, os.R_OK) else ():
+        if name.startswith(beginning) and name.endswith(UNFINISHED):
+            left = folder / name
             with suppress(OSError):  # it may be another user's
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
