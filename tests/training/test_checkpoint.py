@@ -1,9 +1,14 @@
 """Checkpoints: runs that are stopped, killed or damaged, and folders that hold something else."""
 
+import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_disk import make_read_only, small_disk
 from tiny_runs import SHORT, STEPS, Fused, U, Watched, blobs, contents, net, run, weights, without_seconds
 from torch import nn
 
@@ -137,6 +143,74 @@ def test_a_process_that_is_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_
     assert len(read_json(tmp_path / "whole/run.json")["history"]) == 2
 
 
+def forked(folder: Path, before=lambda step: None) -> int:
+    """A process of its own that goes on with the run of `uninterrupted`; its number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads: these wait
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            sitting(folder, before)
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def slowly(step: int) -> None:
+    time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_goes_on_to_the_same_bits(tmp_path, uninterrupted):
+    """Real processes, twenty times a real SIGKILL, at any moment: also while a file is written."""
+    folder, moments = tmp_path / "run", random.Random(0)
+    whole, files = uninterrupted
+    kills = 0
+    while kills < 20:
+        child = forked(folder, slowly)
+        time.sleep(moments.uniform(0, 0.35))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            kills += 1
+        elif kills < 20:  # it was done
+            assert os.WEXITSTATUS(status) == 0 and contents(folder) == files
+            shutil.rmtree(folder)
+    found = sitting(folder)
+    assert torch.equal(weights(found.model), weights(whole.model))
+    assert contents(folder) == files, "and nothing unfinished is left"
+
+
+def test_of_two_processes_that_train_in_one_folder_the_second_is_refused_before_it_computes(
+    tmp_path, uninterrupted
+):
+    folder, (_, files) = tmp_path / "run", uninterrupted
+    (tell, told), (go, wait) = os.pipe(), os.pipe()
+
+    def in_the_middle(step: int) -> None:
+        if step == 7:
+            os.write(told, b"!")
+            os.read(go, 1)
+
+    child = forked(folder, in_the_middle)
+    assert os.read(tell, 1) == b"!"
+    watched = Watched(Robust(U))
+    with pytest.raises(
+        RecordError, match=r"another process is writing to .*run\.json: wait for it, or stop it$"
+    ):
+        run(net(0, 0.3), objective=watched, folder=folder, test=blobs(20, 1))
+    with pytest.raises(RecordError, match="another process is writing to"):
+        keep_weights(folder, "float16")
+    assert not watched.batches
+    os.write(wait, b"!")
+    assert os.waitpid(child, 0)[1] == 0
+    assert contents(folder) == files
+    for end in (tell, told, go, wait):
+        os.close(end)
+
+
 @pytest.mark.parametrize("at", range(1, 7))
 def test_killed_between_a_state_and_the_records_that_name_it(tmp_path, monkeypatch, at):
     """An epoch writes its state, the record before, and `run.json`, which counts: killed before a record."""
@@ -237,6 +311,27 @@ def test_a_damaged_state_or_record_is_answered_by_the_one_before(tmp_path, unint
     assert without_seconds(found.history) == without_seconds(whole.history)
     assert contents(folder) == files
     sitting(folder)  # and there is nothing to tell any more
+
+
+def test_no_bit_of_a_run_changes_unseen_and_none_loses_it(tmp_path, uninterrupted):
+    """A hundred bits, each alone, over all files of a run: its records and its states."""
+    whole, files = uninterrupted
+    sitting(kept := tmp_path / "kept")
+    chance, folder, told = random.Random(0), tmp_path / "run", 0
+    for _ in range(100):
+        shutil.copytree(kept, folder)
+        path = folder / chance.choice(sorted(files))
+        content = bytearray(path.read_bytes())
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = sitting(folder, epochs=3)
+        told += len(said)
+        assert torch.equal(weights(found.model), weights(whole.model))
+        assert without_seconds(found.history) == without_seconds(whole.history)
+        shutil.rmtree(folder)
+    assert told > 25, "half of the files are those of before, which nobody needs"
 
 
 def test_a_damaged_first_epoch_is_begun_again(tmp_path):
@@ -341,6 +436,66 @@ def test_a_folder_is_refused_to_other_pictures_with_the_same_labels(tmp_path):
     run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
     with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
         run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
+
+
+@pytest.mark.parametrize("pixel", [(0, 0), (31, 347), (59, 783)])
+def test_a_folder_is_refused_where_one_pixel_differs(tmp_path, pixel):
+    data = Dataset(torch.rand(60, 1, 28, 28), torch.arange(60) % 10)
+    other = Dataset(data.images.clone(), data.labels)
+    other.images.view(60, -1)[pixel] += 2**-20
+    recipe = Recipe(epochs=1, batch_size=60)
+    run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
+        run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
+    last = Dataset(data.images, torch.cat([data.labels[:-1], torch.tensor([8])]))
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
+        run(ConvNet(), last, recipe=recipe, folder=tmp_path / "run")
+
+
+# Disks that are full, or read-only
+
+
+def test_on_a_full_disk_the_last_state_is_kept_and_gone_on_from(tmp_path, uninterrupted):
+    whole, files = uninterrupted
+    with small_disk(tmp_path / "disk", "200k") as disk:
+        folder = disk / "run"
+
+        def fill(step: int) -> None:
+            if step == 12:
+                with suppress(OSError), open(disk / "filler", "wb", buffering=0) as file:
+                    while True:
+                        file.write(bytes(4096))
+
+        with pytest.raises(RecordError, match=r"cannot write .*state-0003.*: No space left on device$"):
+            sitting(folder, fill)
+        assert len(read_json(folder / "run.json")["history"]) == 2
+        (disk / "filler").unlink()
+        found = sitting(folder)
+        assert torch.equal(weights(found.model), weights(whole.model))
+        assert contents(folder) == files
+
+
+def test_a_finished_run_is_loaded_where_nothing_may_be_written_and_another_refused(tmp_path, uninterrupted):
+    whole, _ = uninterrupted
+    with small_disk(tmp_path / "disk", "400k") as disk:
+        sitting(disk / "run")
+        sitting(disk / "kept")
+        keep_weights(disk / "kept", "float32")
+        with pytest.raises(KeyboardInterrupt):
+            sitting(disk / "begun", interrupted)
+        for left in disk.glob("*/.*.lock"):
+            left.unlink()
+        make_read_only(disk)
+        for name in ("run", "kept"):
+            assert torch.equal(weights(sitting(disk / name).model), weights(whole.model))
+        assert keep_weights(disk / "kept", "float32")["state"] == "weights.safetensors"
+        with pytest.raises(RecordError, match=r"^cannot write .*begun is read-only, and the run unfinished$"):
+            sitting(disk / "begun", lambda step: pytest.fail("it computes"))
+
+
+def interrupted(step: int) -> None:
+    if step == 12:
+        raise KeyboardInterrupt
 
 
 RADIUS = 0.05
