@@ -11,6 +11,7 @@ from multiprocessing import active_children
 import pytest
 from benchmark_nets import written
 from single_pixels import SmallNet, small_images
+from small_disk import make_read_only, small_disk
 from tiny_experiment import snapshot, tiny
 
 from rolab.errors import DataError, DivergedError, RecordError
@@ -120,6 +121,16 @@ def test_of_two_processes_that_write_one_record_the_second_is_refused_before_it_
     assert work(out) == read_json(out) != json.loads(begun), "what the first has found is there, and whole"
     for end in (tell, told, go, wait):
         os.close(end)
+
+
+@pytest.mark.parametrize("work", [count, written], ids=["single-pixel", "evaluate"])
+def test_a_finished_record_is_shown_where_nothing_may_be_written(tmp_path, work):
+    with small_disk(tmp_path / "disk", "200k") as disk:
+        record = work(disk / "record.json")
+        make_read_only(disk)
+        assert work(disk / "record.json") == record
+        with pytest.raises(RecordError, match="Read-only file system"):
+            work(disk / "another.json")
 
 
 def test_minutes_count_a_killed_sitting_up_to_what_it_saved_last(tmp_path, monkeypatch):
