@@ -75,10 +75,12 @@ class Checkpoint:
             try:
                 tensors = _state(self.folder, self.record)
             except RecordError as error:
-                if not before(self.path).exists() or (spare := read_json(before(self.path))) == self.record:
+                spare = read_json(before(self.path)) if before(self.path).exists() else self.record
+                if spare == self.record or spare["identity"] != self.record["identity"]:
                     raise
                 self.record, tensors = spare, _state(self.folder, spare)
                 warnings.warn(f"{error}; going on from the state before it", stacklevel=4)
+                write_json(self.path, spare)
             self.run.history.extend(self.record["history"])
             if tensors:
                 self._go_on_from(tensors, optimizer, generator)

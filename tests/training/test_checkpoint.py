@@ -357,6 +357,16 @@ def test_where_nothing_whole_is_left_a_run_is_refused(tmp_path, damage):
             run(folder=tmp_path)
 
 
+def test_the_state_of_another_run_answers_for_none(tmp_path):
+    for seed in (0, 1):
+        run(folder=tmp_path / str(seed), seed=seed)
+    shutil.copytree(
+        tmp_path / "1", tmp_path / "0", dirs_exist_ok=True, ignore=lambda *_: ["run.json", ".run.json.lock"]
+    )
+    with pytest.raises(RecordError, match=r"state-0003\.safetensors was altered"):
+        run(folder=tmp_path / "0")
+
+
 def test_a_state_outside_of_its_folder_is_not_read(tmp_path):
     """Also where somebody has written the record, and its hash, by hand."""
     run(folder=tmp_path / "run")
