@@ -119,8 +119,12 @@ def benchmark(
     jobs = {f"{net}/{kind}": partial(of_a_net, net, kind) for net in nets for kind in kinds}
     jobs |= {f"transfer/{radius:g}": partial(transfer, radius) for radius in config.transfer_radii}
     begin = {"environment": environment(device), "runs": {}}
+
+    def finished(record: dict[str, Any]) -> bool:
+        return jobs.keys() <= record["runs"].keys()
+
     with (
-        claim(out, identity, "benchmark", begin, folder=False) as record,
+        claim(out, identity, "benchmark", begin, folder=False, finished=finished) as record,
         tqdm(jobs.items(), unit="run", disable=not progress) as bar,
     ):
         runs = record["runs"]
