@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rolab.errors import NonFiniteError
+from rolab.errors import DataError, NonFiniteError
 
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
 Bound = float | Tensor  # a number; a tensor (d,), or shaped like an example, for all; (N, ...): one for each
@@ -173,6 +174,40 @@ def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
         return bound.to(g.device, dtype).reshape(1, width)
     expected = f"a number, a tensor ({width},) for all examples or {tuple(g.shape)}, one per example"
     raise ValueError(f"{name}: expected {expected}, got shape {tuple(bound.shape)}")
+
+
+def check_pixels(images: Tensor, name: str = "images") -> None:
+    """Raise a `DataError` unless all pixels lie in [0, 1], but for rounding: a quarter of a grey level."""
+    if not images.numel():
+        return
+    least, most = (entry.item() for entry in images.detach().aminmax())
+    if not (least >= -0.001 and most <= 1.001):
+        came = f"numbers from {least:g} to {most:g}"
+        if math.isnan(least):
+            spoilt = int(images.isnan().flatten(1).any(1).sum())
+            came = f"NaN in {spoilt} of {len(images)} images"
+        raise DataError(f"{name}: expected pixels in [0, 1], got {came}")
+
+
+def whole_number(value: Any, name: str, least: int = 0, most: int = 2**63 - 1) -> int:
+    """A whole number from `least` to `most`; True is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
+        top = "2⁶³ − 1" if most == 2**63 - 1 else most
+        raise ValueError(f"{name}: expected a whole number from {least} to {top}, got {value!r}")
+    return int(value)
+
+
+def as_list(values: Any, name: str, kind: str, fits: Callable[[Any], bool], least: int = 0) -> list[Any]:
+    """Several things of a kind, at least so many: one alone, or one that does not fit, is refused by name."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}: expected a list, each {kind}, got {values!r} alone")
+    found = list(values)
+    if len(found) < least:
+        raise ValueError(f"{name}: expected at least {least} in the list, each {kind}, got {found!r}")
+    for place, value in enumerate(found):
+        if not fits(value):
+            raise ValueError(f"{name}[{place}]: expected {kind}, got {value!r}")
+    return found
 
 
 def rounding(d: Tensor) -> float:
