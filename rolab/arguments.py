@@ -176,6 +176,13 @@ def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
     raise ValueError(f"{name}: expected {expected}, got shape {tuple(bound.shape)}")
 
 
+def check_images(x: Any, *shape: int) -> None:
+    """Raise a `ValueError` unless x are images (N, *shape) of floats: what a network takes."""
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.shape[1:] != shape:
+        came = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x: expected images (N, {', '.join(map(str, shape))}) of floats, got {came}")
+
+
 def check_pixels(images: Tensor, name: str = "images") -> None:
     """Raise a `DataError` unless all pixels lie in [0, 1], but for rounding: a quarter of a grey level."""
     if not images.numel():
