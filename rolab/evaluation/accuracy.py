@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.arguments import as_list, as_logits, class_numbers
-from rolab.attacks import input_gradient
+from rolab.attacks import ascent_direction, input_gradient
 from rolab.data import Dataset
 from rolab.data.base import check_data
 from rolab.nets.layers import temporarily
@@ -114,6 +114,12 @@ def gradients(model: nn.Module, data: Dataset) -> Tensor:
     return in_batches(lambda x, y: input_gradient(model, x, y), model, data.images, data.labels)
 
 
+def ascent_directions(model: nn.Module, data: Dataset) -> Tensor:
+    """A positive multiple of each of these, which does not fade where the model is sure."""
+    check_data(data)
+    return in_batches(lambda x, y: ascent_direction(model, x, y), model, data.images, data.labels)
+
+
 def as_sets(sets: Any) -> list[UncertaintySetLike]:
     """A list of sets, checked to be one before anything is computed."""
     kind = "an UncertaintySet or a function x -> UncertaintySet"
@@ -123,9 +129,9 @@ def as_sets(sets: Any) -> list[UncertaintySetLike]:
 def accuracy_vs_radius(model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike]) -> list[float]:
     """The accuracy under the model's own first-order attack, once for each set: Figures 3 and 6.
 
-    The gradient does not depend on the set, so one gradient serves the whole sweep:
+    Its direction does not depend on the set, so one gradient serves the whole sweep:
     Δ_U = argmax_{Δ ∈ U} ⟨∇ₓJ(x), Δ⟩ for each U.
     """
     check_data(data, least=1)
-    sets, g = as_sets(sets), gradients(model, data)
+    sets, g = as_sets(sets), ascent_directions(model, data)
     return [accuracy_percent(correct(model, data, resolve(U, data.images).maximizer(g))) for U in sets]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rolab.arguments import as_list, whole_number
 from rolab.data import Dataset
 from rolab.data.base import check_data
-from rolab.evaluation.accuracy import correct, gradients
+from rolab.evaluation.accuracy import ascent_directions, correct
 from rolab.sets import UncertaintySet
 
 
@@ -77,7 +77,7 @@ def adversarial_collection(
         if grid != sorted(set(grid)):
             raise ValueError(f"grids[{name!r}]: expected ascending radii, got {grid}")
         whole_number(sizes[name], f"sizes[{name!r}]", least=1)
-    g = gradients(model, data)
+    g = ascent_directions(model, data)
     right = correct(model, data).nonzero().squeeze(1)
     data, g = data[right], g[right]
     steps = [_smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()]
