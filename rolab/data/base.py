@@ -64,8 +64,10 @@ class Dataset:
         return len(self.labels)
 
     def __getitem__(self, rows: Any) -> "Dataset":
-        """The data set of these rows: a slice, indices, a mask, or one number."""
+        """The data set of these rows: a slice, indices, a mask, or one number. A small part is a copy."""
         images, labels = self.images[rows], self.labels[rows]
+        if 2 * images.nbytes < images.untyped_storage().nbytes():  # or the whole would stay in memory with it
+            images, labels = images.clone(), labels.clone()
         return self._with(images, labels) if labels.ndim else self._with(images[None], labels[None])
 
     def perturbed(self, perturbation: Tensor) -> "Dataset":

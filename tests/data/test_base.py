@@ -128,3 +128,13 @@ def test_rounding_is_no_other_unit():
     x = torch.rand(50, 1, 8, 8)
     for rounded in (x, x.bfloat16().float(), ((x - 0.1307) / 0.3081) * 0.3081 + 0.1307, x.clamp(0, 1e-9)):
         assert len(Dataset(rounded, torch.zeros(50, dtype=torch.int64))) == 50
+
+
+@pytest.mark.parametrize("rows", [slice(0, 40), 3, slice(10, 50), torch.arange(40), slice(0, 90)])
+def test_a_small_part_does_not_keep_the_whole_in_memory(rows):
+    """A view would: ten images of MNIST would hold 188 MB."""
+    whole = Dataset(torch.rand(100, 1, 4, 4), torch.arange(100))
+    part = whole[rows]
+    assert torch.equal(part.labels, whole.labels[[rows] if isinstance(rows, int) else rows])
+    assert torch.equal(part.images, whole.images[part.labels])
+    assert part.images.untyped_storage().nbytes() <= 2 * part.images.nbytes
