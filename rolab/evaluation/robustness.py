@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import as_list
 from rolab.attacks import Attack, ensemble, first_order
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import correct, in_batches
+from rolab.data.base import check_data
+from rolab.evaluation.accuracy import as_sets, check_model, correct, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
@@ -17,10 +19,17 @@ def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
     return U[rows] if isinstance(U, UncertaintySet) else U
 
 
+def fitted(U: UncertaintySetLike, data: Dataset) -> UncertaintySetLike:
+    """The set, once it is known to fit all the examples; a function of x is asked for each part of them."""
+    return resolve(U, data.images) if isinstance(U, UncertaintySet) else U
+
+
 def perturbations(
     model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
 ) -> Tensor:
     """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
+    check_data(data)
+    U = fitted(U, data)
     return in_batches(
         lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
         model, data.images, data.labels, torch.arange(len(data)),
@@ -46,8 +55,11 @@ def robust_mask(
     that follow: an example that is lost stays lost, and is not attacked again.
 
     Raises:
-        ValueError: a Δ found in one set is not in the next.
+        ValueError: a Δ found in one set is not in the next, or what should be a list is none.
     """
+    check_data(data)
+    sets = [fitted(U, data) for U in as_sets(sets)]
+    attacks = as_list(attacks, "attacks", "an attack (model, x, y, U) -> Δ", callable, least=1)
     right = correct(model, data)
     worst = torch.zeros_like(data.images)
     rows = []
@@ -83,6 +95,7 @@ def worst_case_accuracy(
     Raises:
         ValueError: the sets are not nested, or there are no examples.
     """
+    check_data(data, least=1)
     return [AccuracyEstimate.of(right) for right in robust_mask(model, data, sets, attacks)]
 
 
@@ -93,6 +106,11 @@ def transfer_matrix(
 
     Each net makes its Δ once, and all nets see them.
     """
+    if not isinstance(models, Mapping):
+        raise ValueError(f"models: expected name → net, got {models!r}")
+    for name, model in models.items():
+        check_model(model, f"models[{name!r}]")
+    check_data(data, least=1)
     made = {name: perturbations(model, data, U, attack) for name, model in models.items()}
     return {
         source: {name: AccuracyEstimate.of(correct(model, data, d)) for name, model in models.items()}
