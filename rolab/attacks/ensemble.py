@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from rolab.attacks.black_box import random_search
 from rolab.attacks.losses import logit_of, margin, without
 from rolab.attacks.pgd import BestSoFar, ascend, nearest_to_zero, pgd, random_point
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 
+@leaves_no_trace
 def ensemble(
     model: nn.Module,
     x: Tensor,
@@ -50,7 +52,7 @@ def ensemble(
         raise ValueError(f"budget: expected at least 20 gradients and queries, got {budget}")
     x, U = x.detach(), resolve(U, x)
     with torch.no_grad():
-        ranked = without(model(x), y).argsort(1, descending=True)
+        ranked = without(logits_of(model, x, y), y).argsort(1, descending=True)
 
     def towards(target: Tensor, rows: Tensor) -> Tensor:
         """Climbs z_target − z_y, until the answer is any class but y."""
@@ -80,6 +82,6 @@ def ensemble(
         if len(best.active):
             d, goal = attack(best.active), y[best.active]
             with torch.no_grad():
-                logits = model(x[best.active] + d)
+                logits = logits_of(model, x[best.active] + d, goal)
             best.update(d, logits.argmax(1) != goal, margin(logits, goal))
     return best.perturbation

@@ -9,9 +9,11 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 from torch import Tensor, nn
 
 from rolab.attacks.losses import log_loss, log_odds
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import pixel_box
 
 
+@leaves_no_trace
 def lbfgs(
     model: nn.Module,
     x: Tensor,
@@ -69,9 +71,10 @@ def lbfgs(
             low, high = (middle, high) if succeeds else (low, middle)
         return best
 
-    return _one_by_one(x, target, shortest)
+    return _one_by_one(model, x, target, shortest)
 
 
+@leaves_no_trace
 def fooling(
     model: nn.Module, x: Tensor, target: Tensor, *, confidence: float = 0.99, iterations: int = 200
 ) -> Tensor:
@@ -102,7 +105,7 @@ def fooling(
         zero = torch.zeros_like(start)
         return _minimize(lambda d: -log_odds(model(start + d), goal), start, zero, iterations, -enough)
 
-    return _one_by_one(x, target, drawn)
+    return _one_by_one(model, x, target, drawn)
 
 
 def _minimize(
@@ -132,9 +135,11 @@ def _minimize(
     return pixel_box(x).project(torch.from_numpy(result.x).to(x).reshape(x.shape))
 
 
-def _one_by_one(x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _one_by_one(
+    model: nn.Module, x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
     """The Δ of each example, a problem of its own, from images (1, …) and classes (1,)."""
-    if target.shape != x.shape[:1]:
-        raise ValueError(f"target: expected shape ({len(x)},), got {tuple(target.shape)}")
     x = x.detach()
+    with torch.no_grad():
+        logits_of(model, x, target, "target")
     return torch.cat([x[:0], *(solve(x[i : i + 1], target[i : i + 1]) for i in range(len(x)))])
