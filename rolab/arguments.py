@@ -42,7 +42,7 @@ def class_numbers(y: Any, x: Tensor, classes: float | None = None, name: str = "
     many classes there are may be unknown, `math.inf`. With None the entries are not looked at, for which an
     accelerator would have to be waited for.
     """
-    expected = f"an int64 tensor ({len(x)},), a class number for each example of a batch"
+    expected = f"shape ({len(x)},), an int64 tensor with a class number for each example of a batch"
     if not isinstance(y, Tensor):
         raise ValueError(f"{name}: expected {expected}, got {type(y).__name__}")
     if y.dtype != torch.int64 or y.shape != x.shape[:1]:

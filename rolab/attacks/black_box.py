@@ -68,7 +68,7 @@ def random_search(
 
 
 def _heights(x: Tensor, d: Tensor, generator: torch.Generator | None) -> Tensor:
-    """A random height of a window for each example, (N, 1, …): from a quarter of the mean |Δ| to twice the largest."""
+    """Random heights of windows, (N, 1, …): from a quarter of the mean |Δ| to twice the largest."""
     size = d.flatten(1).abs()
     low, high = one_if_zero(size.mean(1)) / 4, 2 * one_if_zero(size.amax(1))
     u = draw(torch.rand, x, (len(x),), generator)

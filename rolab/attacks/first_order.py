@@ -61,10 +61,12 @@ def backward(
     2⁻ᵉ times this, its largest entry 1/2 to 1: so nothing fades on the way, and in no type is a bit lost, as
     a power of two rounds nothing. Each example has its e; those of a batch that are `coupled`, one.
     """
+    if not z.requires_grad:
+        raise ValueError("model: expected logits with a gradient in the images, got some that have none")
     w = precise(z.detach()).requires_grad_()
     with torch.enable_grad():
         losses = loss(w)
-    (c,) = torch.autograd.grad(losses.sum(), w)
+        (c,) = torch.autograd.grad(losses.sum(), w)
     largest = c.abs().amax() if coupled else c.abs().amax(1)
     exponent = largest.frexp().exponent.reshape(-1).clamp(-100, 100)
     (direction,) = torch.autograd.grad(z, x, c.ldexp(-exponent[:, None]).to(z))

@@ -71,7 +71,7 @@ def logit_ratio(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def targeted_logit_ratio(logits: Tensor, target: Tensor) -> Tensor:
-    """The margin of a class that is to be reached in a unit of its own, (N, K), (N,) → (N,): the less, the nearer.
+    """The margin to a class that is to be reached, in a unit of its own, small where it is near.
 
         (max_{k≠t} z_k − z_t) / (z_(1) − (z_(3) + z_(4)) / 2)
 

@@ -34,7 +34,7 @@ def minimal_radius(
         U: the family of sets: radii (n,), one for each example, → a set, or a function `x -> set`. For
             example `Ball("l2", 1).scaled`, or `lambda r: lambda x: Ball("linf", r) & pixel_box(x)`
         grid: radii > 0, ascending
-        attack: `(model, x, y, set) -> Δ`; one step, `first_order`, is quicker and ends up to three times as far
+        attack: `(model, x, y, set) -> Δ`; `first_order` is quicker, and ends up to three times as far away
         bisections: halvings of the bracket
 
     Returns:

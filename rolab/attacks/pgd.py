@@ -7,7 +7,7 @@ from inspect import signature
 import torch
 from torch import Tensor, nn
 
-from rolab.arguments import as_logits, as_rows, class_numbers
+from rolab.arguments import as_logits, as_rows, class_numbers, normalized
 from rolab.attacks.first_order import Attack, backward, full_precision
 from rolab.attacks.losses import Loss, log_loss, logit_ratio, targeted_logit_ratio, unfading
 from rolab.attacks.queries import couples_batch, leaves_no_trace
@@ -36,12 +36,13 @@ def pgd(
     """Gradient ascent within U, step by step: a lower bound of the inner maximum, eq. (10).
 
         Δ ← Π_U(Δ + Δ*_step(g))            with `step`, a set such as Ball("linf", 0.01): projected ascent
-        Δ ← Δ + (1 − i/steps)(Δ*_U(g) − Δ)  without: Frank and Wolfe's, for i = 0, 1, …
+        Δ ← Δ + (1 − t)(Δ*_U(m) − Δ)       without: Frank and Wolfe's, with t = i/steps for i = 0, 1, …
 
-    with g along ∇ₓJ(x + Δ). The second is the default: it goes to the worst point that the linear model sees,
-    first all the way (so one step is `first_order`), then less and less. It needs no projection, cannot leave
-    U, and is right for every set: where U is a product, like an ℓ∞ ball, the two do alike, but in an ℓ1 ball
-    in the pixel box a step that moves one pixel stops when that pixel is full.
+    with g along ∇ₓJ(x + Δ) and m ← t m + g/max|g|. The second is the default: it goes to the worst point that
+    the linear model sees, first all the way (so one step is `first_order`), then less and less, and as its
+    steps become small, it follows the mean of the gradients met: where the loss is rough, one of them leads
+    astray. It needs no projection, cannot leave U, and is right for every set: in an ℓ1 ball in the pixel
+    box, a step that moves one pixel stops when that pixel is full.
 
     Of all that it visits it keeps the worst for each example: what misleads the model, else what has the
     largest loss. An example that is lost is left alone from then on. The examples do not meet, so this
@@ -109,7 +110,7 @@ def ascend(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """`pgd` on any loss, until success, if there is one: both are functions of logits (n, K) and rows, (n,)."""
+    """`pgd` on any loss, until success if there is one: both are functions of logits (n, K) and rows (n,)."""
     x, U = x.detach(), resolve(U, x)
     if steps > 1 or step is not None:
         check_convex(U)
@@ -119,6 +120,7 @@ def ascend(
     for run in range(1 + restarts):
         d = first if run == 0 else random_point(U, x, generator)
         d, V, small = d[best.active], U[best.active], step and step[best.active]
+        mean = torch.zeros_like(as_rows(d, "start"))
         for i in range(1 + steps):
             if not len(best.active):
                 break
@@ -126,12 +128,14 @@ def ascend(
             lost = success(logits, best.active) if success else losses.isnan()  # none is NaN
             stays = best.update(d, lost, losses)
             if not stays.all():
-                d, g, V, small = d[stays], g[stays], U[best.active], step and step[best.active]
+                d, g, mean = d[stays], g[stays], mean[stays]
+                V, small = U[best.active], step and step[best.active]
             with full_precision(x):
                 if i < steps and small:
                     d = V.project(d + small.maximizer(g))
                 elif i < steps:
-                    d = d.lerp(V.maximizer(g), 1 - i / steps)
+                    mean = i / steps * mean + normalized(as_rows(g, "g"))[0]
+                    d = d.lerp(V.maximizer(mean.view_as(d)).to(d), 1 - i / steps)
     return best.perturbation
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient, pgd
+from rolab.attacks.pgd import inner_maximum
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Robust, frozen_statistics
 from rolab.sets import Ball, pixel_box
@@ -178,7 +179,7 @@ def test_the_running_averages_are_those_of_the_descent_alone(attack):
     Robust(U, attack)(model, x, y)
     again = net_in_training()
     with frozen_statistics(again):
-        step = attack(again, x, y, U)
+        step = inner_maximum(attack)(again, x, y, U)
     assert all(torch.equal(a, b) for a, b in zip(averages(again), averages(net_in_training()), strict=True))
     again(x + step)
     assert all(torch.equal(a, b) for a, b in zip(averages(model), averages(again), strict=True))
