@@ -1,7 +1,7 @@
 """The first-order attack: the loss J, its gradient ∇ₓJ, and the perturbation of Algorithm 1, eq. (11)."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         x (N, …) pixels in [0, 1], y (N,) class numbers → (N, …)
     """
     x = x.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), _precision(model, x):
         z = logits_of(model, x, y, wait=False)
     _, direction, exponent = backward(z, x, lambda z: log_loss(z, y), couples_batch(model))
     return direction.ldexp(exponent.reshape(-1, *[1] * (x.ndim - 1))).to(x.dtype)
@@ -43,11 +43,12 @@ def ascent_direction(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """For each example a positive multiple of ∇ₓ J(θ, x, y), in a unit of its own: (N, …).
 
     It shows the way where the gradient itself is too small for the type of the images, however sure the model
-    is of y. Where examples meet in batch norm that is training, they have one unit.
+    is of y. Where examples meet in batch norm that is training, they have one unit. Mixed precision is for
+    training: of a model in eval mode the direction is taken in the type of its images and weights.
     """
     x, coupled = x.detach().requires_grad_(), couples_batch(model)
     climbed = log_loss if coupled else unfading(log_loss)
-    with torch.enable_grad():
+    with torch.enable_grad(), _precision(model, x):
         z = logits_of(model, x, y, wait=False)
     return backward(z, x, lambda z: climbed(z, y), coupled)[1]
 
@@ -59,7 +60,8 @@ def backward(
 
     The gradient with respect to z is taken in single precision at least. What goes back through the model is
     2⁻ᵉ times this, its largest entry 1/2 to 1: so nothing fades on the way, and in no type is a bit lost, as
-    a power of two rounds nothing. Each example has its e; those of a batch that are `coupled`, one.
+    a power of two rounds nothing. Each example has its e; those of a batch that are `coupled`, one. float16
+    ends at 65504 and begins at 6e-8: there it is 256 times as much, or less where that overflows.
     """
     if not z.requires_grad:
         raise ValueError("model: expected logits with a gradient in the images, got some that have none")
@@ -69,8 +71,13 @@ def backward(
         (c,) = torch.autograd.grad(losses.sum(), w)
     largest = c.abs().amax() if coupled else c.abs().amax(1)
     exponent = largest.frexp().exponent.reshape(-1).clamp(-100, 100)
-    (direction,) = torch.autograd.grad(z, x, c.ldexp(-exponent[:, None]).to(z))
-    return losses.detach(), direction, exponent
+    shifts = (8, 0, -8) if torch.float16 in (z.dtype, x.dtype) else (0,)
+    for shift in shifts:
+        sent = c.ldexp(shift - exponent[:, None]).to(z)
+        (direction,) = torch.autograd.grad(z, x, sent, retain_graph=shift != shifts[-1])
+        if shift != shifts[-1] and direction.isfinite().all():
+            break
+    return losses.detach(), direction, exponent - shift
 
 
 @leaves_no_trace
@@ -100,6 +107,12 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
         return resolve(U, x).maximizer(g)
 
 
+def _precision(model: nn.Module, x: Tensor) -> AbstractContextManager:
+    """Full precision for a model that is judged, in eval mode and of one type; else what the caller has set."""
+    judged = not model.training and all(weight.dtype == x.dtype for weight in model.parameters())
+    return full_precision(x) if judged else nullcontext()
+
+
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """Has the sets compute in the type of x, also within mixed precision: rounded, Δ would leave its set."""
+    """Computes in the type of x, also within mixed precision. Sets always do: rounded, Δ would leave its set."""
     return torch.autocast(x.device.type, enabled=False)
