@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rolab.arguments import as_rows, class_numbers, one_if_zero
+from rolab.arguments import class_numbers, one_if_zero
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import BestSoFar, draw, nearest_to_zero
 from rolab.attacks.queries import leaves_no_trace, logits_of
@@ -47,7 +47,6 @@ def random_search(
     """
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
-    as_rows(x, "x", finite=False)
     class_numbers(y, x)
     x, U = x.detach(), resolve(U, x)
     best = BestSoFar(nearest_to_zero(U, x))
