@@ -108,11 +108,11 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
 
 
 def _precision(model: nn.Module, x: Tensor) -> AbstractContextManager:
-    """Full precision for a model in eval mode and of one type, which is judged; else what the caller has set."""
+    """Full precision for a model in eval mode and of one type, which is judged; else what the caller set."""
     judged = not model.training and all(weight.dtype == x.dtype for weight in model.parameters())
     return full_precision(x) if judged else nullcontext()
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """In the type of x, also within mixed precision. So sets always compute: rounded, Δ would leave its set."""
+    """In the type of x, also within mixed precision. Sets compute so: rounded, Δ would leave its set."""
     return torch.autocast(x.device.type, enabled=False)

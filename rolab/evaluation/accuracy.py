@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks import input_gradient
+from rolab.attacks import ascent_direction, input_gradient
 from rolab.data import Dataset
 from rolab.nets.layers import temporarily
 from rolab.sets import UncertaintySetLike, resolve
@@ -72,11 +72,16 @@ def gradients(model: nn.Module, data: Dataset) -> Tensor:
     return in_batches(lambda x, y: input_gradient(model, x, y), model, data.images, data.labels)
 
 
+def ascent_directions(model: nn.Module, data: Dataset) -> Tensor:
+    """For each example a positive multiple of ∇ₓJ, however small that is; in eval mode, like the images."""
+    return in_batches(lambda x, y: ascent_direction(model, x, y), model, data.images, data.labels)
+
+
 def accuracy_vs_radius(model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike]) -> list[float]:
     """The accuracy under the model's own first-order attack, once for each set: Figures 3 and 6.
 
     The gradient does not depend on the set, so one gradient serves the whole sweep:
     Δ_U = argmax_{Δ ∈ U} ⟨∇ₓJ(x), Δ⟩ for each U.
     """
-    g = gradients(model, data)
+    g = ascent_directions(model, data)
     return [accuracy_percent(correct(model, data, resolve(U, data.images).maximizer(g))) for U in sets]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import correct, gradients
+from rolab.evaluation.accuracy import ascent_directions, correct
 from rolab.sets import UncertaintySet
 
 
@@ -62,7 +62,7 @@ def adversarial_collection(
     for name, U in sets.items():
         if not isinstance(U, UncertaintySet):
             raise ValueError(f"sets[{name!r}]: expected an UncertaintySet, got {U!r}")
-    g = gradients(model, data)
+    g = ascent_directions(model, data)
     right = correct(model, data).nonzero().squeeze(1)
     data, g = data[right], g[right]
     steps = [_smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()]
