@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rolab.arguments import as_rows, class_numbers, one_if_zero
+from rolab.arguments import class_numbers, one_if_zero
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import BestSoFar, draw, nearest_to_zero
 from rolab.attacks.queries import leaves_no_trace, logits_of
@@ -47,7 +47,6 @@ def random_search(
     """
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
-    as_rows(x, "x", finite=False)
     class_numbers(y, x)
     x, U = x.detach(), resolve(U, x)
     best = BestSoFar(nearest_to_zero(U, x))
@@ -68,9 +67,10 @@ def random_search(
 
 
 def _heights(x: Tensor, d: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Random heights of windows, (N, 1, …): from a quarter of the mean |Δ| to twice the largest."""
+    """Random heights of windows, (N, 1, …): from half to eight times the root mean square of Δ."""
     size = d.flatten(1).abs()
-    low, high = one_if_zero(size.mean(1)) / 4, 2 * one_if_zero(size.amax(1))
+    spread = one_if_zero(size.square().mean(1).sqrt())
+    low, high = spread / 2, torch.maximum(8 * spread, 1.5 * size.amax(1))
     u = draw(torch.rand, x, (len(x),), generator)
     return (high * (low / high) ** u).reshape(-1, *[1] * (x.ndim - 1))
 

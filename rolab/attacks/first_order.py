@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from rolab.arguments import as_logits
+from rolab.arguments import as_logits, class_numbers
 from rolab.attacks.losses import log_loss, precise, unfading
 from rolab.attacks.queries import couples_batch, leaves_no_trace, logits_of
 from rolab.sets import UncertaintySetLike, resolve
@@ -16,7 +16,7 @@ Attack = Callable[[nn.Module, Tensor, Tensor, UncertaintySetLike], Tensor]  # mo
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
     """The cross-entropy J(θ, x, y) = −log p_y, the mean or the sum of `log_loss` over the batch."""
-    losses = log_loss(as_logits(model(x), x, finite=False), y)
+    losses = log_loss(as_logits(model(x), x, finite=False), class_numbers(y, x))
     return losses.sum() if reduction == "sum" else losses.mean()
 
 
@@ -108,11 +108,11 @@ def first_order(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -
 
 
 def _precision(model: nn.Module, x: Tensor) -> AbstractContextManager:
-    """Full precision for a model that is judged, in eval mode and of one type; else what the caller has set."""
+    """Full precision for a model in eval mode and of one type, which is judged; else what the caller set."""
     judged = not model.training and all(weight.dtype == x.dtype for weight in model.parameters())
     return full_precision(x) if judged else nullcontext()
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """Computes in the type of x, also within mixed precision. Sets always do: rounded, Δ would leave its set."""
+    """In the type of x, also within mixed precision. Sets compute so: rounded, Δ would leave its set."""
     return torch.autocast(x.device.type, enabled=False)

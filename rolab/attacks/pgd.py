@@ -78,7 +78,6 @@ def pgd(
             raise ValueError(f"{what}: expected a number ≥ 0, got {number}")
     if start is not None and start.shape != x.shape:
         raise ValueError(f"start: expected shape {tuple(x.shape)}, got {tuple(start.shape)}")
-    as_rows(x, "x", finite=False)
     name, goal, sign = "y", class_numbers(y, x), 1
     if target is not None:
         name, goal, sign = "target", class_numbers(target, x, name="target"), -1

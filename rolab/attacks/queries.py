@@ -19,7 +19,6 @@ def logits_of(model: nn.Module, x: Tensor, y: Tensor, name: str = "y", *, wait: 
 
     Whoever does not `wait` for an accelerator has their entries looked at on a CPU only.
     """
-    as_rows(x, "x", finite=False)
     class_numbers(y, x, name=name)
     look = wait or x.device.type == "cpu"
     z = as_logits(model(x), x, finite=look)
@@ -28,14 +27,15 @@ def logits_of(model: nn.Module, x: Tensor, y: Tensor, name: str = "y", *, wait: 
 
 
 def leaves_no_trace(
-    attack: Callable[Concatenate[nn.Module, P], R],
-) -> Callable[Concatenate[nn.Module, P], R]:
-    """The attack with `frozen_buffers`."""
+    attack: Callable[Concatenate[nn.Module, Tensor, P], R],
+) -> Callable[Concatenate[nn.Module, Tensor, P], R]:
+    """The attack with `frozen_buffers`, on images x that are a batch."""
 
     @wraps(attack)
-    def frozen(model: nn.Module, *arguments: P.args, **options: P.kwargs) -> R:
+    def frozen(model: nn.Module, x: Tensor, *arguments: P.args, **options: P.kwargs) -> R:
+        as_rows(x, "x", finite=False)
         with frozen_buffers(model):
-            return attack(model, *arguments, **options)
+            return attack(model, x, *arguments, **options)
 
     return frozen
 

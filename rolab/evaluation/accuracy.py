@@ -115,7 +115,7 @@ def gradients(model: nn.Module, data: Dataset) -> Tensor:
 
 
 def ascent_directions(model: nn.Module, data: Dataset) -> Tensor:
-    """A positive multiple of each of these, which does not fade where the model is sure."""
+    """For each example a positive multiple of ∇ₓJ, however small that is; in eval mode, like the images."""
     check_data(data)
     return in_batches(lambda x, y: ascent_direction(model, x, y), model, data.images, data.labels)
 

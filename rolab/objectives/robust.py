@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
 
+from rolab.arguments import as_logits, class_numbers
 from rolab.attacks.first_order import Attack, cross_entropy, first_order
 from rolab.attacks.losses import precise
 from rolab.attacks.pgd import inner_maximum
@@ -41,7 +42,8 @@ class Nominal(Objective):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if not self.smoothing:
             return cross_entropy(model, x, y)
-        return F.cross_entropy(precise(model(x)), y, label_smoothing=self.smoothing)
+        z = precise(as_logits(model(x), x, finite=False))
+        return F.cross_entropy(z, class_numbers(y, x), label_smoothing=self.smoothing)
 
 
 @dataclass(frozen=True, repr=False)

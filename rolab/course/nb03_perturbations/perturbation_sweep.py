@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks import Attack, first_order, input_gradient
+from rolab.attacks import Attack, ascent_direction, first_order
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import device_of, eval_mode
 from rolab.experiments.styles import style
@@ -164,7 +164,7 @@ def perturbation_sweep(
             sets = sets & pixel_box(images) if in_pixel_box else sets
             d = attack(model, images, y.repeat(len(radii)), sets)
         elif in_pixel_box:
-            g = input_gradient(model, x, y)
+            g = ascent_direction(model, x, y)
             d = torch.cat([(U.scaled(radius) & pixel_box(x)).maximizer(g) for radius in radii])
         else:
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
