@@ -214,7 +214,9 @@ class RobustLP:
 
         Where no decision holds for all data, the three are None.
         """
-        nominal, rows = self.nominal().solve("counterpart").objective, []
+        printed, rows = self.nominal().solve("counterpart"), []
+        nominal, form = printed.objective, printed.standard_form
+        rounding = 1e-8 * form.objective_size(nominal, printed.x, form.units.variable)
         for scale in scales:
             try:
                 objective = self.scaled(scale).solve(method).objective
@@ -222,7 +224,7 @@ class RobustLP:
                 rows.append({"scale": scale, "objective": None, "loss": None, "percent": None})
                 continue
             loss = nominal - objective if self.maximize else objective - nominal
-            loss = loss if abs(loss) > 1e-8 * (1 + abs(nominal)) else 0.0  # the solver's rounding
+            loss = loss if abs(loss) > rounding else 0.0
             percent = 100 * loss / abs(nominal) if nominal else None
             rows.append({"scale": scale, "objective": objective, "loss": loss, "percent": percent})
         return rows
