@@ -69,7 +69,7 @@ class Group:
     def nearest(self, u: np.ndarray) -> np.ndarray:
         """The points of U nearest to these, one a row, which a solver left outside by its rounding."""
         points = torch.from_numpy(u)
-        inside = self.U.contains(points, 1e-9 * float(self.extent.max()))
+        inside = self.U.contains(points, 1e-9 * float(extent(self.U, u.shape[1]).max()))
         return u if inside.all() else self.U.project(points).numpy()
 
     @cached_property

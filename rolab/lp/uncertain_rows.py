@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 
 from rolab.errors import EmptySetError
-from rolab.lp.inputs import listed
+from rolab.lp.inputs import by_label, labels, listed
 from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
 from rolab.sets import UncertaintySet
 
@@ -87,6 +87,8 @@ def _matrices(
         P = sp.diags_array(form.stated(name)[0] if block.relative else np.ones(n)).tocsr()
         if len(key) > 1:
             P = sp.hstack([P if other == name else sp.csr_array((n, n)) for other in key], format="csr")
+    columns = labels(P, "columns") or ()
+    P, q = by_label(P, "row", form.variables, columns), by_label(q, "rhs", columns)
     P = sp.csr_array(P.numpy() if isinstance(P, torch.Tensor) else P, dtype=float)
     if P.shape[0] != n:
         raise ValueError(f"row: expected ({n}, k) for {name!r}, a row a variable, got shape {P.shape}")

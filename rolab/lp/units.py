@@ -17,7 +17,7 @@ SMALL = 1e-3  # of the largest: what an entry counts as that is smaller, or a su
 
 
 class Units(NamedTuple):
-    """Powers of 2, which round nothing: x_j = variable_j · u_j; what else there is is multiplied by its own."""
+    """Powers of 2, which round nothing: x_j = variable_j · u_j; what rows and objective are multiplied by."""
 
     row: np.ndarray
     equality: np.ndarray
@@ -32,22 +32,17 @@ def balanced(sizes: sp.coo_array, weights: np.ndarray) -> tuple[np.ndarray, np.n
     (Curtis and Reid, On the automatic scaling of matrices for Gaussian elimination, 1972). Rows and columns
     that come in other units end in the same matrix. Entries that are rounding have no say.
     """
-    (m, n), (i, j) = sizes.shape, sizes.coords
-    logs = np.log2(sizes.data)
-    rows, columns = np.full(m, -np.inf), np.full(n, -np.inf)
-    np.maximum.at(rows, i, logs)
-    np.maximum.at(columns, j, logs)
-    counts = logs > np.log2(NEGLIGIBLE) + np.minimum(rows[i], columns[j])
-    i, j, logs = i[counts], j[counts], logs[counts]
-    entry = np.arange(len(i))
-    weight = weights[i]
-    places = np.tile(entry, 2), np.concatenate([i, m + j])
-    terms = sp.csr_array((np.tile(weight, 2), places), shape=(len(i), m + n))
-    found = (
-        lsmr(terms, -weight * logs, atol=1e-9, btol=1e-9, conlim=0, maxiter=1000)[0]
-        if len(i)
-        else np.zeros(m + n)
-    )
+    (m, n), (i, j), logs = sizes.shape, sizes.coords, np.log2(sizes.data)
+    found, counts = np.zeros(m + n), np.ones(len(logs), bool)
+    for _ in range(2):  # the second time without the rounding that the first has shown
+        places = np.tile(np.arange(len(i)), 2), np.concatenate([i, m + j])
+        weight = weights[i] * counts
+        terms = sp.csr_array((np.tile(weight, 2), places), shape=(len(i), m + n))
+        found = lsmr(terms, -weight * logs, atol=1e-9, btol=1e-9, conlim=0, maxiter=1000)[0]
+        now, rows, columns = logs + found[i] + found[m + j], np.full(m, -np.inf), np.full(n, -np.inf)
+        np.maximum.at(rows, i, now)
+        np.maximum.at(columns, j, now)
+        counts = now > np.log2(NEGLIGIBLE) + np.minimum(rows[i], columns[j])
     return found[:m], found[m:]
 
 
