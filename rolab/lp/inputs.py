@@ -61,7 +61,7 @@ def as_coefficients(values: Any, what: str, variables: tuple[str, ...]) -> np.nd
 
 
 def as_bounds(values: Any, none: float, usual: float, what: str, variables: tuple[str, ...]) -> np.ndarray:
-    """Bounds (n,) from a number, numbers (n,), a dictionary of them by name, or None: there is no bound, `none`.
+    """Bounds (n,) from a number, numbers (n,), a dictionary of them by name, or None: no bound, `none`.
 
     Variables that a dictionary leaves out have the usual bound.
     """

@@ -221,7 +221,8 @@ class RobustLP:
 
         Args:
             method: "counterpart", one convex problem; "cutting-set", a linear program and the worst scenarios
-                found so far, [13] of the paper; "both", which refuses to answer if the two disagree;
+                found so far, [13] of the paper; "both", which refuses to answer if the two disagree, and
+                where one gives up answers by the other, whose name the solution then bears;
                 "oracle", online learning with an oracle for the nominal program, [2] of the paper, an
                 approximation
             tolerance: relative, of the cutting sets' violations
@@ -231,7 +232,7 @@ class RobustLP:
         Raises:
             InfeasibleError, UnboundedError: the program has no solution; the message names rows or variables.
             DisagreementError: the two methods differ by more than 1e-5, relatively.
-            SolverError: the rounds were not enough, or a solver gave up.
+            SolverError: the rounds were not enough, a solver gave up, or its answer failed its own proof.
         """
         return solve(self.standard_form, method, tolerance, rounds)
 
