@@ -243,9 +243,20 @@ def as_list(values: Any, name: str, kind: str, fits: Callable[[Any], bool], leas
     return found
 
 
+def divided(z: Any, size: Tensor) -> Any:
+    """The cvxpy expression z (m, n), its entries divided by sizes (n,) or (m, 1)."""
+    return cvxpy().multiply(np.broadcast_to(1 / size.numpy(), z.shape), z)
+
+
 def rounding(d: Tensor) -> float:
     """The relative error that a few operations in the type of d leave."""
     return 8 * torch.finfo(d.dtype).eps
+
+
+def power_of_two(x: Any) -> Tensor:
+    """Powers of two near the entries of x ≥ 0 in float64, to scale by without rounding; 1 for 0."""
+    x = torch.as_tensor(x, dtype=torch.float64)
+    return torch.ldexp(torch.ones_like(x), torch.where(x > 0, x.frexp().exponent, 0))
 
 
 def one_if_zero(x: Tensor) -> Tensor:

@@ -24,15 +24,17 @@ from rolab.arguments import (
     check_factor,
     check_radius,
     cvxpy,
+    divided,
     is_number,
     like,
     one_per_row,
     per_example,
+    power_of_two,
     rounding,
     short,
 )
 from rolab.norms import Lp, headroom
-from rolab.sets.base import Intersection, Shape, UncertaintySet
+from rolab.sets.base import Intersection, Shape, UncertaintySet, in_units
 from rolab.sets.duality_gap import bound_in_box, gap
 
 
@@ -60,8 +62,15 @@ class WithRadius(UncertaintySet):
     def __getitem__(self, rows: Any) -> Self:
         return self if is_number(self.radius) else self._with_radius(per_example(self.radius, rows))
 
+    def _in_units(self, z: Any, rows: Tensor) -> tuple[Any, Any]:
+        """Each row of z, and its radius, divided by a power of two near the radius."""
+        radii = one_per_row(self.radius, rows)
+        unit = power_of_two(radii)
+        return divided(z, unit[:, None]), (radii / unit).numpy()
+
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return (self._with_radius(1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
+        one = not isinstance(self.radius, Tensor) or self.radius.numel() == 1
+        return (self._with_radius(1.0), float(self.radius)) if one else (self, 1.0)
 
 
 class OnBatch(UncertaintySet):
@@ -171,7 +180,8 @@ class Ball(NormBall):
         return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return [self.norm.expression(z) <= self._radii(rows)]
+        w, radii = self._in_units(z, rows)
+        return [self.norm.expression(w) <= radii]
 
     def as_box(self) -> Box | None:
         return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
@@ -242,12 +252,17 @@ class Box(BallAndBox):
         return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=1)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        lower, upper = self._sides(rows)
-        return [z >= lower, z <= upper]
+        lower, upper = (torch.from_numpy(side) for side in self._sides(rows))
+        unit = power_of_two(upper.maximum(-lower))
+        w = divided(z, unit)
+        return [w >= (lower / unit).numpy(), w <= (upper / unit).numpy()]
 
     def _sides(self, rows: Tensor) -> list[Any]:
         """The bounds of each row, arrays (m, n)."""
         return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
 
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
+from scipy import sparse
 from torch import Tensor
 
-from rolab.arguments import as_rows, check_factor, cvxpy, float64_copy, like, short
+from rolab.arguments import check_factor, cvxpy, divided, float64_copy, like, normalized, power_of_two, short
 from rolab.sets import solver
 from rolab.sets.oracles import Oracles
 
@@ -132,6 +133,14 @@ def check_inner(inner: Any, length: int, name: str) -> None:
         raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
 
 
+def in_units(U: UncertaintySet, size: float) -> tuple[UncertaintySet, float]:
+    """The set divided by a power of two near its size, and that; a set of some size near 1 stays."""
+    if 1e-2 < size < 1e2:
+        return U, 1.0
+    unit = float(power_of_two(size))
+    return (U, 1.0) if unit == 1 else (U.scaled(1 / unit), unit)
+
+
 class SolvedSet(UncertaintySet):
     """A set whose projection has no closed form: a solver finds it, from the constraints."""
 
@@ -145,9 +154,6 @@ class SolvedSet(UncertaintySet):
 
     def project(self, d: Tensor) -> Tensor:
         return like(d, solver.project(self, self._as_rows(d, "d")))
-
-    def _distance(self, d: Tensor) -> Tensor:
-        return solver.distance(self, as_rows(d, "d"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,6 +182,11 @@ class _Pair(SolvedSet):
 
     def _of(self, a: UncertaintySet, b: UncertaintySet) -> Self:
         return self if a is self.a and b is self.b else type(self)(a, b)
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return in_units(
+            self, (min if self.SIGN == "&" else max)(solver.magnitude(self.a), solver.magnitude(self.b))
+        )
 
     def row_set(self, shape: Shape) -> UncertaintySet | None:
         return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
@@ -239,7 +250,7 @@ class Sum(_Pair):
         return self.a.support_expression(w) + self.b.support_expression(w)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable(z.shape)
+        part = (solver.magnitude(self.a) or 1.0) * cvxpy().Variable(z.shape)
         return self.a.constraints(part) + self.b.constraints(z - part)
 
     def design_regularizer(self) -> UncertaintySet | None:
@@ -269,16 +280,22 @@ class Image(SolvedSet):
         check_inner(self.inner, self.matrix.shape[1], self._owner)
 
     def _furthest(self, x: Tensor) -> Tensor:
-        M = self.matrix.to(x.device, x.dtype)
+        x, M = normalized(x)[0], self.matrix.to(x.device, x.dtype)
         return (M @ self.inner.maximizer((M.T @ x.T).T).T).T  # in this order, for M may be sparse
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The support function of the inner set at Mᵀw."""
-        return self.inner.support_expression(w @ solver.array(self.matrix))
+        inner, M = self.as_linear_image()
+        return inner.support_expression(w @ M)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable((z.shape[0], self.matrix.shape[1]))
-        return [z == part @ solver.array(self.matrix).T, *self.inner.constraints(part)]
+        """The image of the inner set in its unit; each row of the matrix is brought to 1."""
+        inner, M = self.as_linear_image()
+        largest = abs(M).max(axis=1)
+        size = power_of_two(largest.toarray() if sparse.issparse(largest) else largest)
+        part = cvxpy().Variable((z.shape[0], M.shape[1]))
+        rows_of_1 = sparse.diags_array(1 / size.numpy()) @ M
+        return [divided(z, size) == part @ rows_of_1.T, *inner.constraints(part)]
 
     def scaled(self, factor: float) -> Image:
         check_factor(factor, repr(self))
@@ -333,8 +350,7 @@ class Scaled(UncertaintySet):
         return self.factor * self.inner.support_expression(w)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable(z.shape)
-        return [z == self.factor * part, *self.inner.constraints(part)]
+        return self.inner.constraints(z / self.factor) if self.factor else [z == 0]
 
     def scaled(self, factor: float) -> Scaled:
         return Scaled(factor * self.factor, self.inner)

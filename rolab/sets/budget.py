@@ -53,7 +53,8 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         return BallInBox(Ball(Lp(1), gamma * radius), Box(-side, side))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return self.on(rows).constraints(z)
+        w, radii = self._in_units(z, rows)
+        return type(self)(self.gamma, torch.from_numpy(radii)).on(rows).constraints(w)
 
     def _parts(self) -> tuple[Ball, Box] | None:
         if not is_number(self.radius):  # the box does not know how many entries there are

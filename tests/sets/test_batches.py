@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from set_definitions import SETS, M, N, every_set
+from set_definitions import SETS, N, every_set
 from set_samples import numbers
 from torch import nn
 
@@ -107,15 +107,10 @@ def test_a_bound_that_could_be_both_means_the_same():
 
 
 def test_what_all_share_is_left_as_it_is():
-    for U in (Ball("l2", 1.0), Ball("l1", 1) & Box(-1, 1), M @ Ball("l2", 1.0), Own(), Box(-1.0, torch.ones(12)), Budget(1, 1)):  # fmt: skip
-        assert resolve(U, X) is U
-    for U in (
-        Ball("l1", 1) & Box(-1, 1),
-        M @ Ball("l2", 1.0),
-        Ball("l2", 1) + Ball("l1", 1),
-        Scaled(2, Own()),
-    ):
-        assert U[torch.tensor([0])] is U
+    moved = numbers(55, 12, 4) @ Ball("l2", 1)
+    shared = (Ball("l1", 1) & Box(-1, 1), moved, Ball("l2", 1) + Ball("l1", 1), Scaled(2, Own()))
+    for U in (*shared, Ball("l2", 1), Box(-1, torch.ones(12)), Own()):
+        assert resolve(U, X) is U and U[torch.tensor([0])] is U
 
 
 @pytest.mark.parametrize("product", [Rows, Columns])
