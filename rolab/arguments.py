@@ -35,6 +35,43 @@ def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
     return x.flatten(1).to(torch.promote_types(x.dtype, torch.float32))
 
 
+def class_numbers(y: Any, x: Tensor, classes: float | None = None, name: str = "y") -> Tensor:
+    """The class numbers y of a batch x: an int64 tensor (N,) with entries from 0 to `classes` − 1.
+
+    Nothing is converted: what comes as float, one-hot, (N, 1) or in bytes was made for something else. How
+    many classes there are may be unknown, `math.inf`. With None the entries are not looked at, for which an
+    accelerator would have to be waited for.
+    """
+    expected = f"an int64 tensor ({len(x)},), a class number for each example of a batch"
+    if not isinstance(y, Tensor):
+        raise ValueError(f"{name}: expected {expected}, got {type(y).__name__}")
+    if y.dtype != torch.int64 or y.shape != x.shape[:1]:
+        raise ValueError(f"{name}: expected {expected}, got {y.dtype} of shape {tuple(y.shape)}")
+    if len(y) and classes is not None:
+        least, most = (entry.item() for entry in y.aminmax())
+        if least < 0 or most >= classes:
+            allowed = "≥ 0" if classes == math.inf else f"from 0 to {classes - 1}"
+            raise ValueError(f"{name}: expected class numbers {allowed}, got entries from {least} to {most}")
+    return y
+
+
+def as_logits(z: Any, x: Tensor, finite: bool = True) -> Tensor:
+    """What a model answers to a batch x, if these are logits: a float tensor (N, K) with K ≥ 2.
+
+    NaN and +∞ are refused, which waits for an accelerator; with `finite=False` they are not looked for.
+    """
+    expected = f"model: expected ({len(x)}, K) logits with K ≥ 2"
+    if not isinstance(z, Tensor):
+        raise ValueError(f"{expected}, got {type(z).__name__}")
+    if not z.is_floating_point() or z.ndim != 2 or len(z) != len(x) or z.shape[1] < 2:
+        raise ValueError(f"{expected}, got {z.dtype} of shape {tuple(z.shape)}")
+    if finite and len(z) and not z.detach().amax().item() < math.inf:  # −∞ excludes a class, and may stand
+        if not x.isfinite().all():
+            raise NonFiniteError("x: expected finite pixels, got NaN or infinity")
+        raise NonFiniteError("model: expected finite logits, got NaN or infinity")
+    return z
+
+
 def like(g: Tensor, x: Tensor) -> Tensor:
     """The matrix x (N, d) in the shape and the type of g."""
     return x.reshape(g.shape).to(g)
