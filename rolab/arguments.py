@@ -93,8 +93,9 @@ def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
         places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
         value = torch.sparse_coo_tensor(places, coo.data, coo.shape, check_invariants=True).coalesce()
     try:
-        tensor = torch.as_tensor(value).detach().to("cpu", torch.float64, copy=True)
-    except (TypeError, ValueError, RuntimeError):
+        tensor = value if isinstance(value, Tensor) else _float64(value)
+        tensor = tensor.detach().to("cpu", torch.float64, copy=True)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ValueError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
     if tensor.ndim != ndim or 0 in tensor.shape:
         expected = "a matrix (m, n)" if ndim == 2 else "a vector (n,)"
@@ -102,6 +103,14 @@ def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
     if not (tensor.values() if tensor.is_sparse else tensor).isfinite().all():
         raise ValueError(f"{name}: expected finite entries, got NaN or infinity")
     return tensor
+
+
+def _float64(value: Any) -> Tensor:
+    """Numbers in lists or arrays as float64, each rounded once: torch would make float32 of a list."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufO":
+        raise TypeError("text and complex numbers are none")
+    return torch.from_numpy(array.astype(np.float64))
 
 
 def check_radius(radius: Any, name: str = "radius") -> None:
@@ -125,14 +134,19 @@ def check_factor(factor: Any, owner: str) -> None:
         raise ValueError(f"factor: expected a number for {owner}, got {came}; balls take one per example")
 
 
+def check_count(radius: Radius, count: int, name: str = "radius") -> None:
+    """Raise a `ValueError` unless radius is a number, or as many as there are examples."""
+    if isinstance(radius, Tensor) and radius.ndim and len(radius) != count:
+        expected = f"a number or a tensor ({count},), one per example"
+        raise ValueError(f"{name}: expected {expected}, got shape {tuple(radius.shape)}")
+
+
 def as_column(radius: Radius, x: Tensor, name: str = "radius") -> Tensor:
     """A radius as a column (1, 1) or (N, 1) beside the matrix x (N, d)."""
     check_radius(radius, name)
     if not isinstance(radius, Tensor):
         return x.new_full((1, 1), float(radius))
-    if radius.ndim and len(radius) != len(x):
-        expected = f"a number or a tensor ({len(x)},), one per example"
-        raise ValueError(f"{name}: expected {expected}, got shape {tuple(radius.shape)}")
+    check_count(radius, len(x), name)
     return radius.to(x).reshape(-1, 1)
 
 
@@ -164,14 +178,26 @@ def as_bounds(lower: Bound, upper: Bound, g: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _as_bound(bound: Bound, g: Tensor, name: str) -> Tensor:
-    dtype, width = torch.promote_types(g.dtype, torch.float32), g.shape[1:].numel()
-    if not isinstance(bound, Tensor) or bound.ndim == 0:
-        return torch.full((1, 1), float(bound), dtype=dtype, device=g.device)
-    if bound.ndim > 1 and len(bound) == len(g) and bound.shape[1:].numel() == width:
-        return bound.to(g.device, dtype).flatten(1)
-    if bound.shape in (g.shape[1:], (width,)):
-        return bound.to(g.device, dtype).reshape(1, width)
-    expected = f"a number, a tensor ({width},) for all examples or {tuple(g.shape)}, one per example"
+    dtype, found = torch.promote_types(g.dtype, torch.float32), bound_for_batch(bound, g.shape, name)
+    if not isinstance(found, Tensor) or found.ndim == 0:
+        return torch.full((1, 1), float(found), dtype=dtype, device=g.device)
+    return found.to(g.device, dtype).reshape(1 if found.ndim == 1 else len(g), g.shape[1:].numel())
+
+
+def bound_for_batch(bound: Bound, shape: torch.Size, name: str) -> Bound:
+    """The bound for a batch of a shape (N, ...): a number, a tensor (d,) that all share, or one per example.
+
+    What has N times the entries of one example is one per example; what is shaped like one example becomes
+    (d,). The two can be confused for N = 1 only, where they mean the same.
+    """
+    width = shape[1:].numel()
+    if not isinstance(bound, Tensor) or bound.ndim == 0 or bound.shape == (width,):
+        return bound
+    if bound.ndim > 1 and len(bound) == shape[0] and bound.shape[1:].numel() == width:
+        return bound
+    if bound.shape == shape[1:]:
+        return bound.flatten()
+    expected = f"a number, a tensor ({width},) for all examples or {tuple(shape)}, one per example"
     raise ValueError(f"{name}: expected {expected}, got shape {tuple(bound.shape)}")
 
 

@@ -1,6 +1,7 @@
 """What norms and sets make of their arguments, and the errors that name them."""
 
 import math
+from fractions import Fraction
 
 import cvxpy as cp
 import numpy as np
@@ -130,6 +131,33 @@ def test_a_copy_is_the_set_s_own_and_sparse_if_the_matrix_was():
     assert float64_copy(sp.csr_array(matrix), "matrix", 2).is_sparse
     with pytest.raises(ValueError, match=r"^d: expected a vector \(n,\), got shape \(2, 2\)"):
         float64_copy(matrix, "d", 1)
+
+
+def floats(seed, *shape):
+    """Numbers that single precision does not hold, of many sizes."""
+    generator = np.random.default_rng(seed)
+    return generator.standard_normal(shape) * 10.0 ** generator.uniform(-30, 30, shape)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [np.ndarray.tolist, lambda a: tuple(map(tuple, a.tolist())), list, torch.from_numpy, sp.csr_array,
+     lambda a: [[Fraction(x) for x in row] for row in a.tolist()], lambda a: a.astype(object),
+     lambda a: a.astype(np.longdouble), lambda a: [list(torch.from_numpy(row)) for row in a]],
+)  # fmt: skip
+def test_numbers_are_kept_to_the_last_bit(form):
+    exact = floats(0, 4, 3)
+    assert np.array_equal(float64_copy(form(exact), "matrix", 2).to_dense().numpy(), exact)
+
+
+def test_numbers_of_other_types_are_rounded_once():
+    assert float64_copy([2**53 + 1, 2**70, True], "d", 1).tolist() == [float(2**53 + 1), 2.0**70, 1.0]
+    single = torch.tensor([0.1, 1e-40])
+    assert torch.equal(float64_copy(single, "d", 1), single.double())
+    assert torch.equal(float64_copy([*single], "d", 1), single.double())
+    for bad in ([["1.5"]], [1j], ["a"], [10**400], {"a": 1.0}, [[1.0], [1.0, 2.0]], None):
+        with pytest.raises(ValueError, match="^d: expected a"):
+            float64_copy(bad, "d", 1)
 
 
 def test_rows_are_scaled_to_1_and_rows_of_zeros_stay():

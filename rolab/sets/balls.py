@@ -19,6 +19,8 @@ from rolab.arguments import (
     as_column,
     as_rows,
     at_rows,
+    bound_for_batch,
+    check_count,
     check_factor,
     check_radius,
     cvxpy,
@@ -50,6 +52,10 @@ class WithRadius(UncertaintySet):
     def scaled(self, factor: Radius) -> Self:
         check_radius(factor, "factor")
         return self._with_radius(self.radius * factor)
+
+    def for_batch(self, shape: torch.Size) -> Self:
+        check_count(self.radius, shape[0])
+        return self
 
     def __getitem__(self, rows: Any) -> Self:
         return self if is_number(self.radius) else self._with_radius(per_example(self.radius, rows))
@@ -197,7 +203,8 @@ class Box(BallAndBox):
     """All δ with lower ≤ δ ≤ upper, entry by entry; lower ≤ 0 ≤ upper, so that no perturbation is in it.
 
     A bound is a number; a tensor (d,), or shaped like one example, that all examples share; or a tensor
-    (N, ...), one per example. Where a box is indexed, a bound of two or more axes counts as the latter.
+    (N, ...), one per example. Where no batch tells (`for_batch`), a box that is indexed takes a bound of two
+    or more axes for the latter.
     """
 
     lower: Bound
@@ -246,6 +253,11 @@ class Box(BallAndBox):
         check_factor(factor, repr(self))
         return Box(self.lower * factor, self.upper * factor)
 
+    def for_batch(self, shape: torch.Size) -> Box:
+        return self._of(
+            bound_for_batch(self.lower, shape, "lower"), bound_for_batch(self.upper, shape, "upper")
+        )
+
     def __getitem__(self, rows: Any) -> Box:
         return self._with_bounds(lambda bound: at_rows(bound, rows).flatten(1) if bound.ndim > 1 else bound)
 
@@ -255,7 +267,10 @@ class Box(BallAndBox):
     def _with_bounds(self, change: Callable[[Tensor], Tensor]) -> Box:
         """The same box with its tensors changed."""
         bounds = self.lower, self.upper
-        return Box(*(change(bound) if isinstance(bound, Tensor) else bound for bound in bounds))
+        return self._of(*(change(bound) if isinstance(bound, Tensor) else bound for bound in bounds))
+
+    def _of(self, lower: Bound, upper: Bound) -> Box:
+        return self if lower is self.lower and upper is self.upper else Box(lower, upper)
 
     def _parts(self) -> tuple[None, Box]:
         return None, self

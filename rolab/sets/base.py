@@ -31,9 +31,22 @@ class UncertaintySet(Oracles):
         """The set of all factor · δ with δ in U; factor ≥ 0."""
         return Scaled(factor, self)
 
+    def for_batch(self, shape: torch.Size) -> UncertaintySet:
+        """The same set, checked against the shape (N, ...) of a batch: `resolve` asks it first.
+
+        Raises a `ValueError` where radii or bounds are those of another number of examples. From then on
+        U[rows] is right for a bound that is shaped like one example, too.
+        """
+        return self
+
     def __getitem__(self, rows: Any) -> UncertaintySet:
         """The sets of some examples of a batch; a set that all examples share is its own."""
         return self
+
+    __iter__: ClassVar[None] = None  # else U[0], U[1], … would go on for ever
+
+    def __contains__(self, d: Any) -> bool:
+        raise TypeError(f"{self!r}: expected U.contains(d), one answer per example, got `d in U`")
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         """A unit set and a matrix, or a number, with U = matrix @ unit: many sets share their unit.
@@ -98,7 +111,7 @@ UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
 
 
 def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
-    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs.
+    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs; `for_batch` checks it.
 
     >>> from rolab.sets import Ball, pixel_box
     >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
@@ -108,7 +121,7 @@ def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     if not isinstance(found, UncertaintySet):
         came = repr(found) if found is U else f"a function that returns {found!r}"
         raise ValueError(f"U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}")
-    return found
+    return found.for_batch(x.shape)
 
 
 def check_inner(inner: Any, length: int, name: str) -> None:
@@ -155,8 +168,14 @@ class _Pair(SolvedSet):
     def scaled(self, factor: float) -> Self:
         return type(self)(self.a.scaled(factor), self.b.scaled(factor))
 
+    def for_batch(self, shape: torch.Size) -> Self:
+        return self._of(self.a.for_batch(shape), self.b.for_batch(shape))
+
     def __getitem__(self, rows: Any) -> Self:
-        return type(self)(self.a[rows], self.b[rows])
+        return self._of(self.a[rows], self.b[rows])
+
+    def _of(self, a: UncertaintySet, b: UncertaintySet) -> Self:
+        return self if a is self.a and b is self.b else type(self)(a, b)
 
     def row_set(self, shape: Shape) -> UncertaintySet | None:
         return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
@@ -265,8 +284,14 @@ class Image(SolvedSet):
         check_factor(factor, repr(self))
         return Image(self.matrix * factor, self.inner)
 
+    def for_batch(self, shape: torch.Size) -> Image:
+        return self._of(self.inner.for_batch(torch.Size((shape[0], self.matrix.shape[1]))))
+
     def __getitem__(self, rows: Any) -> Image:
-        return Image(self.matrix, self.inner[rows])
+        return self._of(self.inner[rows])
+
+    def _of(self, inner: UncertaintySet) -> Image:
+        return self if inner is self.inner else Image(self.matrix, inner)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, matrix = self.inner.as_linear_image()
@@ -314,8 +339,14 @@ class Scaled(UncertaintySet):
     def scaled(self, factor: float) -> Scaled:
         return Scaled(factor * self.factor, self.inner)
 
+    def for_batch(self, shape: torch.Size) -> Scaled:
+        return self._of(self.inner.for_batch(shape))
+
     def __getitem__(self, rows: Any) -> Scaled:
-        return Scaled(self.factor, self.inner[rows])
+        return self._of(self.inner[rows])
+
+    def _of(self, inner: UncertaintySet) -> Scaled:
+        return self if inner is self.inner else Scaled(self.factor, inner)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, matrix = self.inner.as_linear_image()

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from rolab.arguments import Radius, as_rows, check_radius, cvxpy, is_number, one_per_row, per_example, short
+from rolab.arguments import (
+    Radius,
+    as_rows,
+    check_count,
+    check_radius,
+    cvxpy,
+    is_number,
+    one_per_row,
+    per_example,
+    short,
+)
 from rolab.norms import Lp
 from rolab.sets.balls import Ball, BallAndBox, BallInBox, Box, OnBatch, WithRadius
 from rolab.sets.base import Shape, UncertaintySet
@@ -55,6 +66,10 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         t = cp.Variable((len(rows), 1), nonneg=True)
         over = cp.sum(cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1]))), axis=1)
         return cp.multiply(self._radii(rows), cp.multiply(gamma, cp.vec(t, order="C")) + over)
+
+    def for_batch(self, shape: torch.Size) -> Self:
+        check_count(self.gamma, shape[0], "gamma")
+        return super().for_batch(shape)
 
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(per_example(self.gamma, rows), per_example(self.radius, rows))

@@ -29,6 +29,7 @@ class _Product(Grouped):
     def __post_init__(self) -> None:
         check_shape(self.shape, 2)
         check_inner(self.inner, self.shape[self.axis], "inner")
+        self._keep(inner=self.inner.for_batch(torch.Size((self._count, self.shape[self.axis]))))
 
     def maximizer(self, g: Tensor) -> Tensor:
         parts = self._groups(g, "g")
