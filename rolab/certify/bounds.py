@@ -86,10 +86,7 @@ def _fitting(layers: list[Layer], x: Tensor, y: Tensor, U: UncertaintySetLike) -
     if not x.isfinite().all():
         raise NonFiniteError("x: expected finite pixels, got NaN or infinity")
     class_numbers(y, x, classes)
-    V = resolve(U, x.double())
-    if len(x):
-        V.support(torch.zeros_like(x, dtype=torch.float64))  # refuses radii or bounds of another batch
-    return V
+    return resolve(U, x.double())
 
 
 def _margin_bound(layers: list[Layer], x: Tensor, y: Tensor, V: UncertaintySet) -> Tensor:

@@ -14,6 +14,7 @@ from rolab.evaluation.collection import Collection, adversarial_collection
 from rolab.evaluation.masking import flatness, masking_report
 from rolab.evaluation.robustness import (
     correct_under_attack,
+    guarded_evaluation,
     perturbations,
     robust_mask,
     rows_of,
@@ -35,6 +36,7 @@ __all__ = [
     "eval_mode",
     "flatness",
     "gradients",
+    "guarded_evaluation",
     "masking_report",
     "mcnemar",
     "perturbations",

@@ -1,13 +1,15 @@
 """Accuracy under attack, in eval mode: of one attack, the worst of several, the transfer from net to net."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from rolab.attacks import Attack, ensemble, first_order
+from rolab.attacks.guards import EXAMPLES, guarded
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import correct, in_batches
+from rolab.evaluation.accuracy import correct, eval_mode, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
@@ -17,14 +19,31 @@ def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
     return U[rows] if isinstance(U, UncertaintySet) else U
 
 
+def first_examples(model: nn.Module, data: Dataset) -> tuple[Tensor, Tensor]:
+    """Images and labels of those that guards look at, beside the model."""
+    device, some = next(model.parameters()).device, data[:EXAMPLES]
+    return some.images.to(device), some.labels.to(device)
+
+
+@contextmanager
+def guarded_evaluation(model: nn.Module, data: Dataset) -> Iterator[None]:
+    """Warns, once for all that happens in the block, where attacks cannot judge the model in eval mode."""
+    with eval_mode(model), guarded(model, *first_examples(model, data)):
+        yield
+
+
 def perturbations(
     model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
 ) -> Tensor:
-    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
-    return in_batches(
-        lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
-        model, data.images, data.labels, torch.arange(len(data)),
-    )  # fmt: skip
+    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part.
+
+    A `MaskingWarning` says where such a Δ tells nothing of the model: see `rolab.attacks.guards`.
+    """
+    with guarded_evaluation(model, data):
+        return in_batches(
+            lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
+            model, data.images, data.labels, torch.arange(len(data)),
+        )  # fmt: skip
 
 
 def correct_under_attack(
@@ -48,6 +67,13 @@ def robust_mask(
     Raises:
         ValueError: a Δ found in one set is not in the next.
     """
+    with guarded_evaluation(model, data):
+        return _robust_mask(model, data, sets, attacks)
+
+
+def _robust_mask(
+    model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike], attacks: Sequence[Attack]
+) -> Tensor:
     right = correct(model, data)
     worst = torch.zeros_like(data.images)
     rows = []

@@ -398,6 +398,16 @@ def test_a_set_of_another_batch_is_refused_and_proves_nothing(U):
             find()
 
 
+def test_a_set_shaped_like_one_example_is_that_of_all():
+    net = small_conv(0)
+    x, y = examples(net, 0, 6, 1, 6, 6)
+    half = torch.zeros(1, 6, 6)
+    half[:, :3] = 0.02
+    found = margin_bound(net, x, y, Box(-half, half))
+    torch.testing.assert_close(found, margin_bound(net, x, y, Box(-half.expand_as(x), half.expand_as(x))))
+    assert torch.equal(certified(net, Dataset(x.float(), y), Box(-half, half)), found > 1e-9)
+
+
 def test_one_logit_proves_nothing():
     net = nn.Sequential(nn.Flatten(), nn.Linear(36, 1))
     x, y = torch.rand(4, 1, 6, 6), torch.zeros(4, dtype=torch.int64)
