@@ -236,13 +236,12 @@ def _affine(
         except (RuntimeError, IndexError) as error:
             expected = f"images (N, …) that {part} takes"
             raise ValueError(f"x: expected {expected}, got some of shape {shape} there: {error}") from None
-    weight, bias, terms = (
+    weight, bias, total = (
         torch.cat([each.flatten(1) for each in stack], 1) for stack in (change, value, terms)
     )
-    weight, bias = weight.T.contiguous(), bias[0]
     alone = sum(hasattr(part, "weight") for part in maps) < 2  # else what cancels between two counts as well
-    size = weight.abs() @ size + bias.abs() if alone else terms[0]
-    return [each.shape[1:] for each in value], weight, bias, size, summed
+    size = weight.abs().T @ size + bias[0].abs() if alone else total[0]
+    return [each.shape[1:] for each in value], weight.T.contiguous(), bias[0], size, summed
 
 
 def _apply(part: Any, form: Any, stack: Stack) -> None:
@@ -287,11 +286,9 @@ def _positive(part: Any) -> Callable[[Tensor], Tensor]:
     weight, bias = part.weight.abs(), None if part.bias is None else part.bias.abs()
     if isinstance(part, nn.Conv2d):
         return lambda x: part._conv_forward(x, weight, bias)
-    return (
-        partial(F.linear, weight=weight, bias=bias)
-        if isinstance(part, nn.Linear)
-        else _Channelwise(weight, bias)
-    )
+    if isinstance(part, nn.Linear):
+        return partial(F.linear, weight=weight, bias=bias)
+    return _Channelwise(weight, torch.zeros_like(weight) if bias is None else bias)
 
 
 def _views(weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:

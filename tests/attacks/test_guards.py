@@ -79,7 +79,6 @@ DISGUISES = {
     "sure probabilities": (lambda self, x: (1e5 * self.net(x)).softmax(1), {PROBABILITIES, NO_GRADIENT}),
     "one hot": (one_hot, {PROBABILITIES, NO_GRADIENT}),
     "random": (noisy(0.1), {RANDOM}),
-    "hardly random": (noisy(1e-4), {RANDOM}),
     "dropout": (lambda self, x: nn.functional.dropout(self.net(x), 0.1), {RANDOM}),
     "rounded": (lambda self, x: Rounded(self.net, 8)(x), {NO_GRADIENT}),
     "detached": (lambda self, x: self.net(x.detach()), {NO_GRADIENT}),
@@ -104,12 +103,15 @@ HONEST = {
 @pytest.mark.parametrize("name", DISGUISES)
 def test_each_disguise_is_named(name, dtype):
     function, signs = DISGUISES[name]
-    if name == "hardly random" and dtype != torch.float64:
-        pytest.skip("noise below the rounding of a type is no chance")
     x = images(40).to(dtype)
     found = guards(Around(function).to(dtype).eval(), x, torch.arange(40) % 3)
     assert {place for place, check in enumerate(found) if check.masked} == signs, list(map(str, found))
     assert all(check.words.startswith("Yes: " if check.masked else "No: ") for check in found)
+
+
+def test_noise_of_any_size_above_rounding_is_seen():
+    for size in (1.0, 1e-3, 1e-6):
+        assert guards(Around(noisy(size)).eval(), images(40), torch.arange(40) % 3)[RANDOM].masked
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64], ids=str)
@@ -125,6 +127,12 @@ def test_no_net_that_ships_is_accused(name):
     data = digits(100)
     for net in (zoo.load(name), Around(lambda self, x: 100 * self.net(x), zoo.load(name)).eval()):
         assert not any(check.masked for check in guards(net, data.images, data.labels))
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.names() if name.startswith("cifar10/")])
+def test_no_net_for_photographs_is_accused(name):
+    x = torch.rand(10, 3, 32, 32, generator=generator(0))
+    assert not any(check.masked for check in guards(zoo.load(name), x, torch.arange(10)))
 
 
 def test_networks_with_batch_norm_and_dropout_are_not_accused_in_eval_mode():
