@@ -15,6 +15,7 @@ from rolab.evaluation.collection import Collection, adversarial_collection
 from rolab.evaluation.masking import flatness, masking_report
 from rolab.evaluation.robustness import (
     correct_under_attack,
+    guarded_evaluation,
     perturbations,
     robust_mask,
     rows_of,
@@ -37,6 +38,7 @@ __all__ = [
     "eval_mode",
     "flatness",
     "gradients",
+    "guarded_evaluation",
     "masking_report",
     "mcnemar",
     "perturbations",

@@ -1,15 +1,17 @@
 """Accuracy under attack, in eval mode: of one attack, the worst of several, the transfer from net to net."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from rolab.arguments import as_list
 from rolab.attacks import Attack, ensemble, first_order
+from rolab.attacks.guards import EXAMPLES, guarded
 from rolab.data import Dataset
 from rolab.data.base import check_data
-from rolab.evaluation.accuracy import as_sets, check_model, correct, in_batches
+from rolab.evaluation.accuracy import as_sets, check_model, correct, device_of, eval_mode, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
@@ -24,16 +26,33 @@ def fitted(U: UncertaintySetLike, data: Dataset) -> UncertaintySetLike:
     return resolve(U, data.images) if isinstance(U, UncertaintySet) else U
 
 
+def first_examples(model: nn.Module, data: Dataset) -> tuple[Tensor, Tensor]:
+    """Images and labels of those that guards look at, beside the model."""
+    device, some = device_of(model, data.images), data[:EXAMPLES]
+    return some.images.to(device), some.labels.to(device)
+
+
+@contextmanager
+def guarded_evaluation(model: nn.Module, data: Dataset) -> Iterator[None]:
+    """Warns, once for all that happens in the block, where attacks cannot judge the model in eval mode."""
+    with eval_mode(model), guarded(model, *first_examples(model, data)):
+        yield
+
+
 def perturbations(
     model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
 ) -> Tensor:
-    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
+    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part.
+
+    A `MaskingWarning` says where such a Δ tells nothing of the model: see `rolab.attacks.guards`.
+    """
     check_data(data)
     U = fitted(U, data)
-    return in_batches(
-        lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
-        model, data.images, data.labels, torch.arange(len(data)),
-    )  # fmt: skip
+    with guarded_evaluation(model, data):
+        return in_batches(
+            lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
+            model, data.images, data.labels, torch.arange(len(data)),
+        )  # fmt: skip
 
 
 def correct_under_attack(
@@ -60,6 +79,13 @@ def robust_mask(
     check_data(data)
     sets = [fitted(U, data) for U in as_sets(sets)]
     attacks = as_list(attacks, "attacks", "an attack (model, x, y, U) -> Δ", callable, least=1)
+    with guarded_evaluation(model, data):
+        return _robust_mask(model, data, sets, attacks)
+
+
+def _robust_mask(
+    model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike], attacks: Sequence[Attack]
+) -> Tensor:
     right = correct(model, data)
     worst = torch.zeros_like(data.images)
     rows = []
