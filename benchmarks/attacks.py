@@ -18,7 +18,7 @@ an hour.
 `minimal_distance`: how far, in ℓ2, the nearest image is that is read otherwise: `minimal_radius` beside DDN
 and FMN of foolbox; and the nearest that is read as the runner-up, `lbfgs` beside the same two. Medians.
 
-`make benchmarks` installs the peers without their pins. The result replaces the keys `epsilon_sweep`, `pgd20`,
+`make benchmarks` installs the peers without pins. The result replaces the keys `epsilon_sweep`, `pgd20`,
 `minimal_distance` and `ensemble` of results/benchmarks.json and no other.
 """
 

@@ -18,6 +18,7 @@ from rolab.evaluation import (
     gradients,
     predict,
 )
+from rolab.evaluation.accuracy import ascent_directions
 from rolab.sets import Ball, pixel_box
 
 NORMS = ("l1", "l2", "linf")
@@ -99,9 +100,11 @@ def test_a_sweep_takes_functions_of_the_images(model, data):
 
 
 def test_one_gradient_serves_all_sets(model, data, monkeypatch):
-    asked = []
+    asked, directions = [], ascent_directions
     monkeypatch.setattr(
-        sys.modules["rolab.evaluation.accuracy"], "gradients", lambda *a: asked.append(a) or gradients(*a)
+        sys.modules["rolab.evaluation.accuracy"],
+        "ascent_directions",
+        lambda *a: asked.append(a) or directions(*a),
     )
     accuracy_vs_radius(model, data, [Ball("linf", 0.1 * k) for k in range(5)])
     assert len(asked) == 1
