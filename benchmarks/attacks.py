@@ -15,8 +15,11 @@ speed-up is the median of the ratios turn by turn to the faster of the peers.
 seconds of both. AutoAttack is that of the package pyautoattack, else that of torchattacks; it takes most of
 an hour.
 
-`make benchmarks` installs the peers without their pins. The result replaces the keys `epsilon_sweep`, `pgd20`
-and `ensemble` of results/benchmarks.json and no other.
+`minimal_distance`: how far, in ℓ2, the nearest image is that is read otherwise: `minimal_radius` beside DDN
+and FMN of foolbox; and the nearest that is read as the runner-up, `lbfgs` beside the same two. Medians.
+
+`make benchmarks` installs the peers without pins. The result replaces the keys `epsilon_sweep`, `pgd20`,
+`minimal_distance` and `ensemble` of results/benchmarks.json and no other.
 """
 
 import argparse
@@ -34,9 +37,9 @@ import torch
 from torch import Tensor, nn
 
 from rolab import zoo
-from rolab.attacks import ensemble, input_gradient, pgd
+from rolab.attacks import ensemble, input_gradient, lbfgs, minimal_radius, pgd
 from rolab.data import Dataset, mnist
-from rolab.evaluation import accuracy_percent, accuracy_vs_radius, predict
+from rolab.evaluation import accuracy_percent, accuracy_vs_radius, correct, predict
 from rolab.sets import Ball, UncertaintySetLike, pixel_box
 from rolab.storage import environment, read_json, write_json
 
@@ -163,6 +166,32 @@ def pgd20(net: nn.Module, data: Dataset, repeats: int, radius: float) -> dict[st
     }
 
 
+def minimal_distance(net: nn.Module, data: Dataset) -> dict[str, Any]:
+    """The medians of the ℓ2 lengths of Δ, ours and of foolbox, for any other class and for the runner-up."""
+    import foolbox
+
+    x, y = data.images, data.labels
+    with torch.no_grad():
+        second = net(x).argsort(1, descending=True)[:, 1]
+    grid = [0.25 * 2**i for i in range(7)]
+    within = lambda r: lambda x: Ball("l2", r) & pixel_box(x)  # noqa: E731
+    found: dict[str, dict[str, Tensor]] = {
+        "any class": {"minimal_radius": minimal_radius(net, x, y, within, grid=grid)[1]},
+        "the runner-up": {"lbfgs": lbfgs(net, x, second)},
+    }
+    wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device=str(x.device))
+    goals = foolbox.criteria.Misclassification(y), foolbox.criteria.TargetedMisclassification(second)
+    for (aim, lengths), criterion in zip(found.items(), goals, strict=True):
+        for kind in (foolbox.attacks.DDNAttack, foolbox.attacks.L2FMNAttack):
+            lengths[kind.__name__] = kind(steps=100)(wrapped, x, criterion, epsilons=None)[1].detach() - x
+        for name, d in lengths.items():
+            answer = predict(net, x + d)
+            reached = answer != y if aim == "any class" else answer == second
+            lengths[name] = d.flatten(1).norm(dim=1).masked_fill(~reached, torch.inf)
+    medians = {aim: {name: float(each.median()) for name, each in of.items()} for aim, of in found.items()}
+    return {"median": medians, "digits": len(data)}
+
+
 def autoattack(net: nn.Module, data: Dataset, radius: float) -> tuple[Tensor, str]:
     """The images of AutoAttack's standard version, and the package that made them."""
     try:
@@ -220,6 +249,7 @@ def main() -> int:
             "epsilon_sweep": {**epsilon_sweep(net, few, arguments.repeats), "digits": len(few), **about},
             "pgd20": {"speedup": at["0.2"]["speedup"], "radius": at, "digits": len(few), **about},
         }
+        record["minimal_distance"] = {**minimal_distance(net, data[correct(net, data)][:100]), **about}
         if not arguments.skip_ensemble:
             found = {str(r): against_autoattack(net, data, r) for r in (0.1, 0.2)}
             record["ensemble"] = {"radius": found, "digits": len(data), **about}
@@ -230,6 +260,7 @@ def main() -> int:
         print(
             f"PGD-20 at {radius}: {each['speedup']}, same result: {each['same_result']}, {each['accuracy']}"
         )
+    print(f"minimal distance: {record['minimal_distance']['median']}")
     for radius, each in record.get("ensemble", {}).get("radius", {}).items():
         print(f"ensemble at {radius}: {each}")
     return 0
