@@ -172,7 +172,7 @@ class Projection:
         for _ in range(20):
             s, H, normals, off = b - A @ u, P, [E], [E @ u - b[equal]]
             for cone in smooth:
-                length, bent = np.linalg.norm(s[cone][1:]), A[cone.start + 1 : cone.stop]
+                length, bent = float(np.linalg.norm(s[cone][1:])), A[cone.start + 1 : cone.stop]
                 slope = sparse.csr_array((s[cone][1:] / max(length, 1e-300))[None] @ bent)
                 H = H + price[cone.start] / max(length, 1e-300) * (bent.T @ bent - slope.T @ slope)
                 normals.append(A[[cone.start]] - slope)
