@@ -69,8 +69,8 @@ class Group:
     def nearest(self, u: np.ndarray) -> np.ndarray:
         """The points of U nearest to these, one a row, which a solver left outside by its rounding."""
         points = torch.from_numpy(u)
-        inside = self.U.contains(points, 1e-9 * float(extent(self.U, u.shape[1]).max()))
-        return u if inside.all() else self.U.project(points).numpy()
+        inside = self.U.contains(points, 2e-7 * float(extent(self.U, u.shape[1]).max())).numpy()
+        return u if inside.all() else np.where(inside[:, None], u, self.U.project(points).numpy())
 
     @cached_property
     def index(self) -> np.ndarray:
