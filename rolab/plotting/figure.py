@@ -131,7 +131,12 @@ class Figure(ABC):
             return (left + x * across) / WIDTH, (bottom + y * up) / self.height
 
         page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
-        look: dict[str, Any] = {"fontsize": 0.72 * self.title_size, "color": INK, "va": "top"}
+        look: dict[str, Any] = {
+            "fontsize": 0.72 * self.title_size,
+            "color": INK,
+            "va": "top",
+            "parse_math": False,
+        }
         page.text(0.02, 1 - 14 / self.height, self.title, **look)
         panels, labels = self.panels(), dict[str, Any]()
         for panel in panels:
@@ -148,7 +153,8 @@ class Figure(ABC):
             look = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
             look |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0}
             look |= {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "ncols": columns}
-            page.legend([labels[name] for name in names], names, **look)
+            for text in page.legend([labels[name] for name in names], names, **look).get_texts():
+                text.set_parse_math(False)  # a name may have a $
         return page
 
     def png_bytes(self, dpi: int = 200) -> bytes:
