@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.storage import write
+from rolab.storage import user_path, write
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Figure(ABC):
     def table(self) -> list[dict[str, Any]]:
         """The numbers or captions of the figure, a row each."""
 
-    def rows_shown(self) -> list[dict[str, Any]]:
+    def rowsshown(self) -> list[dict[str, Any]]:
         """Those of them that are about the state shown."""
         return self.table()
 
@@ -173,7 +173,7 @@ class Figure(ABC):
 
     def png(self, path: str | Path) -> None:
         """Writes the picture."""
-        write(Path(path), self.png_bytes())
+        write(user_path(path), self.png_bytes())
 
     def html(self, path: str | Path) -> None:
         """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
@@ -183,7 +183,7 @@ class Figure(ABC):
         drawn = to_html(self.plotly(), **options, auto_play=False, validate=False)
         numbers = Table(self.table())._repr_html_()
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
-        write(Path(path), page.encode())
+        write(user_path(path), page.encode())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         # JupyterLab shows the PNG at its full size until plotly has drawn: so at the figure's own size.
@@ -204,7 +204,8 @@ td, th {{ padding: 0 .8em; text-align: right }}</style></head>
 """
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A cell of a table as text: four digits of a number, a dash for None."""
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
     return "–" if value is None else str(value)
@@ -218,12 +219,12 @@ class Table:
 
     def _repr_html_(self) -> str:
         def line(tag: str, cells: Any) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
+            return "<tr>" + "".join(f"<{tag}>{escape(shown(cell))}</{tag}>" for cell in cells) + "</tr>"
 
         lines = line("th", self.rows[0]), *(line("td", row.values()) for row in self.rows)
         return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
-        lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]
+        lines = [list(self.rows[0])] + [[shown(cell) for cell in row.values()] for row in self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)
