@@ -184,6 +184,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         subset=few,
         classes=CIFAR10_CLASSES,
         weights_dtype="float16",
+        memory=10**9 if few else 3 * 10**9,
     )
 
 
