@@ -1,37 +1,66 @@
 """The command line: `rolab reproduce | evaluate | single-pixel | data | zoo | lab`.
 
-Wrong input: one sentence and exit status 2.
+Whatever happens costs one sentence. Exit status: 0 done; 1 a fact of the paper's table does not hold; 2 bad
+input, or a file or folder that cannot be read or written; 128 + n ended by signal n, as shells have it: 129
+HUP, 130 INT (Ctrl-C), 141 PIPE (nobody reads the output any more; of this alone nothing is said), 143 TERM.
 """
 
+import codecs
+import math
+import os
+import shutil
+import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import textwrap
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+from rolab.storage import user_path
+
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Robust optimisation, from linear programs to neural networks.",
 )
 
 
+def _home(path: Path | None) -> Path | None:
+    """A path that a user named: `~` is a home, also where the shell does not see it, as in `--out=~/runs`."""
+    return None if path is None else user_path(path)
+
+
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Examples = Annotated[int, typer.Option(help="So many test digits, from the first on.")]
-RecordFile = Annotated[Path, typer.Option("--out", help="The file of the record.")]
+RecordFile = Annotated[Path, typer.Option("--out", help="The file of the record.", callback=_home)]
+
+
+class Signalled(BaseException):
+    """The user, or the system, has told this process to end.
+
+    Attributes:
+        number: of the signal
+        then: what the user can do now
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number, self.then = number, ""
 
 
 @contextmanager
 def resumable(then: str = "the same command goes on from here") -> Iterator[None]:
-    """Ctrl-C: a sentence and exit status 130."""
+    """What is told where the work inside is ended by a signal."""
     try:
         yield
-    except KeyboardInterrupt:
-        print(f"rolab: interrupted; {then}", file=sys.stderr)
-        raise typer.Exit(130) from None
+    except Signalled as ended:
+        ended.then = f"; {then}"
+        raise
 
 
 @app.command()
@@ -48,7 +77,8 @@ def reproduce(
     ] = "fast",
     seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2; by default the preset's.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT-PRESET")
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT-PRESET", callback=_home),
     ] = None,
     device: Device = "auto",
     precision: Annotated[
@@ -70,7 +100,7 @@ def reproduce(
     if experiment not in EXPERIMENTS:
         raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(EXPERIMENTS)}")
     try:
-        numbers = None if seeds is None else tuple(int(part) for part in seeds.split(","))
+        numbers = None if seeds is None else tuple(map(int, _listed("seeds", seeds)))
     except ValueError:
         expected = "whole numbers with commas between, such as 0,1,2"
         raise ValueError(f"seeds is {seeds!r}, expected {expected}") from None
@@ -86,7 +116,8 @@ def reproduce(
         plan = plan.without_controls()
     with resumable():
         result = run(plan, folder, device=device)
-    _print_table(COLUMNS, table_cells(result), caption(result))
+    _print_table(COLUMNS, table_cells(result))
+    print(f"\n{textwrap.fill(caption(result), min(_columns(), 110), break_long_words=False)}")
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
 
@@ -105,6 +136,9 @@ def evaluate(
 
     Run again with the same file, it goes on where it stopped.
     """
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 up, below 2⁶³, got {seed}")
+
     from rolab.certify import certified
     from rolab.experiments.robustness_benchmark import BenchmarkConfig, benchmark
     from rolab.experiments.robustness_results import RobustnessResults
@@ -157,7 +191,7 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
     _print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
 
 
-data_app = typer.Typer(no_args_is_help=True, help="Fetch the data that do not ship, or see where they are.")
+data_app = typer.Typer(help="Fetch the data that do not ship, or see where they are.")
 app.add_typer(data_app, name="data")
 
 
@@ -171,7 +205,10 @@ def fetch_data(
         ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder to keep it.", show_default="ROLAB_DATA or the user's cache")
+        Path | None,
+        typer.Option(
+            help="Folder to keep it.", show_default="ROLAB_DATA or the user's cache", callback=_home
+        ),
     ] = None,
 ) -> None:
     """Bring a data set into the cache, checked, and whole or not at all."""
@@ -181,7 +218,7 @@ def fetch_data(
     if name not in fetch:
         raise ValueError(f"name: expected {', '.join(fetch)}, got {name!r}; MNIST ships with rolab")
     with resumable("nothing was written"):
-        fetch[name](source, cache)
+        fetch[name](source and user_path(source), cache)
 
 
 @data_app.command("list")
@@ -201,7 +238,8 @@ def list_data() -> None:
 @app.command()
 def lab(
     folder: Annotated[
-        Path | None, typer.Argument(help="The notebooks.", show_default="those of this checkout")
+        Path | None,
+        typer.Argument(help="The notebooks.", show_default="those of this checkout", callback=_home),
     ] = None,
 ) -> None:
     """Open the course in JupyterLab."""
@@ -218,16 +256,29 @@ def lab(
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]))
 
 
-def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table as broad as it is; in a narrower terminal a paragraph for each row. No number is cut."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    left = max(map(len, heads))
+    if sum(widths) + 2 * (len(widths) - 1) <= _columns():
+        lines = [heads, ["-" * width for width in widths], *rows]
+        printed = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    else:
+        printed = ["\n".join(map("{:{}}  {}".format, heads, [left] * len(row), row)) + "\n" for row in rows]
+    print("\n".join(printed))
 
-    printed, console = Table(*heads), Console()
-    for row in rows:
-        printed.add_row(*row)
-    console.print(printed)
-    if caption:
-        console.print(caption, highlight=False)
+
+def _columns() -> int:
+    """The width of the terminal; where the output is no terminal and COLUMNS is not set, there is no end."""
+    return shutil.get_terminal_size((10_000, 24)).columns
+
+
+def _listed(name: str, text: str) -> list[str]:
+    """The parts of a list with commas between; none may be empty, none may come twice."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise ValueError(f"{name}: expected distinct {name} with commas between, got {text!r}")
+    return parts
 
 
 def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, Any], Any]:
@@ -239,26 +290,109 @@ def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, 
     if not 1 <= examples <= 10_000:
         raise ValueError(f"examples: expected 1 to 10000, got {examples}")
     shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
+    chosen = shipped if nets is None else _listed("nets", nets)
     place = pick_device(device)
-    models = {name: shelf.load(f"mnist/{name}").to(place) for name in (nets.split(",") if nets else shipped)}
+    models = {name: shelf.load(f"mnist/{name}").to(place) for name in chosen}
     return models, data.mnist("test")[:examples]
 
 
 def _tell(rows: list[dict[str, Any]], out: Path) -> None:
     """Print a table, and where its record is."""
-    from rolab.plotting.figure import Table
+    from rolab.plotting.figure import shown
 
-    print(Table(rows))
+    _print_table(list(rows[0]), [[shown(cell) for cell in row.values()] for row in rows])
     print(f"\nThe record is {out}.")
 
 
+# What follows is for all commands: what is written, what goes wrong, and how the process ends.
+
+PLAIN = str.maketrans(
+    {"±": "+/-", "ℓ": "l", "∞": "inf", "ε": "eps", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->"}
+    | {"θ": "theta", "Δ": "Delta", "Γ": "Gamma", "λ": "lambda", "≤": "<=", "≥": ">=", "‖": "||", "’": "'"}
+)
+PATIENCE = 10.0  # seconds in which a second signal does not disturb how the first is obeyed
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written instead of characters that the terminal's encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return unicodedata.normalize("NFKD", text).encode("ascii", "backslashreplace").decode(), error.end
+
+
+def _obey_signals() -> None:
+    """Has the signals that end a process raise `Signalled`; what `nohup` ignores stays ignored."""
+    last = -math.inf
+
+    def end(number: int, frame: Any) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > PATIENCE:
+            last = now
+            raise Signalled(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
+
+
+def _one_sentence(error: BaseException) -> str:
+    """What is said of an error: it names the file, if it is about one."""
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, RecursionError):
+        return "what was given is nested too deeply"
+    said = getattr(error, "format_message", error.__str__)()
+    if context := getattr(error, "ctx", None):
+        said = f"{said.rstrip('.')}; try {context.command_path} --help"
+    return " ".join(said.split())
+
+
+def _end(status: int, sentence: str = "") -> NoReturn:
+    """Ends the process, once what was printed is written, or nobody is there to read it."""
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"rolab: {sentence}\n" if sentence else "")):
+        try:
+            stream.write(text)
+            stream.flush()
+        except (OSError, ValueError):  # ValueError: it is closed
+            with suppress(OSError, ValueError):  # or Python itself would try again, and complain
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise SystemExit(status)
+
+
 def main() -> None:
-    """The entry point: runs a command; bad input becomes one sentence and exit status 2."""
+    """The entry point: runs a command, and ends as the first lines of this file say."""
+    codecs.register_error("rolab.plain", _plain)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))
+        elif hasattr(stream := getattr(sys, name), "reconfigure"):
+            stream.reconfigure(errors="rolab.plain")
+    command = typer.main.get_command(app)
     try:
-        app()
-    except (ValueError, AssertionError) as error:
-        print(f"rolab: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, ValueError) else 1) from None
+        _obey_signals()
+        with command.make_context("rolab", sys.argv[1:] or ["--help"]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as done:
+        _end(done.exit_code)
+    except Signalled as ended:
+        name = signal.Signals(ended.number).name
+        _end(128 + ended.number, f"interrupted{f' by {name}' * (name != 'SIGINT')}{ended.then}")
+    except BrokenPipeError:
+        _end(141)
+    except AssertionError as error:
+        _end(1, _one_sentence(error))
+    except (ValueError, OSError, RecursionError, MemoryError, ImportError) as error:
+        _end(2, _one_sentence(error))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # of typer: wrong usage
+            raise
+        _end(2, _one_sentence(error))
+    _end(0)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,20 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # the
 _RESULTS = Path(__file__).parent / "_results", Path(__file__).parents[1] / "results"  # installed; in a clone
 
 
+def user_path(path: str | Path) -> Path:
+    """A file or folder as a user names it: `~` is a home.
+
+    Raises:
+        RecordError: there is no such user, or the name is none.
+    """
+    if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
+        raise RecordError(f"path: expected the name of a file or folder, got {path!r}")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise RecordError(f"path: expected a home that this machine knows, got {str(path)!r}") from error
+
+
 def write(path: Path, content: bytes) -> None:
     """Writes a file atomically: whoever looks sees the old file or the new one, whole, also after a crash.
 

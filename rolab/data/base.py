@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rolab.arguments import check_pixels
 from rolab.errors import DataError, RecordError
-from rolab.storage import read
+from rolab.storage import read, user_path
 
 SHIPPED = Path(__file__).parents[1] / "_data"
 
@@ -110,7 +110,7 @@ def shipped(name: str, sha256: str) -> bytes:
 def cache_folder() -> Path:
     """The folder of fetched data: `ROLAB_DATA` if it is set, else rolab's own among the user's caches."""
     if named := os.environ.get("ROLAB_DATA"):
-        return Path(named).expanduser()
+        return user_path(named)
     if sys.platform == "win32":
         caches = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

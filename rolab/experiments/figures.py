@@ -21,6 +21,7 @@ from rolab.plotting.curves import Curves
 from rolab.plotting.figure import Figure
 from rolab.plotting.image_grid import ImageGrid, ImageRow
 from rolab.plotting.style import style
+from rolab.storage import user_path
 
 Classes = Sequence[int | str]  # the names of the labels
 
@@ -181,5 +182,5 @@ def draw(
     """
     for name, kind in experiment.figures.items():
         figure = DRAWINGS[kind](experiment, table, collection, predicted)
-        figure.html(Path(out) / f"{name}.html")
-        figure.png(Path(out) / f"{name}.png")
+        figure.html(user_path(out) / f"{name}.html")
+        figure.png(user_path(out) / f"{name}.png")

@@ -7,7 +7,7 @@ from typing import Any
 
 from rolab import data
 from rolab.data import CIFAR10_CLASSES, MNIST_CLASSES
-from rolab.experiments.spec import Experiment, NetSpec, by_name
+from rolab.experiments.spec import Experiment, NetSpec, by_name, check_seeds
 from rolab.nets import MNIST_STD
 from rolab.objectives import Augmented, Nominal, Robust
 from rolab.plotting.style import STYLES as NORM_STYLES
@@ -92,11 +92,8 @@ def _seeds(preset: str, seeds: Sequence[int] | None, usual: Mapping[str, tuple[i
     """The seeds asked for, or the preset's, once both are known to make sense."""
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
-    seeds = usual.get(preset, (0,)) if seeds is None else tuple(seeds)
-    whole = all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)  # True is none
-    if not seeds or len(set(seeds)) < len(seeds) or not whole:
-        raise ValueError(f"seeds is {seeds!r}, expected distinct whole numbers from 0 up, below 2⁶³")
-    return seeds
+    seeds = usual.get(preset, (0,)) if seeds is None else seeds
+    return check_seeds(tuple(seeds) if isinstance(seeds, list) else seeds)
 
 
 def _ladder(per_unit: int, count: int = 500) -> tuple[float, ...]:
@@ -187,6 +184,7 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
         subset=few,
         classes=CIFAR10_CLASSES,
         weights_dtype="float16",
+        memory=10**9 if few else 3 * 10**9,
     )
 
 

@@ -19,7 +19,7 @@ from rolab.evaluation import guarded_evaluation, masking_report, transfer_matrix
 from rolab.experiments import attack_grid
 from rolab.experiments.attack_grid import from_json, linf_in_pixel_box, to_json
 from rolab.sets import UncertaintySetLike
-from rolab.storage import claim, environment, write_json
+from rolab.storage import claim, environment, user_path, write_json
 
 Certified = Callable[[nn.Module, Dataset, UncertaintySetLike], Tensor]  # who is proved right in U: bool (N,)
 
@@ -90,6 +90,7 @@ def benchmark(
     config = config or BenchmarkConfig()
     if not nets or not len(data):
         raise ValueError(f"nets, data: expected at least one of each, got {len(nets)} and {len(data)}")
+    out = user_path(out)
     identity = {"examples": len(data), "nets": list(nets), **asdict(config)}
     device = next(next(iter(nets.values())).parameters()).device
     kinds = ["pgd", "ensemble", *(["certified"] if certified else []), "masking"]

@@ -22,7 +22,7 @@ from rolab.experiments.seed import evaluate_seed, load_collection, load_net, tra
 from rolab.experiments.spec import Experiment
 from rolab.experiments.tables import markdown, mean_sd, table
 from rolab.experiments.workers import Progress, worker_pool
-from rolab.storage import claim, read_json, write, write_json
+from rolab.storage import claim, read_json, user_path, write, write_json
 from rolab.training import pick_device
 
 
@@ -31,8 +31,8 @@ def reproduce(
 ) -> dict:
     """Runs an experiment, or what is missing of it, and returns the table that it writes to `out`.
 
-    On a CPU every net is trained by its own process on one thread, as many at a time as there are cores; on
-    an accelerator one after the other.
+    On a CPU every net is trained by its own process on one thread, as many at a time as cores and memory
+    allow; on an accelerator one after the other.
 
     Args:
         experiment: as `mnist_experiment("fast")` gives it
@@ -45,7 +45,7 @@ def reproduce(
         RecordError: `out` cannot be written, is damaged, holds something else, or another process is at it.
         DivergedError: a loss became NaN.
     """
-    out, place = Path(out), pick_device(device)
+    out, place = user_path(out), pick_device(device)
     experiment.images("test")  # if they have not been fetched, this says so before anything is written
     path, written = out / "experiment.json", out / f"{experiment.table}.json"
     begin, finished = {"seconds": 0.0}, lambda record: written.exists()
@@ -88,7 +88,7 @@ def _train_and_evaluate(
     jobs: deque[tuple] = deque((train_net, *job) for job in every)
     missing = {seed: set(experiment.nets_of(seed)) for seed in experiment.seeds}
     records: dict[int, dict] = {}
-    with worker_pool(place.type, len(jobs), progress) as (workers, submit):
+    with worker_pool(place.type, len(jobs), progress, experiment.memory) as (workers, submit):
         running: dict[Future, tuple] = {}
         states = _states(out)
         while jobs or running:

@@ -6,6 +6,7 @@ most for; the exhaustive attack tries every pixel at both ends. Only digits that
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from rolab.data import Dataset
 from rolab.evaluation import BATCH, correct, eval_mode, predict
 from rolab.experiments.presets import TITLES
 from rolab.sets import Box, SparsePixels, pixel_box
-from rolab.storage import claim, environment, write_json
+from rolab.storage import claim, environment, user_path, write_json
 
 AT_ONCE = 50  # digits, between two writes of the record
 
@@ -48,9 +49,14 @@ def count_misread(
         are misread after the `first_order` step and after the `exhaustive` attack.
 
     Raises:
+        ValueError: a radius is no finite number above 0.
         RecordError: the file holds the record of other nets, digits or radii.
     """
     device = next(next(iter(nets.values())).parameters()).device
+    out = user_path(out)
+    for radius in radii.values():
+        if radius is not None and not 0 < radius < math.inf:
+            raise ValueError(f"radius: expected a finite number above 0, got {radius:g}")
     identity = {"examples": len(data), "radii": dict(radii), "nets": list(nets)}
     begin = {"environment": environment(device), "rows": []}
     wanted = [(net, name) for net in nets for name in radii]

@@ -53,6 +53,14 @@ def by_name(nets: Iterable[NetSpec]) -> dict[str, NetSpec]:
     return {net.name: net for net in nets}
 
 
+def check_seeds(seeds: Any) -> tuple[int, ...]:
+    """The seeds, once they are known to be distinct whole numbers that PyTorch takes."""
+    whole = isinstance(seeds, tuple) and all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)
+    if not whole or not seeds or len(set(seeds)) < len(seeds):  # a bool is no seed
+        raise ValueError(f"seeds is {seeds!r}, expected distinct whole numbers from 0 up, below 2⁶³")
+    return seeds
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One table of the paper: what is trained, how, and on what it is evaluated. Radii are in pixel units.
@@ -77,6 +85,7 @@ class Experiment:
         subset: whether `load` gives a part of the data set's test images
         classes: the names of the labels
         weights_dtype: of the weights of a finished net, to which they are rounded before it is evaluated
+        memory: bytes that a worker takes which trains or evaluates a net on a CPU
     """
 
     name: str
@@ -96,6 +105,10 @@ class Experiment:
     subset: bool = False
     classes: Sequence[int | str] = tuple(range(10))
     weights_dtype: Literal["float32", "float16"] = "float32"
+    memory: int = 10**9
+
+    def __post_init__(self) -> None:
+        check_seeds(self.seeds)
 
     @property
     def baseline(self) -> str:
@@ -153,6 +166,6 @@ class Experiment:
     def identity(self) -> dict[str, Any]:
         """What makes two runs the same experiment: all but controls and seeds."""
         nets = {name: repr(self.nets[name].objective) for name in self.main_nets}
-        apart = ("seeds", "nets", "load", "table", "figures", "classes", "recipe")
+        apart = ("seeds", "nets", "load", "table", "figures", "classes", "recipe", "memory")
         same = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}
         return {**same, "recipe": vars(self.recipe), "nets": nets}

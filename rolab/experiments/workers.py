@@ -5,6 +5,7 @@ On an accelerator there is one worker, a thread.
 """
 
 import ctypes
+import math
 import multiprocessing.connection
 import os
 import queue
@@ -15,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,21 +34,37 @@ class Stopped(Exception):
 
 
 @contextmanager
-def worker_pool(device: str, jobs: int, progress: Progress) -> Iterator[tuple[int, Callable[..., Future]]]:
+def worker_pool(
+    device: str, jobs: int, progress: Progress, memory: int = 10**9
+) -> Iterator[tuple[int, Callable[..., Future]]]:
     """Yields the number of workers and `submit(job, *arguments)`: a worker calls `job(*arguments, report)`.
 
-    Left by an error or an interrupt, it stops the workers at their next report; processes that make none in
+    On a CPU there are as many workers as cores and memory allow, and at least one. Left by an error or an
+    interrupt, it stops the workers at their next report; processes that make none in
     the next seconds end nevertheless. Workers whose parent is killed end by themselves.
 
     Args:
         device: "cpu", or the type of an accelerator
         jobs: how many jobs make up the whole of the bar
-        progress: as above
+        progress: as above; it is told too if memory allows fewer workers than cores
+        memory: bytes that a worker process takes
     """
     news: Any
     stop: Any
-    workers = min(_cores(), jobs) if device == "cpu" else 1
+    workers = 1
     if device == "cpu":
+        wanted, free = min(_cores(), jobs), available_memory()
+        workers = max(1, int(min(wanted, free / memory)))
+        if workers < wanted:
+            line = (
+                f"{workers} worker{'s' * (workers > 1)} in place of {wanted}: {free / 1e9:.1f} GB of memory "
+            )
+            line += f"are free, and each takes {memory / 1e9:.1f}"
+            if callable(progress):
+                progress(0.0, line)
+            elif progress:
+                print(line, file=sys.stderr)
+        _start_tracker()
         context = multiprocessing.get_context("spawn")
         news, stop = context.Queue(), context.Event()
         pool: Executor = ProcessPoolExecutor(workers, context, _start_worker, (news, stop, True))
@@ -59,6 +78,7 @@ def worker_pool(device: str, jobs: int, progress: Progress) -> Iterator[tuple[in
     try:
         yield workers, lambda job, *arguments: pool.submit(_work, next(numbers), job, *arguments)
     except BrokenProcessPool as error:
+        stop.set()
         raise WorkerError(
             "a worker ended abruptly: the memory may have run out; or this was called by a script, not "
             'under `if __name__ == "__main__":`, which processes need'
@@ -79,6 +99,47 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def available_memory(root: Path = Path("/")) -> float:
+    """How many bytes may still be taken: of the machine, and of each control group with a limit; or infinity.
+
+    Linux alone tells; `root` is where its files lie. Of what a group holds, files that were read long ago
+    will make room.
+    """
+    found = [math.inf]
+    with suppress(OSError, ValueError):
+        found.append(1024 * _entries(root / "proc/meminfo")["MemAvailable:"])
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, kinds, name = line.split(":", 2)
+            if kinds in ("", "memory"):  # version 2 names none
+                top = root / "sys/fs/cgroup" / kinds
+                files = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+                limit, usage, old = files if kinds else ("memory.max", "memory.current", "inactive_file")
+                inside = top / name.lstrip("/")  # in a container the name may be one that only its host knows
+                for group in [inside, *inside.parents][: len(inside.parts) - len(top.parts) + 1]:
+                    with suppress(OSError, ValueError, KeyError):  # "max" is no limit
+                        most, held = int((group / limit).read_text()), int((group / usage).read_text())
+                        found.append(most - held + _entries(group / "memory.stat")[old])
+    return max(0.0, min(found))
+
+
+def _entries(path: Path) -> dict[str, int]:
+    """A file of names and numbers."""
+    return {
+        words[0]: int(words[1]) for line in path.read_text().splitlines() if len(words := line.split()) > 1
+    }
+
+
+def _start_tracker() -> None:
+    """Starts the process that frees semaphores. It outlives the workers, also where a terminal hangs up."""
+    if hasattr(signal, "SIGHUP"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it inherits the mask
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _news: Any = None  # set once in every worker: where it reports,
 _stop: Any = None  # and whether it should stop
 
@@ -87,7 +148,9 @@ def _start_worker(news: Any, stop: Any, process: bool) -> None:
     global _news, _stop
     _news, _stop = news, stop
     if process:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says stop
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the parent too, which says stop
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
         torch.set_num_threads(1)
         keep_memory()
         threading.Thread(target=_exit_in_time, daemon=True).start()
@@ -149,6 +212,7 @@ def _show(news: Any, jobs: int, progress: Progress, failures: list[Exception]) -
                 if callable(progress):
                     progress(bar.n / bar.total, line)
     except Exception as error:
-        failures.append(error)
+        if callable(progress) or not isinstance(error, OSError):  # a bar that nobody sees is no failure
+            failures.append(error)
         for _ in iter(news.get, None):
             pass

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from rolab.plotting.marks import escaped
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
-from rolab.storage import write
+from rolab.storage import user_path, write
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,12 @@ class Figure(ABC):
             return (left + x * across) / WIDTH, (bottom + y * up) / self.height
 
         page = Canvas(figsize=(WIDTH / 100, self.height / 100), dpi=100, facecolor="white")
-        look: dict[str, Any] = {"fontsize": 0.72 * self.title_size, "color": INK, "va": "top"}
+        look: dict[str, Any] = {
+            "fontsize": 0.72 * self.title_size,
+            "color": INK,
+            "va": "top",
+            "parse_math": False,
+        }
         page.text(0.02, 1 - 14 / self.height, self.title, **look)
         panels, labels = self.panels(), dict[str, Any]()
         for panel in panels:
@@ -149,7 +154,8 @@ class Figure(ABC):
             look = {"frameon": False, "fontsize": 0.69 * self.legend.size, "labelspacing": 0.3}
             look |= {"columnspacing": 1, "handlelength": 1.8, "handletextpad": 0.5, "borderaxespad": 0}
             look |= {"loc": corner, "bbox_to_anchor": place(self.legend.x, self.legend.y), "ncols": columns}
-            page.legend([labels[name] for name in names], names, **look)
+            for text in page.legend([labels[name] for name in names], names, **look).get_texts():
+                text.set_parse_math(False)  # a name may have a $
         return page
 
     def png_bytes(self, dpi: int = 200) -> bytes:
@@ -168,7 +174,7 @@ class Figure(ABC):
 
     def png(self, path: str | Path) -> None:
         """Writes the picture."""
-        write(Path(path), self.png_bytes())
+        write(user_path(path), self.png_bytes())
 
     def html(self, path: str | Path) -> None:
         """Writes a page that opens offline: plotly.js is in it, and the numbers are below the figure."""
@@ -178,7 +184,7 @@ class Figure(ABC):
         drawn = to_html(self.plotly(), **options, auto_play=False, validate=False)
         numbers = Table(self.table())._repr_html_()
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
-        write(Path(path), page.encode())
+        write(user_path(path), page.encode())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         # JupyterLab shows the PNG at its full size until plotly has drawn: so at the figure's own size.
@@ -199,7 +205,8 @@ td, th {{ padding: 0 .8em; text-align: right }}</style></head>
 """
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A cell of a table as text: four digits of a number, a dash for None."""
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
     return "–" if value is None else str(value)
@@ -213,12 +220,12 @@ class Table:
 
     def _repr_html_(self) -> str:
         def line(tag: str, cells: Any) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
+            return "<tr>" + "".join(f"<{tag}>{escape(shown(cell))}</{tag}>" for cell in cells) + "</tr>"
 
         lines = line("th", self.rows[0]), *(line("td", row.values()) for row in self.rows)
         return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
-        lines = [list(self.rows[0])] + [[_shown(cell) for cell in row.values()] for row in self.rows]
+        lines = [list(self.rows[0])] + [[shown(cell) for cell in row.values()] for row in self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)

@@ -298,5 +298,6 @@ class Text(Mark):
 
     def draw(self, axes: Any) -> None:
         look = {"color": self.color, "fontsize": 0.72 * self.size, "rotation": self.angle}
+        look |= {"ha": self.anchor, "va": "center", "parse_math": False}
         at = {"xytext": (0, 0.72 * self.up), "textcoords": "offset points", "annotation_clip": False}
-        axes.annotate(self.text, (self.x, self.y), ha=self.anchor, va="center", **at, **look)
+        axes.annotate(self.text, (self.x, self.y), **at, **look)

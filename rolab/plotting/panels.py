@@ -41,7 +41,7 @@ class Axis:
         ticks = {} if self.ticks is None else {f"{name}ticks": list(self.ticks)}
         scale = {f"{name}scale": "log"} if self.log else {}
         axes.set(**scale, **ticks, **span)
-        getattr(axes, f"set_{name}label")(self.title, fontsize=9)
+        getattr(axes, f"set_{name}label")(self.title, fontsize=9, parse_math=False)
         axes.tick_params(name, labelsize=8.5, **{{"x": "labelbottom", "y": "labelleft"}[name]: self.labels})
         if not self.log:
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")  # 0.01, for 0.0100 is broad
@@ -107,7 +107,7 @@ class Panel:
             axis.draw(axes, name)
         axes.set_axisbelow(True)
         axes.set_aspect("equal" if self.equal else "auto")
-        axes.set_title(self.title, fontsize=9.5)
+        axes.set_title(self.title, fontsize=9.5, parse_math=False)
         if self.frame is None:
             axes.spines[["top", "right"]].set_visible(self.equal)
         else:

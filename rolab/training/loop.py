@@ -18,6 +18,7 @@ from rolab.data.base import Dataset
 from rolab.errors import DivergedError, NonFiniteError
 from rolab.evaluation import accuracy
 from rolab.objectives.base import Objective
+from rolab.storage import user_path
 from rolab.training.checkpoint import Checkpoint, Run
 from rolab.training.checks import check_examples, check_weights
 from rolab.training.devices import pick_device
@@ -69,7 +70,7 @@ def train(
     optimizer = recipe.optimizer(model)
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
-    kept = Checkpoint(Path(folder), run, objective, data) if folder is not None else None
+    kept = Checkpoint(user_path(folder), run, objective, data) if folder is not None else None
     with kept.open(optimizer, generator) if kept else nullcontext(), _reporting(progress) as report:
         report(*_status(run, data))
         while (epoch := len(run.history)) < recipe.epochs:

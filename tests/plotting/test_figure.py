@@ -4,9 +4,10 @@ import io
 import re
 
 import pytest
+from matplotlib.text import Text as Artist
 from PIL import Image
 
-from rolab.plotting import Curves, Table
+from rolab.plotting import ABOVE, Axis, Curves, Figure, Line, Panel, Points, Table, Text
 from rolab.plotting.figure import legend_rows
 from rolab.plotting.style import STYLES, style
 
@@ -66,3 +67,28 @@ def test_every_style_differs_in_more_than_its_colour():
     assert len({(look.dash, look.marker) for look in looks[:3]}) == 3
     assert len({(look.dash, look.marker) for look in looks[3:]}) == 3
     assert style("l2") == STYLES["l2"] and style("other", 1, {"other": STYLES["l1"]}) == STYLES["l1"]
+
+
+@pytest.mark.parametrize(
+    "words", ["$", "costs $5 or $6", "$x_$", "$\\frac{1}$", "\\$", "$$", "50 % {of} ^_~#&"]
+)
+def test_words_are_drawn_as_they_are_and_are_no_formulas(words):
+    """In every place where a figure has words; only matplotlib's own tick labels are formulas."""
+    marks = [
+        Line([1, 2], [1, 2], name=words),
+        Text(1, 1, words),
+        Points([1], [1], name=f"{words}<br>{words}"),
+    ]
+
+    class Worded(Figure):
+        title, legend = words, ABOVE
+
+        def panels(self):
+            return [Panel(marks, Axis(words, (1, 10), log=True), Axis(words), title=words)]
+
+        def table(self):
+            return [{words: words}]
+
+    assert Worded().png_bytes(30)
+    drawn = [text for text in Worded().matplotlib().findobj(Artist) if words in text.get_text()]
+    assert len(drawn) == 7 and not any(text.get_parse_math() for text in drawn)
