@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +94,8 @@ def pgd(
 
 def inner_maximum(attack: Attack) -> Attack:
     """The attack as eq. (9) asks for it: one that can `go_on` when an example is misread does so."""
-    return partial(attack, go_on=True) if "go_on" in signature(attack).parameters else attack
+    options: dict[str, Any] = {"go_on": True} if "go_on" in signature(attack).parameters else {}
+    return partial(attack, **options) if options else attack
 
 
 def ascend(

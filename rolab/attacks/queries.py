@@ -11,7 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rolab.arguments import as_logits, as_rows, class_numbers
 from rolab.nets.layers import temporarily
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def logits_of(model: nn.Module, x: Tensor, y: Tensor, name: str = "y", *, wait: bool = True) -> Tensor:

@@ -50,6 +50,7 @@ def in_training() -> nn.Module:
     return nn.Sequential(first, *norms, nn.Flatten(), nn.Linear(24, 3)).double().train()
 
 
+@pytest.mark.filterwarnings("ignore::rolab.errors.MaskingWarning")  # a net in training is a moving one
 @every_attack
 def test_an_attack_leaves_no_trace_in_a_net_in_training(attack):
     model, (x, y) = in_training(), batch(6)

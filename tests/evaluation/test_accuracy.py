@@ -19,7 +19,6 @@ from rolab.evaluation import (
     gradients,
     predict,
 )
-from rolab.evaluation.accuracy import ascent_directions
 from rolab.sets import Ball, pixel_box
 
 NORMS = ("l1", "l2", "linf")
