@@ -20,7 +20,7 @@ from rolab.data import Dataset
 from rolab.errors import NonFiniteError
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
-CHUNK = 4  # examples at a time: ConvNet needs some 100 MB for each
+CHUNK = 1  # examples at a time: ConvNet needs some 100 MB for each
 Path = list[tuple[Layer, LinearRelaxation]]
 
 
