@@ -17,17 +17,19 @@ separate the data with margin, then it is Σ [1 - m_i]₊ + c‖w‖_*: the regu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from rolab.arguments import check_radius, cvxpy
-from rolab.linear_models.least_squares import drop_near_zeros, solve
-from rolab.linear_models.worst_case import as_array
+from rolab.arguments import cvxpy
+from rolab.errors import SolverError
+from rolab.linear_models.inputs import as_array, check_size
+from rolab.linear_models.solver import TOLERANCE, drop_near_zeros, largest_move, solve, step_lengths, unit_of
 from rolab.norms import Lp
-from rolab.sets import Ball, GroupBall, UncertaintySet, UncertaintySetLike, resolve
+from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, resolve
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,27 +54,21 @@ class RobustSVM:
 def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
     """min over w, b of max over the perturbations in U of Σ [1 - y_i (wᵀ(x_i + δ_i) + b)]₊, exact, by cvxpy.
 
+    Numbers are brought to size 1 first, so that the answer is the same in any unit.
+
     Args:
-        X: examples (N, d), an array or a tensor
-        y: labels ±1 (N,)
+        X: examples (N, d), an array, a tensor or a data frame
+        y: labels ±1 (N,), both of them; of a series the labels count
         U: the set of each δ_i, its batch axis running over the examples, or a function `x -> set`; or a
             `GroupBall` of X's shape with axis 1, the coupled set Σ ‖δ_i‖ ≤ c
 
     Raises:
         ValueError: names X, y or U.
+        SolverError: the objective was not brought within 1e-6 of the least, relative to itself.
     """
     X, y = _examples(X, y)
-    cp, one = cvxpy(), _of_one(U, X)
-    w, bias, losses = _classifier(X, y)
-    if one is None:
-        goal, exact = cp.sum(cp.pos(losses + _rise(resolve(U, torch.from_numpy(X)), y, w))), []
-    else:
-        hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
-        total, goal = cp.Variable(), cp.Variable()
-        exact = [hinge >= losses, pushed >= losses + one.support_expression(w)]
-        exact += [total >= cp.sum(hinge), goal >= total - hinge + pushed]
-    solve(cp.Problem(cp.Minimize(goal), exact))
-    return _best(X, y, w, bias, U)
+    own: Any = U if _of_one(U, X) else resolve(U, torch.from_numpy(X))
+    return _least(X, y, own, regularized=False)
 
 
 def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustSVM:
@@ -83,15 +79,11 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
 
     Raises:
         ValueError: names X, y, c or norm.
+        SolverError: as `robust_svm`.
     """
     X, y = _examples(X, y)
-    check_radius(c, "c")
-    cp, one = cvxpy(), Ball(norm, c)
-    w, bias, losses = _classifier(X, y)
-    solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w))))
-    fit = _best(X, y, w, bias, GroupBall(norm, c, X.shape, axis=1))
-    penalty = float(one.support(torch.from_numpy(fit.w)[None])[0])
-    return replace(fit, objective=float(np.maximum(1 - fit.margins, 0).sum()) + penalty)
+    check_size(c, "c")
+    return _least(X, y, GroupBall(norm, c, X.shape, axis=1), regularized=True)
 
 
 def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tuple[float, np.ndarray]:
@@ -102,8 +94,9 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     Raises:
         ValueError: names X, y, w or U.
     """
+    table = X
     X, y = _examples(X, y)
-    w = as_array(w, "w", (X.shape[1],))
+    w = as_array(w, "w", (X.shape[1],), (table, 1, "X's columns"))
     directions = torch.from_numpy(-y[:, None] * w)
     one = _of_one(U, X)
     if one is not None:
@@ -117,10 +110,58 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     return float(value), perturbation
 
 
-def _classifier(X: np.ndarray, y: np.ndarray) -> tuple[Any, Any, Any]:
-    """Variables w and b, and the expression of 1 - m_i."""
-    w, bias = cvxpy().Variable(X.shape[1]), cvxpy().Variable()
-    return w, bias, 1 - cvxpy().multiply(y, X @ w + bias)
+def _least(X: np.ndarray, y: np.ndarray, U: UncertaintySet, regularized: bool) -> RobustSVM:
+    """The classifier of least objective; the solver sees z in w = z / lengths, and centred examples."""
+    if len(set(y)) < 2:
+        raise ValueError(f"y: expected both labels, -1 and 1, got only {y[0]:g}")
+    middle = X.mean(axis=0)
+    centred = np.where(np.ptp(X, axis=0) > 0, X - middle, 0.0)
+    unit = max(unit_of(centred), unit_of(largest_move(_of_one(U, X) or U, centred)))
+    X, centred, middle, U = X / unit, centred / unit, middle / unit, U.scaled(1 / unit)
+    cp, fits, lower = cvxpy(), [], 0.0
+    for lengths in step_lengths(centred.std(axis=0)):
+        z, bias = cp.Variable(X.shape[1]), cp.Variable()
+        losses = 1 - cp.multiply(y, (centred / lengths) @ z + bias)
+        problem = _problem(losses, cp.multiply(1 / lengths, z), y, U, _of_one(U, X), regularized)
+        try:
+            lower = max(lower, solve(problem))
+        except SolverError:
+            continue
+        for w in (np.zeros_like(middle), *drop_near_zeros(z.value / lengths, lengths)):
+            fits.append(_fit(X, y, w, float(bias.value - w @ middle), U, regularized))
+        best = min(fits, key=lambda fit: fit.objective)
+        if best.objective - lower <= TOLERANCE * best.objective + 1e-9 * len(y):  # a hinge loss has unit 1
+            return replace(best, w=best.w / unit, perturbation=unit * best.perturbation)
+    value = min((fit.objective for fit in fits), default=math.inf)
+    came = f"one between {lower:g} and {value:g}"
+    raise SolverError(f"X, y: expected the least objective to {TOLERANCE:g} of it, got {came}")
+
+
+def _problem(
+    losses: Any, w: Any, y: np.ndarray, U: UncertaintySet, one: UncertaintySet | None, regularized: bool
+) -> Any:
+    """The problem in cvxpy, of the losses 1 - m_i."""
+    cp = cvxpy()
+    if one is None:
+        return cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(U, y, w)))))
+    if regularized:
+        return cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w)))
+    hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
+    total, goal = cp.Variable(), cp.Variable()
+    exact = [hinge >= losses, pushed >= losses + one.support_expression(w)]
+    return cp.Problem(cp.Minimize(goal), [*exact, total >= cp.sum(hinge), goal >= total - hinge + pushed])
+
+
+def _fit(
+    X: np.ndarray, y: np.ndarray, w: np.ndarray, b: float, U: UncertaintySet, regularized: bool
+) -> RobustSVM:
+    """This classifier and its worst case."""
+    objective, perturbation = worst_hinge(X, y, w, b, U)
+    margins, worst_margins = (y * (Z @ w + b) for Z in (X, X + perturbation))
+    if regularized:
+        one: Any = _of_one(U, X)
+        objective = float(np.maximum(1 - margins, 0).sum() + one.support(torch.from_numpy(w)[None])[0])
+    return RobustSVM(w, b, objective, perturbation, margins, worst_margins)
 
 
 def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
@@ -132,24 +173,14 @@ def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
     return U.support_expression(-y[:, None] @ cp.reshape(w, (1, w.size), order="C"))
 
 
-def _best(X: np.ndarray, y: np.ndarray, w: Any, bias: Any, U: UncertaintySetLike) -> RobustSVM:
-    """The solver's solution, its near-zeros removed where that is no loss, with its worst case."""
-    b = float(bias.value)
-    candidates = (np.zeros_like(w.value), *drop_near_zeros(w.value))
-    fits = [(*worst_hinge(X, y, each, b, U), each) for each in candidates]
-    objective, perturbation, weights = min(fits, key=lambda fit: fit[0])
-    margins, worst_margins = (y * (Z @ weights + b) for Z in (X, X + perturbation))
-    return RobustSVM(weights, b, objective, perturbation, margins, worst_margins)
-
-
 def _of_one(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet | None:
     """What one example alone may do where all share one budget; None where each has its own set."""
     return U.coupled_examples(X.shape) if isinstance(U, UncertaintySet) else None
 
 
 def _examples(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    X = as_array(X, "X", ("N", "d"))
-    y = as_array(y, "y", (len(X),))
-    if not (np.abs(y) == 1).all():
-        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(y)[:5].tolist()}")
-    return X, y
+    examples = as_array(X, "X", ("N", "d"))
+    labels = as_array(y, "y", (len(examples),), (X, 0, "X's rows"))
+    if not (np.abs(labels) == 1).all():
+        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(labels)[:5].tolist()}")
+    return examples, labels

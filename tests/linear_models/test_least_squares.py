@@ -1,16 +1,34 @@
 """Robust least squares against cvxpy and brute force."""
 
 import itertools
+from decimal import Decimal
+from fractions import Fraction
 
 import cvxpy as cp
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import example, given, settings
 from linear_regressions import SHAPE, budget_vertices, draw, norm, seeds
+from scipy.optimize import minimize_scalar
 
+from rolab.errors import SolverError
+from rolab.linear_models import least_squares
 from rolab.linear_models.least_squares import robust_least_squares
 from rolab.linear_models.worst_case import worst_design
-from rolab.sets import Ball, Box, Budget, Columns, Rows, Scenarios, SpectralBall
+from rolab.sets import (
+    Ball,
+    Box,
+    Budget,
+    Columns,
+    Ellipsoid,
+    GroupBall,
+    Polyhedron,
+    Rows,
+    Scenarios,
+    SpectralBall,
+)
 
 
 def least_worst(A, b, penalty):
@@ -77,8 +95,98 @@ def test_a_set_without_a_closed_form_is_solved_between_bounds(seed):
     fit = robust_least_squares(A, b, Budget(2, 0.5))
     assert fit.lower <= exact * (1 + 1e-7) and exact <= fit.bound * (1 + 1e-7)
     assert fit.lower >= 0.999 * exact
+    assert worst_design(A, b, fit.x, Scenarios(vertices)).value == pytest.approx(exact, rel=1e-6)
     assert fit.lower <= fit.value <= fit.bound * (1 + 1e-12)
     assert norm((A + fit.perturbation) @ fit.x - b) == pytest.approx(fit.value, rel=1e-12)
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(seed=seeds)
+def test_of_sets_without_a_closed_form_the_worst_case_is_least_not_its_bound(seed):
+    """One column of two entries, so that a fine grid of the set and of x is brute force."""
+    generator = np.random.default_rng(seed)
+    A, b = generator.standard_normal((2, 1)), generator.standard_normal(2)
+    matrix = generator.uniform(-1, 1, (2, 2)) + 0.1 * np.eye(2)
+    angles = np.linspace(0, 2 * np.pi, 4000, endpoint=False)
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ matrix.T
+    cut = np.array(list(itertools.product([-0.3, 0.3], repeat=2)))
+    octagon = np.array([p for x in (-0.3, 0.3) for y in (-0.1, 0.1) for p in ([x, y], [y, x])])
+    sets = {
+        Ellipsoid(torch.from_numpy(matrix @ matrix.T), 1.0): points,
+        Budget(1, 0.5): np.array(list(budget_vertices(0.5, 1, 2))),
+        Ball("linf", 0.3) & Ball("l1", 0.4): octagon,
+        Ball("linf", 0.3) & Polyhedron(np.vstack([np.eye(2), -np.eye(2)]), np.full(4, 0.5)): cut,
+    }
+    for U, vertices in sets.items():
+        fit = robust_least_squares(A, b, U)
+
+        def worst(x, vertices=vertices):
+            return float(np.linalg.norm((A[:, 0] + vertices) * x - b, axis=1).max())
+
+        size = 2 * norm(b) / max(norm(A), 0.1)
+        brute = minimize_scalar(worst, bounds=(-size, size), method="bounded", options={"xatol": 1e-12}).fun
+        assert worst(fit.x[0]) <= min(brute, norm(b)) * (1 + 2e-6), U
+        assert fit.value == pytest.approx(worst(fit.x[0]), rel=2e-6), U
+        assert fit.lower <= fit.value <= fit.bound * (1 + 1e-12)
+
+
+UNITS = [1e-12, 1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9, 1e12]
+WITHOUT_A_CLOSED_FORM = {
+    "budget": lambda s: Budget(2, 0.5 * s),
+    "l1": lambda s: Ball("l1", 0.5 * s),
+    "groups": lambda s: GroupBall("l2", 0.5 * s, SHAPE, axis=1),
+    "intersection": lambda s: Ball("linf", 0.2 * s) & Ball("l2", 0.5 * s),
+}
+IN_A_UNIT = WITHOUT_A_CLOSED_FORM | {
+    "Frobenius": lambda s: Ball("l2", 0.6 * s),
+    "spectral": lambda s: SpectralBall(0.6 * s, SHAPE),
+    "columns": lambda s: Columns(Ball("l2", 0.6 * s), SHAPE),
+    "rows": lambda s: Rows(Ball("l2", 0.6 * s), SHAPE),
+    "entries": lambda s: Ball("linf", 0.2 * s),
+    "box": lambda s: Box(-0.1 * s, 0.3 * s),
+    "rows + spectral": lambda s: Rows(Ball("l2", 0.1 * s), SHAPE) + SpectralBall(0.2 * s, SHAPE),
+    "matrices": lambda s: Scenarios(s * np.random.default_rng(8).standard_normal((6, 21)) / 2),
+}
+
+
+@pytest.mark.parametrize("kind", IN_A_UNIT)
+def test_the_fit_is_the_same_in_every_unit(kind):
+    """(A + Δ)x = b in units of A's, and of b's: x in the quotient, the worst residual in b's."""
+    A, b, _ = draw(5)
+    one = robust_least_squares(A, b, IN_A_UNIT[kind](1.0))
+    for of_a, of_b in [
+        *((s, 1.0) for s in UNITS[::2]),
+        *((1.0, s) for s in UNITS[1::2]),
+        (1e-9, 1e9),
+        (1e9, 1e-9),
+    ]:
+        other = robust_least_squares(of_a * A, of_b * b, IN_A_UNIT[kind](of_a))
+        assert other.value == pytest.approx(of_b * one.value, rel=1e-6)
+        assert other.lower == pytest.approx(of_b * one.lower, rel=1e-6)
+        assert other.bound == pytest.approx(of_b * one.bound, rel=1e-3)
+        if kind not in WITHOUT_A_CLOSED_FORM:  # of these x is sure to the root of the value's precision
+            assert norm(of_a / of_b * other.x - one.x) <= 2e-5 * norm(one.x)
+        residual = (of_a * A + other.perturbation) @ other.x - of_b * b
+        assert norm(residual) == pytest.approx(other.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("s", [1e-6, 1e-3, 1e3, 1e6])
+def test_columns_have_units_of_their_own(s):
+    """A column and what it may change by × s: its weight / s."""
+    A, b, _ = draw(6)
+    units = np.array([1.0, s, 1.0])
+    low, high = (torch.from_numpy(np.tile(side * units, 7)) for side in (-0.1, 0.3))
+    one = robust_least_squares(A, b, Box(-0.1, 0.3))
+    other = robust_least_squares(A * units, b, Box(low, high))
+    assert other.value == pytest.approx(one.value, rel=1e-6)
+    assert norm(other.x * units - one.x) <= 1e-6 * norm(one.x)
+
+
+def test_a_solver_that_stops_early_is_an_error(monkeypatch):
+    monkeypatch.setattr(least_squares, "ROUNDS", 1)
+    A, b, _ = draw(0)
+    with pytest.raises(SolverError, match="^A, b: expected the least worst residual to 1e-06 of it, got one"):
+        robust_least_squares(A, b, Budget(4, 0.5))
 
 
 def test_a_larger_set_has_a_larger_least_worst_case():
@@ -121,6 +229,24 @@ def test_the_robust_fit_does_not_depend_on_the_unit_of_the_design(k, kind):
         ({"A": np.ones(7)}, "A: expected finite numbers of shape (m, n), got shape (7,)"),
         ({"A": np.full((7, 3), np.nan)}, "A: expected finite numbers of shape (m, n), got NaN"),
         ({"A": "no"}, "A: expected finite numbers"),
+        ({"A": np.ones((0, 3))}, "A: expected finite numbers of shape (m, n), got shape (0, 3)"),
+        ({"A": np.full((7, 3), True)}, "A: expected finite numbers of shape (m, n), got entries of type b"),
+        ({"A": [["1", 2, 3]] * 7}, "A: expected finite numbers of shape (m, n), got '1'"),
+        ({"A": np.full((7, 3), 1j)}, "A: expected finite numbers of shape (m, n), got entries of type c"),
+        ({"A": [[1.0, 2.0], [3.0]]}, "A: expected finite numbers of shape (m, n), got list"),
+        ({"A": None}, "A: expected finite numbers of shape (m, n), got NoneType"),
+        ({"b": [True, *range(6)]}, "b: expected finite numbers of shape (7,), got True"),
+        ({"b": ["1.0"] * 7}, "b: expected finite numbers of shape (7,), got '1.0'"),
+        ({"b": np.ones((7, 1))}, "b: expected finite numbers of shape (7,), got shape (7, 1)"),
+        ({"b": np.ma.masked_less(np.arange(7.0), 2)}, "b: expected finite numbers of shape (7,), got masked"),
+        (
+            {"b": pd.Series(range(7), index=range(7, 0, -1))},
+            "b: expected an array, as A's rows have no labels, got a series with the labels [7, 6, 5, 4, 3]",
+        ),
+        (
+            {"A": pd.DataFrame(np.ones((7, 3)), index=list("abcdefg")), "b": pd.Series(range(7))},
+            "b: expected the labels of A's rows, got a series with the labels [0, 1, 2, 3, 4]",
+        ),
         ({"b": np.ones(6)}, "b: expected finite numbers of shape (7,), got shape (6,)"),
         ({"b": np.full(7, np.inf)}, "b: expected finite"),
         ({"U": 0.5}, "U: expected an UncertaintySet, got 0.5"),
@@ -134,3 +260,25 @@ def test_bad_data_are_named(function, change, message):
     with pytest.raises(ValueError) as caught:
         function(**({"A": A, "b": b, "U": Ball("l2", 1.0)} | change))
     assert str(caught.value).startswith(message)
+
+
+def test_labels_count():
+    """A series in another order is that of the same labels."""
+    A, b, x = draw(1)
+    frame = pd.DataFrame(A, index=list("abcdefg"), columns=["u", "v", "w"])
+    target = pd.Series(b, index=frame.index)[::-1]
+    weights = pd.Series(x, index=frame.columns)[["w", "u", "v"]]
+    U = Ball("l2", 0.5)
+    assert (robust_least_squares(frame, target, U).x == robust_least_squares(A, b, U).x).all()
+    assert worst_design(frame, target, weights, U).value == worst_design(A, b, x, U).value
+    assert (robust_least_squares(A, pd.Series(b), U).x == robust_least_squares(A, b, U).x).all()
+    numbers = [Decimal(1), np.float32(2), torch.tensor(3.0), 4, np.int8(5), Fraction(6), 7.0]
+    assert (robust_least_squares(A, numbers, U).x == robust_least_squares(A, np.arange(1.0, 8.0), U).x).all()
+
+
+@pytest.mark.parametrize(
+    "U", [Ball("l2", 0.5), Budget(2, 0.5), Ball("linf", 0.2), Scenarios(np.ones((2, 21)))]
+)
+def test_a_target_of_zeros_is_met_by_zeros(U):
+    fit = robust_least_squares(draw(0)[0], np.zeros(7), U)
+    assert not fit.x.any() and fit.value == fit.bound == fit.lower == 0

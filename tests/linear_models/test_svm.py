@@ -5,6 +5,7 @@ import math
 
 import cvxpy as cp
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from sklearn.svm import SVC
 from torch import nn
 
 from rolab.attacks import first_order
+from rolab.errors import SolverError
+from rolab.linear_models import svm
+from rolab.linear_models.solver import solve
 from rolab.linear_models.svm import regularized_svm, robust_svm, worst_hinge
 from rolab.norms import Lp
 from rolab.sets import Ball, Box, Budget, GroupBall, Scenarios, pixel_box
@@ -227,6 +231,70 @@ def test_a_large_budget_leaves_no_weights():
     assert fit.objective == pytest.approx(2 * min((y == 1).sum(), (y == -1).sum()), rel=1e-8)
 
 
+# Units
+
+IN_A_UNIT = {
+    "l1": lambda s: Ball("l1", 0.3 * s),
+    "l2": lambda s: Ball("l2", 0.3 * s),
+    "linf": lambda s: Ball("linf", 0.3 * s),
+    "l3": lambda s: Ball(3.0, 0.3 * s),
+    "own radii": lambda s: Ball("l2", s * torch.linspace(0.0, 0.5, 16, dtype=torch.float64)),
+    "a function": lambda s: lambda x: Box(-0.2 * x.abs(), 0.3 * x.abs()),
+    "budget": lambda s: Budget(1.5, 0.2 * s),
+    "box": lambda s: Box(-0.1 * s, 0.3 * s),
+    "sum": lambda s: Ball("l2", 0.2 * s) + Ball("linf", 0.1 * s),
+    "intersection": lambda s: Ball("l2", 0.2 * s) & Ball("l1", 0.25 * s),
+    "scenarios": lambda s: Scenarios(s * np.array([[0.6, 0.2], [0.0, 0.0], [-0.1, 0.4]])),
+    "one budget": lambda s: GroupBall("l2", 0.9 * s, (16, 2), axis=1),
+}
+FITS = {
+    **{name: lambda X, y, s, U=U: robust_svm(X, y, U(s)) for name, U in IN_A_UNIT.items()},
+    **{f"regularised {p}": lambda X, y, s, p=p: regularized_svm(X, y, 0.9 * s, p) for p in NORMS},
+}
+
+
+@pytest.mark.parametrize("kind", FITS)
+@pytest.mark.parametrize("seed", [3, 11])
+def test_the_classifier_is_the_same_in_every_unit(kind, seed):
+    X, y, _, _ = clouds(seed)
+    one = FITS[kind](X, y, 1.0)
+    for s in (1e-12, 1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9, 1e12):
+        other = FITS[kind](s * X, y, s)
+        assert other.objective == pytest.approx(one.objective, rel=1e-8)
+        assert np.linalg.norm(s * other.w - one.w) <= 1e-6 * np.linalg.norm(one.w)
+        assert other.margins == pytest.approx(y * (s * X @ other.w + other.b), rel=1e-9)
+        assert other.margins == pytest.approx(one.margins, abs=1e-5)
+
+
+@pytest.mark.parametrize("s", [1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9])
+def test_features_have_units_of_their_own_and_any_zero(s):
+    """A feature and its box × s, and moved by as much: its weight / s."""
+    X, y, _, _ = clouds(7)
+    units, low, high = np.array([1.0, s]), np.array([-0.1, -0.2]), np.array([0.3, 0.1])
+    one, other = (
+        robust_svm(X * u + 5 * u, y, Box(torch.from_numpy(low * u), torch.from_numpy(high * u)))
+        for u in (np.ones(2), units)
+    )
+    assert other.objective == pytest.approx(one.objective, rel=1e-8)
+    assert np.linalg.norm(other.w * units - one.w) <= 1e-6 * np.linalg.norm(one.w)
+
+
+def test_a_feature_that_does_not_vary_has_no_weight():
+    X, y, _, _ = clouds(7)
+    fit = robust_svm(np.column_stack([X, np.full(16, 0.1)]), y, Ball("l2", 0.3))
+    assert fit.objective == pytest.approx(robust_svm(X, y, Ball("l2", 0.3)).objective, rel=1e-8)
+    assert abs(fit.w[2]) <= 1e-6
+
+
+def test_a_solver_that_gives_up_is_an_error(monkeypatch):
+    X, y, _, _ = clouds(7)
+    monkeypatch.setattr(svm, "solve", lambda problem: solve(problem) - 1)
+    with pytest.raises(
+        SolverError, match=r"^X, y: expected the least objective to 1e-06 of it, got one betw"
+    ):
+        robust_svm(X, y, Ball("l2", 0.3))
+
+
 # Bad input
 
 
@@ -237,6 +305,27 @@ def test_a_large_budget_leaves_no_weights():
         ({"X": np.full((4, 2), math.nan)}, "X: expected finite"),
         ({"y": np.array([0, 1, 0, 1])}, "y: expected labels -1 and 1, got [0.0, 1.0]"),
         ({"y": np.ones(3)}, "y: expected finite numbers of shape (4,), got shape (3,)"),
+        ({"y": np.ones(4)}, "y: expected both labels, -1 and 1, got only 1"),
+        (
+            {"y": np.array([True, False, True, False])},
+            "y: expected finite numbers of shape (4,), got entries",
+        ),
+        ({"y": ["1", "-1", "1", "-1"]}, "y: expected finite numbers of shape (4,), got '1'"),
+        ({"y": np.ones((4, 1))}, "y: expected finite numbers of shape (4,), got shape (4, 1)"),
+        ({"y": [1, -1, 1, math.nan]}, "y: expected finite numbers of shape (4,), got NaN"),
+        ({"y": [1, -1, 1, 2]}, "y: expected labels -1 and 1, got [-1.0, 1.0, 2.0]"),
+        ({"X": np.ones((0, 2))}, "X: expected finite numbers of shape (N, d), got shape (0, 2)"),
+        ({"X": np.ones((4, 0))}, "X: expected finite numbers of shape (N, d), got shape (4, 0)"),
+        (
+            {"X": np.ones((4, 2), bool)},
+            "X: expected finite numbers of shape (N, d), got entries of type bool",
+        ),
+        ({"X": [["a", "b"]] * 4}, "X: expected finite numbers of shape (N, d), got 'a'"),
+        (
+            {"y": pd.Series([1, -1, 1, -1], index=[3, 2, 1, 0])},
+            "y: expected an array, as X's rows have no labels, got a series with the labels [3, 2, 1, 0]",
+        ),
+        ({"U": Ball("l2", torch.ones(3))}, "radius: expected"),
         ({"U": "l2"}, "U: expected an UncertaintySet or a function"),
         ({"U": GroupBall("l2", 1.0, (4, 2), axis=0)}, "U: expected a GroupBall with shape (4, 2) and axis 1"),
         ({"U": GroupBall("l2", 1.0, (5, 2), axis=1)}, "U: expected a GroupBall with shape (4, 2) and axis 1"),
@@ -253,5 +342,21 @@ def test_a_bad_regulariser_is_named():
     X, y, _, _ = clouds(0)
     with pytest.raises(ValueError, match="^c: expected a finite number >= 0"):
         regularized_svm(X, y, -1.0, "l2")
+    with pytest.raises(ValueError, match="^c: expected a finite number >= 0, got True"):
+        regularized_svm(X, y, True, "l2")
     with pytest.raises(ValueError, match="^norm: expected"):
         regularized_svm(X, y, 1.0, "l0")
+
+
+def test_labels_count():
+    """A series in another order is that of the same labels."""
+    X, y, w, _ = clouds(0)
+    frame = pd.DataFrame(X, index=[f"row {i}" for i in range(16)], columns=["u", "v"])
+    labels, weights = pd.Series(y, index=frame.index)[::-1], pd.Series(w, index=frame.columns)[::-1]
+    U = Ball("l2", 0.3)
+    assert robust_svm(frame, labels, U).w == pytest.approx(robust_svm(X, y, U).w, rel=1e-6)
+    assert worst_hinge(frame, labels, weights, 0.5, U)[0] == pytest.approx(worst_hinge(X, y, w, 0.5, U)[0])
+    with pytest.raises(
+        ValueError, match=r"^y: expected the labels of X's rows, got a series with the labels \[0"
+    ):
+        robust_svm(frame, pd.Series(y), U)
