@@ -20,18 +20,21 @@ Robustness is not always regularisation: with |Δ_ij| ≤ δ the worst case is �
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from rolab.arguments import cvxpy
 from rolab.errors import SolverError
+from rolab.linear_models.inputs import as_data
+from rolab.linear_models.solver import TOLERANCE, drop_near_zeros, largest_move, solve, step_lengths, unit_of
 from rolab.linear_models.square_root import square_root_lasso, square_root_ridge
-from rolab.linear_models.worst_case import Shape, as_data, enclosing, has_closed_form, worst_design
-from rolab.sets import UncertaintySet
+from rolab.linear_models.worst_case import Shape, has_closed_form, worst_design
+from rolab.sets import Scenarios, UncertaintySet
+
+ROUNDS = 200  # of cutting sets
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,43 +55,86 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
     """min over x of max over Δ ∈ U of ‖(A + Δ)x - b‖₂, eq. (8): convex, by cvxpy and Clarabel.
 
     Where `worst_design` has a closed form, that is minimised, and `lower` (by the solver's dual), `value` and
-    `bound` agree up to the solver's tolerance. For any other U its bound is minimised; `value` is then what
-    ascent finds at this x, and the least worst case of all x lies between `lower` and `bound`. There `lower`
-    is the least worst case over the matrices found so far, which are accumulated: cutting sets.
+    `bound` agree. For any other U by cutting sets: x is the best for the worst matrices found so far, `lower`
+    its worst case among these, and `worst_design` finds the next. The x of the least `value` is the answer;
+    its worst case lies between `value`, which ascent found, and `bound`.
+
+    Numbers are brought to size 1 first, so that the answer is the same in any unit.
 
     Args:
-        A: the design, an array or a tensor (m, n)
-        b: the target (m,)
+        A: the design (m, n), an array, a tensor or a data frame
+        b: the target (m,); of a series the labels count
         U: a set of vectors of m·n numbers, the rows of Δ one after the other
 
     Raises:
         ValueError: names A, b or U.
+        SolverError: `value` was not brought within 1e-6 of `lower`, relative to itself.
     """
     A, b = as_data(A, b, U)
-    unit = float(np.abs(A).max(initial=0)) or 1.0
-    if not 1e-3 < unit < 1e3:  # the solver's tolerances are absolute: (A + Δ)x = ((A + Δ)/unit)(unit·x)
-        fit = robust_least_squares(A / unit, b, U.scaled(1 / unit))
-        x, worst = fit.x / unit, worst_design(A, b, fit.x / unit, U)
-        return RobustFit(x, worst.value, worst.bound, min(fit.lower, worst.value), worst.perturbation)
-    x, size = cvxpy().Variable(A.shape[1]), float(np.linalg.norm(b)) or 1.0  # the solver sees b/‖b‖ and x/‖b‖
-    closed, candidates = has_closed_form(U, A.shape), [np.zeros(A.shape[1])]
-    for larger in [U] if closed else [U, *enclosing(U, A.shape)]:
-        lower = size * solve(_counterpart(A, b / size, x, larger))
-        candidates += _polished(A, b, U, size * x.value)
-    best_x, best = min(((x, worst_design(A, b, x, U)) for x in candidates), key=lambda fit: fit[1].bound)
-    cuts = [best.perturbation]
-    for _ in range(0 if closed else 50):
-        lower = size * solve(_largest_residual(A, b / size, x, np.stack(cuts)))
-        worst = worst_design(A, b, size * x.value, U)
-        if worst.bound < best.bound:
-            best_x, best = size * x.value, worst
-        if worst.value <= lower * (1 + 1e-6):
-            break
-        cuts.append(worst.perturbation)
-    return RobustFit(best_x, best.value, best.bound, min(lower, best.value), best.perturbation)
+    a, size = max(unit_of(A), unit_of(largest_move(U, A.reshape(1, -1)))), unit_of(b)
+    A, b, U = A / a, b / size, U.scaled(1 / a)
+    fit = (_by_closed_form if has_closed_form(U, A.shape) else _by_cutting_sets)(A, b, U)
+    if not _close(A, b, fit, TOLERANCE):
+        came = f"one between {size * fit.lower:g} and {size * fit.value:g}"
+        raise SolverError(f"A, b: expected the least worst residual to {TOLERANCE:g} of it, got {came}")
+    value, bound, lower = (size * each for each in (fit.value, fit.bound, min(fit.lower, fit.value)))
+    return RobustFit(size / a * fit.x, value, bound, lower, a * fit.perturbation)
 
 
-def _polished(A: np.ndarray, b: np.ndarray, U: UncertaintySet, x: np.ndarray) -> list[np.ndarray]:
+def _by_closed_form(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
+    best = _at(A, b, np.zeros(A.shape[1]), U)
+    for lengths in step_lengths(np.linalg.norm(A, axis=0)):
+        unit = math.inf
+        while best.value < unit / 8 and not _close(A, b, best, 1e-9):  # what is left may be far smaller
+            unit = best.value
+            try:
+                lower, x = _step(A, b, U, best, lengths)
+            except SolverError:
+                break
+            fits = [best, *(_at(A, b, each, U) for each in _polished(A, b, U, x, lengths))]
+            best = replace(min(fits, key=lambda fit: fit.value), lower=max(lower, best.lower))
+    return best
+
+
+def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
+    best = _at(A, b, np.zeros(A.shape[1]), U)
+    lengths, known = next(step_lengths(np.linalg.norm(A, axis=0))), best.perturbation.reshape(1, -1)
+    while len(known) < ROUNDS and not _close(A, b, best, TOLERANCE / 10):
+        lower, x = _step(A, b, Scenarios(known), best, lengths)
+        fit, again = (_at(A, b, x, each) for each in (U, Scenarios(known)))
+        if again.value > fit.value:  # ascent missed a matrix that it had found elsewhere
+            fit = replace(fit, value=again.value, perturbation=again.perturbation)
+        known = np.vstack([known, fit.perturbation.ravel()])
+        best = replace(min(fit, best, key=lambda fit: fit.value), lower=max(lower, best.lower))
+    return best
+
+
+def _at(A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet) -> RobustFit:
+    """The worst case of x."""
+    worst = worst_design(A, b, x, U)
+    return RobustFit(x, worst.value, worst.bound, 0.0, worst.perturbation)
+
+
+def _close(A: np.ndarray, b: np.ndarray, fit: RobustFit, tolerance: float) -> bool:
+    """Whether the value is within the tolerance of the lower bound, up to the rounding of the residual."""
+    rounding = 1e-15 * np.linalg.norm(np.abs(A) @ np.abs(fit.x) + np.abs(b))
+    return bool(fit.value - fit.lower <= tolerance * fit.value + rounding)
+
+
+def _step(
+    A: np.ndarray, b: np.ndarray, U: UncertaintySet, best: RobustFit, lengths: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The least worst case and its x, where the solver sees z in x = best.x + best.value · z / lengths."""
+    u, z = unit_of(largest_move(U, A.reshape(1, -1))), cvxpy().Variable(A.shape[1])
+    r = (A @ best.x - b) / best.value + (A / lengths) @ z
+    x = best.x * (u / best.value) + cvxpy().multiply(u / lengths, z)
+    lower = best.value * solve(_counterpart(r, x, U.scaled(1 / u)))
+    return lower, best.x + best.value / lengths * z.value
+
+
+def _polished(
+    A: np.ndarray, b: np.ndarray, U: UncertaintySet, x: np.ndarray, lengths: np.ndarray
+) -> list[np.ndarray]:
     """The solver's x to the last digits, where a formula has them; else x and x without near-zeros."""
     V = U.design_regularizer()
     if V is not None and V.penalty is not None:
@@ -97,61 +143,35 @@ def _polished(A: np.ndarray, b: np.ndarray, U: UncertaintySet, x: np.ndarray) ->
             return [square_root_ridge(A, b, float(radius))[1]]
         if norm.additive:
             return [square_root_lasso(A, b, float(radius), x)]
-    return drop_near_zeros(x)
+    return drop_near_zeros(x, lengths)
 
 
-def _counterpart(A: np.ndarray, b: np.ndarray, x: Any, U: UncertaintySet) -> Any:
-    """The problem of minimising the bound of `worst_design` over x."""
+def _counterpart(r: Any, x: Any, U: UncertaintySet) -> Any:
+    """The problem of minimising the worst ‖r + Δx‖ where `worst_design` has a closed form."""
     cp = cvxpy()
-    r, V = A @ x - b, U.design_regularizer()
-    if V is not None:
+    if (V := U.design_regularizer()) is not None:
         return cp.Problem(cp.Minimize(cp.norm(r) + V.support_expression(x)))
     if (summands := U.left_invariant_summand()) is not None:
         _, V, other = summands
-        return _counterpart(A, b, x, other) + cp.Problem(cp.Minimize(V.support_expression(x)))
+        return _counterpart(r, x, other) + cp.Problem(cp.Minimize(V.support_expression(x)))
     if U.vertices is not None:
-        return _largest_residual(A, b, x, U.vertices.double().cpu().numpy().reshape(-1, *A.shape))
-    t = cp.Variable(len(b))
-    up, down = (_row_supports(U, sign * x, A.shape) for sign in (1, -1))
+        return _largest_residual(r, x, U.vertices.double().cpu().numpy())
+    t = cp.Variable(r.size)
+    up, down = (_row_supports(U, sign * x, (r.size, x.size)) for sign in (1, -1))
     return cp.Problem(cp.Minimize(cp.norm(t)), [t >= r + up, t >= -r + down])
 
 
-def _largest_residual(A: np.ndarray, b: np.ndarray, x: Any, perturbations: np.ndarray) -> Any:
-    """Minimise the largest ‖(A + Δ_k)x - b‖₂ of some Δ_k (k, m, n)."""
-    cp = cvxpy()
-    largest = cp.Variable()
-    return cp.Problem(cp.Minimize(largest), [cp.norm((A + D) @ x - b) <= largest for D in perturbations])
+def _largest_residual(r: Any, x: Any, perturbations: np.ndarray) -> Any:
+    """Minimise the largest ‖r + Δ_k x‖₂ of some Δ_k."""
+    cp, largest = cvxpy(), cvxpy().Variable()
+    moved = cp.reshape(perturbations.reshape(-1, x.size) @ x, (len(perturbations), r.size), order="C")
+    residuals = moved + np.ones((len(perturbations), 1)) @ cp.reshape(r, (1, r.size), order="C")
+    return cp.Problem(cp.Minimize(largest), [cp.norm(residuals, 2, axis=1) <= largest])
 
 
 def _row_supports(U: UncertaintySet, x: Any, shape: Shape) -> Any:
-    """σ_U(e_i xᵀ) for each row i, in cvxpy: (m,), or one number if the rows have one set."""
-    cp, (m, n) = cvxpy(), shape
-    rows = U.row_set(shape)
-    if rows is not None and rows[0] is rows:
+    """σ of x for the set of each row, in cvxpy: (m,), or one number if the rows have one set."""
+    rows: Any = U.row_set(shape)
+    if rows[0] is rows:
         return rows.support_expression(x)
-    if rows is not None:
-        return rows.support_expression(np.ones((m, 1)) @ cp.reshape(x, (1, n), order="C"))
-    places = np.add.outer(np.arange(m) * (m * n + n), np.arange(n)).ravel()  # of x in row i of (m, m·n)
-    spread = sp.csr_array((np.ones(m * n), (places, np.tile(np.arange(n), m))), shape=(m * m * n, n))
-    return U.support_expression(cp.reshape(spread @ x, (m, m * n), order="C"))
-
-
-def solve(problem: Any) -> float:
-    """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
-    cp = cvxpy()
-    for tolerance in (1e-14, 1e-11, 1e-10, 1e-9, 1e-8):  # of what is beyond reach Clarabel may accept 1e-8
-        options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
-        options |= {f"reduced_{name}": 1e-8 for name in options}
-        data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts=options)
-        found = chain.solve_via_data(problem, data, solver_opts=options)
-        if str(found.status) in ("Solved", "AlmostSolved"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that an almost solved problem may be inaccurate
-                problem.unpack_results(found, chain, inverse)
-            return min(float(found.obj_val_dual), float(problem.value))
-    raise SolverError(f"Clarabel: expected a solution, got {found.status}")
-
-
-def drop_near_zeros(x: np.ndarray) -> list[np.ndarray]:
-    """The solver's x without the tiny entries that should be 0, and x itself: take the better."""
-    return [np.where(np.abs(x) > 1e-7 * np.abs(x).max(initial=0), x, 0), x]
+    return rows.support_expression(np.ones((shape[0], 1)) @ cvxpy().reshape(x, (1, x.size), order="C"))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from rolab.linear_models.inputs import as_data, check_number
 from rolab.linear_models.least_squares import robust_least_squares
 from rolab.linear_models.square_root import ROUNDING, square_root_ridge, zero_solution_radius
-from rolab.linear_models.worst_case import as_data
 from rolab.sets import Ball, Columns
 
 
@@ -42,7 +41,7 @@ def ridge_equivalent(A: Any, b: Any, gamma: float) -> EquivalentPenalty:
         ValueError: names A, b or gamma.
     """
     A, b = as_data(A, b)
-    _check_radius(gamma, "gamma")
+    check_number(gamma, "gamma", least=0)
     penalty, x = square_root_ridge(A, b, gamma)
     return EquivalentPenalty(penalty, x, zero_solution_radius(A, b, 2))
 
@@ -59,7 +58,7 @@ def lasso_equivalent(A: Any, b: Any, rho: float) -> EquivalentPenalty:
         ValueError: names A, b or rho.
     """
     A, b = as_data(A, b)
-    _check_radius(rho, "rho")
+    check_number(rho, "rho", least=0)
     zero_from = zero_solution_radius(A, b, math.inf)
     if rho >= zero_from:
         return EquivalentPenalty(2 * float(np.abs(A.T @ b).max()), np.zeros(A.shape[1]), zero_from)
@@ -67,8 +66,3 @@ def lasso_equivalent(A: Any, b: Any, rho: float) -> EquivalentPenalty:
     residual = float(np.linalg.norm(A @ x - b))
     reaches = residual <= ROUNDING * float(np.linalg.norm(b))
     return EquivalentPenalty(0.0 if reaches else 2 * rho * residual, x, zero_from)
-
-
-def _check_radius(radius: Any, name: str) -> None:
-    if isinstance(radius, bool) or not isinstance(radius, Real) or not 0 <= float(radius) < math.inf:
-        raise ValueError(f"{name}: expected a finite number >= 0, got {radius!r}")

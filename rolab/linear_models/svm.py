@@ -17,17 +17,21 @@ separate the data with margin, then it is Σ [1 - m_i]₊ + c‖w‖_*: the regu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from rolab.arguments import check_radius, cvxpy
-from rolab.linear_models.least_squares import drop_near_zeros, solve
-from rolab.linear_models.worst_case import as_array
+from rolab.arguments import cvxpy
+from rolab.errors import SolverError
+from rolab.linear_models.inputs import as_array, check_number
+from rolab.linear_models.solver import TOLERANCE, drop_near_zeros, largest_move, solve, step_lengths, unit_of
 from rolab.norms import Lp
-from rolab.sets import Ball, GroupBall, UncertaintySet, UncertaintySetLike, resolve
+from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, resolve
+
+Budgeted = Literal["each", "one", "penalty"]  # a set for each example, one for all, or that as a regulariser
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +57,18 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
     """min over w, b of max over the perturbations in U of Σ [1 - y_i (wᵀ(x_i + δ_i) + b)]₊, exact, by cvxpy.
 
     Args:
-        X: examples (N, d), an array or a tensor
-        y: labels ±1 (N,)
+        X: examples (N, d), an array, a tensor or a data frame
+        y: labels ±1 (N,), some of each; of a series the labels of its rows count
         U: the set of each δ_i, its batch axis running over the examples, or a function `x -> set`; or a
             `GroupBall` of X's shape with axis 1, the coupled set Σ ‖δ_i‖ ≤ c
 
     Raises:
         ValueError: names X, y or U.
+        SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y)
-    cp, one = cvxpy(), _of_one(U, X)
-    w, bias, losses = _classifier(X, y)
-    if one is None:
-        goal, exact = cp.sum(cp.pos(losses + _rise(resolve(U, torch.from_numpy(X)), y, w))), []
-    else:
-        hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
-        total, goal = cp.Variable(), cp.Variable()
-        exact = [hinge >= losses, pushed >= losses + one.support_expression(w)]
-        exact += [total >= cp.sum(hinge), goal >= total - hinge + pushed]
-    solve(cp.Problem(cp.Minimize(goal), exact))
-    return _best(X, y, w, bias, U)
+    X, y = _examples(X, y, both=True)
+    V = _resolved(U, X)
+    return _fit(X, y, V, "each" if V.coupled_examples(X.shape) is None else "one")
 
 
 def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustSVM:
@@ -83,15 +79,11 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
 
     Raises:
         ValueError: names X, y, c or norm.
+        SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y)
-    check_radius(c, "c")
-    cp, one = cvxpy(), Ball(norm, c)
-    w, bias, losses = _classifier(X, y)
-    solve(cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w))))
-    fit = _best(X, y, w, bias, GroupBall(norm, c, X.shape, axis=1))
-    penalty = float(one.support(torch.from_numpy(fit.w)[None])[0])
-    return replace(fit, objective=float(np.maximum(1 - fit.margins, 0).sum()) + penalty)
+    X, y = _examples(X, y, both=True)
+    check_number(c, "c", least=0)
+    return _fit(X, y, GroupBall(norm, c, X.shape, axis=1), "penalty")
 
 
 def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tuple[float, np.ndarray]:
@@ -100,56 +92,128 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     Each δ_i is U.maximizer(-y_i w); in the coupled set only the example moves that gains most by it.
 
     Raises:
-        ValueError: names X, y, w or U.
+        ValueError: names X, y, w, b or U.
     """
-    X, y = _examples(X, y)
-    w = as_array(w, "w", (X.shape[1],))
-    directions = torch.from_numpy(-y[:, None] * w)
-    one = _of_one(U, X)
-    if one is not None:
-        losses = 1 - y * (X @ w + b)
-        gains = np.maximum(losses + one.support(directions).numpy(), 0) - np.maximum(losses, 0)
-        best, perturbation = int(gains.argmax()), np.zeros_like(X)
-        perturbation[best] = one.maximizer(directions[[best]])[0].numpy()
-    else:
-        perturbation = resolve(U, torch.from_numpy(X)).maximizer(directions).numpy()
-    value = np.maximum(1 - y * ((X + perturbation) @ w + b), 0).sum()
-    return float(value), perturbation
+    examples, y = _examples(X, y)
+    w = as_array(w, "w", (examples.shape[1],), (X, 1, "X's columns"))
+    check_number(b, "b")
+    V = _resolved(U, examples)
+    one = V.coupled_examples(examples.shape)
+    perturbation = (V if one is None else one).maximizer(torch.from_numpy(-y[:, None] * w)).numpy()
+    before, after = (np.maximum(1 - y * (Z @ w + b), 0) for Z in (examples, examples + perturbation))
+    if one is None:
+        return float(after.sum()), perturbation
+    best = (after - before).argmax()
+    perturbation[np.arange(len(y)) != best] = 0
+    return float(before.sum() + (after - before)[best]), perturbation
 
 
-def _classifier(X: np.ndarray, y: np.ndarray) -> tuple[Any, Any, Any]:
-    """Variables w and b, and the expression of 1 - m_i."""
-    w, bias = cvxpy().Variable(X.shape[1]), cvxpy().Variable()
-    return w, bias, 1 - cvxpy().multiply(y, X @ w + bias)
+def _fit(X: np.ndarray, y: np.ndarray, U: UncertaintySet, budget: Budgeted) -> RobustSVM:
+    """The best classifier of the examples, brought around 0 and to size 1, with its worst case."""
+    middle, one = (X.max(0) + X.min(0)) / 2, U.coupled_examples(X.shape)
+    V = U if one is None else one
+    unit = max(unit_of(X - middle), unit_of(largest_move(V, X - middle)))
+    w, b, objective = _search((X - middle) / unit, y, V.scaled(1 / unit), budget)
+    w = w / unit
+    b = float(b - middle @ w)
+    worst, perturbation = worst_hinge(X, y, w, b, U)
+    margins, worst_margins = (y * (Z @ w + b) for Z in (X, X + perturbation))
+    reached = objective if budget == "penalty" else worst
+    return RobustSVM(w, b, reached, perturbation, margins, worst_margins)
 
 
-def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
+def _search(
+    X: np.ndarray, y: np.ndarray, U: UncertaintySet, budget: Budgeted
+) -> tuple[np.ndarray, float, float]:
+    """The w and b of the least objective, which is at first that of w = 0, and this objective."""
+    cp, zero = cvxpy(), np.zeros(X.shape[1])
+    best, lower = (zero, float(np.sign(y.sum())), float(2 * min((y > 0).sum(), (y < 0).sum()))), 0.0
+
+    def far(tolerance: float) -> bool:
+        w, b, objective = best
+        rounding = 1e-15 * (1 + np.abs(X) @ np.abs(w) + abs(b)).sum()
+        return objective - lower > tolerance * objective + rounding
+
+    for lengths in step_lengths(np.abs(X).max(0)):
+        unit = math.inf
+        while best[2] < unit / 8 and far(1e-9):  # what is left may be far smaller
+            unit = best[2]
+            z, bias = cp.Variable(X.shape[1]), cp.Variable()
+            losses = 1 - cp.multiply(y, (X / lengths) @ z + bias)
+            rise = _rise(U, y, cp.multiply(1 / lengths, z), budget)
+            try:
+                lower = max(lower, unit * solve(_counterpart(losses, rise, unit, budget)))
+            except SolverError:
+                break
+            for w in drop_near_zeros(z.value / lengths, lengths):
+                best = min(best, *_classifiers(X, y, w, float(bias.value), U, budget), key=lambda fit: fit[2])
+    if far(TOLERANCE):
+        came = f"one between {lower:g} and {best[2]:g}"
+        raise SolverError(f"X, y: expected the least objective to {TOLERANCE:g} of it, got {came}")
+    return best
+
+
+def _classifiers(
+    X: np.ndarray, y: np.ndarray, w: np.ndarray, b: float, U: UncertaintySet, budget: Budgeted
+) -> list[tuple[np.ndarray, float, float]]:
+    """(w, b) and its objective; where all margins are positive at worst, also with the least brought to 1."""
+    losses = 1 - y * (X @ w + b)
+    rise = U.support(torch.from_numpy(-y[:, None] * w)).numpy()
+    least = 1 - float((losses if budget == "penalty" else losses + rise).max())
+    return [
+        (t * w, t * b, _objective(1 - t * (1 - losses), t * rise, budget))
+        for t in ([1.0, 1 / least] if least > 0 else [1.0])
+    ]
+
+
+# The three ways to add up losses 1 - m_i where a perturbation can add a rise to each: in numbers, in cvxpy
+
+
+def _objective(losses: np.ndarray, rise: np.ndarray, budget: Budgeted) -> float:
+    hinge, pushed = np.maximum(losses, 0), np.maximum(losses + rise, 0)
+    if budget == "each":
+        return float(pushed.sum())
+    return float(hinge.sum() + (rise if budget == "penalty" else pushed - hinge).max())
+
+
+def _counterpart(losses: Any, rise: Any, unit: float, budget: Budgeted) -> Any:
+    """The problem of minimising the objective over unit."""
+    cp, hinge = cvxpy(), cvxpy().Variable(losses.size, nonneg=True)
+    if budget == "each":
+        return cp.Problem(cp.Minimize(cp.sum(hinge)), [unit * hinge >= losses + rise])
+    if budget == "penalty":
+        return cp.Problem(cp.Minimize(cp.sum(hinge) + rise / unit), [unit * hinge >= losses])
+    pushed, total, goal = cp.Variable(losses.size, nonneg=True), cp.Variable(), cp.Variable()
+    within = [unit * hinge >= losses, unit * pushed >= losses + rise, total >= cp.sum(hinge)]
+    return cp.Problem(cp.Minimize(goal), [*within, goal >= total - hinge + pushed])
+
+
+def _rise(U: UncertaintySet, y: np.ndarray, w: Any, budget: Budgeted) -> Any:
     """σ_U(-y_i w) of each example in cvxpy, (N,); a set that all share is asked once for each label."""
+    if budget != "each":  # a norm
+        return U.support_expression(w)
     if U[0] is U:
         of_plus, of_minus = U.support_expression(-w), U.support_expression(w)
         return (y > 0) * of_plus + (y < 0) * of_minus
-    cp = cvxpy()
-    return U.support_expression(-y[:, None] @ cp.reshape(w, (1, w.size), order="C"))
+    return U.support_expression(-y[:, None] @ cvxpy().reshape(w, (1, w.size), order="C"))
 
 
-def _best(X: np.ndarray, y: np.ndarray, w: Any, bias: Any, U: UncertaintySetLike) -> RobustSVM:
-    """The solver's solution, its near-zeros removed where that is no loss, with its worst case."""
-    b = float(bias.value)
-    candidates = (np.zeros_like(w.value), *drop_near_zeros(w.value))
-    fits = [(*worst_hinge(X, y, each, b, U), each) for each in candidates]
-    objective, perturbation, weights = min(fits, key=lambda fit: fit[0])
-    margins, worst_margins = (y * (Z @ weights + b) for Z in (X, X + perturbation))
-    return RobustSVM(weights, b, objective, perturbation, margins, worst_margins)
+# From what users pass
 
 
-def _of_one(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet | None:
-    """What one example alone may do where all share one budget; None where each has its own set."""
-    return U.coupled_examples(X.shape) if isinstance(U, UncertaintySet) else None
+def _resolved(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:
+    found = resolve(U, torch.from_numpy(X))
+    if found.coupled_examples(X.shape) is None and found.dimension not in (None, X.shape[1]):
+        expected = f"a set of {X.shape[1]} entries, a feature each"
+        raise ValueError(f"U: expected {expected}, got {found.dimension} of {found!r}")
+    return found
 
 
-def _examples(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    X = as_array(X, "X", ("N", "d"))
-    y = as_array(y, "y", (len(X),))
-    if not (np.abs(y) == 1).all():
-        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(y)[:5].tolist()}")
-    return X, y
+def _examples(X: Any, y: Any, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    examples = as_array(X, "X", ("N", "d"))
+    labels = as_array(y, "y", (len(examples),), (X, 0, "X's rows"))
+    if not (np.abs(labels) == 1).all():
+        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(labels)[:5].tolist()}")
+    if both and (labels == labels[0]).all():
+        raise ValueError(f"y: expected labels -1 and 1, some of each, got {labels[0]:g} only")
+    return examples, labels

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rolab.linear_models.inputs import as_array, as_data
 from rolab.sets import UncertaintySet
 
 Shape = tuple[int, int]
@@ -50,18 +51,18 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
     finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r and at every ±e_i. The truth is between the two.
 
     Args:
-        A: the design, an array or a tensor (m, n)
-        b: the target (m,)
+        A: the design (m, n), an array, a tensor or a data frame
+        b: the target (m,); of a series the labels count, here and for x
         x: the decision (n,)
         U: a set of vectors of m·n numbers, the rows of Δ one after the other
 
     Raises:
         ValueError: names A, b, x or U.
     """
-    A, b = as_data(A, b, U)
-    x = as_array(x, "x", (A.shape[1],))
-    found, bound = _worst(torch.from_numpy(A @ x - b), torch.from_numpy(x), U)
-    values = np.linalg.norm((A + found.numpy()) @ x - b, axis=1)
+    design, b = as_data(A, b, U)
+    x = as_array(x, "x", (design.shape[1],), (A, 1, "A's columns"))
+    found, bound = _worst(torch.from_numpy(design @ x - b), torch.from_numpy(x), U)
+    values = np.linalg.norm((design + found.numpy()) @ x - b, axis=1)
     return WorstDesign(found[int(values.argmax())].numpy(), float(values.max()), float(bound))
 
 
@@ -133,34 +134,3 @@ def has_closed_form(U: UncertaintySet, shape: Shape) -> bool:
         return True
     summands = U.left_invariant_summand()
     return summands is not None and has_closed_form(summands[2], shape)
-
-
-# From what users pass, or a ValueError that names the argument
-
-
-def as_data(A: Any, b: Any, *sets: Any) -> tuple[np.ndarray, np.ndarray]:
-    """A (m, n) and b (m,) as float64 arrays; a U that comes along is a set of matrices (m, n)."""
-    A = as_array(A, "A", ("m", "n"))
-    b = as_array(b, "b", (A.shape[0],))
-    for U in sets:
-        if not isinstance(U, UncertaintySet):
-            raise ValueError(f"U: expected an UncertaintySet, got {U!r}")
-        if U.dimension not in (None, A.size) or tuple(getattr(U, "shape", A.shape)) != A.shape:
-            raise ValueError(f"U: expected a set of matrices of A's shape {A.shape}, got {U!r}")
-    return A, b
-
-
-def as_array(values: Any, name: str, shape: tuple[int | str, ...]) -> np.ndarray:
-    """A float64 array of this shape, in which letters stand for any number but 0."""
-    expected = f"expected finite numbers of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
-    values = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-    try:
-        array = np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: {expected}, got {type(values).__name__}") from None
-    fits = (isinstance(want, str) or want == came for want, came in zip(shape, array.shape, strict=False))
-    if array.ndim != len(shape) or array.size == 0 or not all(fits):
-        raise ValueError(f"{name}: {expected}, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: {expected}, got NaN or infinity")
-    return array

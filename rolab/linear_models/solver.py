@@ -1,0 +1,61 @@
+"""Clarabel for linear models: problems in numbers of size 1, solved as closely as it can."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from rolab.arguments import cvxpy
+from rolab.errors import SolverError
+from rolab.sets import UncertaintySet
+
+TOLERANCE = 1e-6  # how far the best may lie below an answer, relative to it; what is further is an error
+
+
+def solve(problem: Any) -> float:
+    """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
+    cp = cvxpy()
+    for tolerance in (1e-14, 1e-11, 1e-10, 1e-9, 1e-8):  # of what is beyond reach Clarabel may accept 1e-8
+        options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
+        options |= {f"reduced_{name}": 1e-8 for name in options}
+        data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts=options)
+        found = chain.solve_via_data(problem, data, solver_opts=options)
+        if str(found.status) in ("Solved", "AlmostSolved"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that an almost solved problem may be inaccurate
+                problem.unpack_results(found, chain, inverse)
+            value = float(problem.value)
+            return min(value + float(found.obj_val_dual) - float(found.obj_val), value)
+    raise SolverError(f"Clarabel: expected a solution, got {found.status}")
+
+
+def unit_of(values: Any) -> float:
+    """The power of 2 that brings the largest of the magnitudes into [1, 2), and no rounding; of zeros, 1."""
+    largest = float(np.abs(values).max(initial=0))
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0
+
+
+def largest_move(U: UncertaintySet, g: np.ndarray) -> float:
+    """The largest entry of U's furthest points in the directions ±g (N, d)."""
+    directions = torch.from_numpy(g if g.any() else np.ones_like(g))
+    return max(float(U.maximizer(sign * directions).abs().max()) for sign in (1, -1))
+
+
+def step_lengths(columns: np.ndarray) -> Iterator[np.ndarray]:
+    """What the entries of a step are divided by: the sizes of the columns, which may have units of their own.
+
+    Should that fail, by 1: to a set that couples the columns, one far smaller than it is nothing.
+    """
+    yield np.where(columns > 0, columns, 1.0)
+    yield np.ones_like(columns)
+
+
+def drop_near_zeros(x: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """The solver's x without the tiny entries that should be 0, and x itself: take the better."""
+    size = np.abs(x) * lengths
+    return [np.where(size > 1e-7 * size.max(initial=0), x, 0), x]
