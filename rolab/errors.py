@@ -57,6 +57,10 @@ class DivergedError(ValueError):
     """The loss became NaN or infinite. Where the run has a folder, the last whole epoch is kept there."""
 
 
+class MaskingWarning(UserWarning):
+    """A net that attacks cannot judge: random, without gradients, or one that learns while it answers."""
+
+
 class InvariantError(AssertionError):
     """Something that must hold of the paper's table does not."""
 

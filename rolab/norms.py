@@ -18,7 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rolab.arguments import Bound, Radius, as_bounds, as_column, as_rows, cvxpy, like, normalized, one_if_zero
+from rolab.arguments import (
+    Bound,
+    Radius,
+    as_bounds,
+    as_column,
+    as_rows,
+    cvxpy,
+    like,
+    normalized,
+    one_if_zero,
+    rounding,
+)
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -130,7 +141,7 @@ class Lp:
             outside = r * self._direction(x)
         else:
             outside = x.sign() * self._capped_prox(x.abs(), r, cap=r.expand_as(x))
-        return like(d, torch.where(self.lengths(x) <= r, x, outside))
+        return like(d, torch.where(self.lengths(x) <= r, x, self._within(outside, r)))
 
     @torch.no_grad()
     def maximizer_in_box(self, g: Tensor, radius: Radius, lower: Bound, upper: Bound) -> Tensor:
@@ -146,7 +157,7 @@ class Lp:
             return like(g, (r * sign).clamp(low, high))
         cap = headroom(sign, low, high).minimum(r)
         reach = _fractional_knapsack if self.p == 1 else self._capped_scaling
-        return like(g, sign * reach(x.abs(), r, cap))
+        return like(g, self._within(sign * reach(x.abs(), r, cap), r))
 
     @torch.no_grad()
     def project_in_box(self, d: Tensor, radius: Radius, lower: Bound, upper: Bound) -> Tensor:
@@ -162,7 +173,7 @@ class Lp:
             return like(d, clipped.clamp(-r, r))
         cap = headroom(sign, low, high).minimum(r)
         outside = sign * (self._capped_scaling if self.p == 2 else self._capped_prox)(x.abs(), r, cap)
-        return like(d, torch.where(self.lengths(clipped) <= r, clipped, outside))
+        return like(d, torch.where(self.lengths(clipped) <= r, clipped, self._within(outside, r)))
 
     # The mathematics, on matrices x (N, d) with radii r (N, 1); magnitudes a = |x| and caps <= r are (N, d).
 
@@ -176,6 +187,11 @@ class Lp:
         unit, largest = normalized(x)
         norm = largest * torch.linalg.vector_norm(unit, self.p, dim=1, keepdim=True)
         return torch.where(largest.isfinite(), norm, largest)
+
+    def _within(self, y: Tensor, r: Tensor) -> Tensor:
+        """The matrix y, its rows shrunk by what rounding in many entries has put them outside the ball."""
+        length = self.lengths(y)
+        return torch.where(length > r * (1 + rounding(y) / 2), y * (r / one_if_zero(length)), y)
 
     def _direction(self, x: Tensor) -> Tensor:
         """The maximiser over the unit ball."""
@@ -215,21 +231,28 @@ class Lp:
 
         The norm falls as μ grows: bisection between 0 and ‖a/r‖_q, which is too large even without caps, as
         there μ = ‖a/r - y‖_q. Between the ends of the last bracket, interpolate so that the radius is spent.
+
+        From so far away that y is lost beside a/r, it is the maximiser. For p = 1 nothing is divided by r.
         """
+        unit, limits = one_if_zero(r), torch.finfo(a.dtype)
+        far = (a.amax(1, keepdim=True) > 1e-8 * limits.max * unit.clamp(max=1)) & (self.p > 1)
+        if far.any():
+            near = self._capped_prox(torch.where(far, 0.0, a), r, cap)
+            return torch.where(far, self._capped_scaling(a, r, cap), near)
+        part, unit = (1 / unit, torch.ones_like(r)) if self.p == 1 else (torch.ones_like(r), unit)
+        c, a = cap / unit, a / unit
 
         def spent(y: Tensor) -> Tensor:
-            return y.pow(self.p).sum(1, keepdim=True)
+            return (part * y).pow(self.p).sum(1, keepdim=True)
 
-        unit, limits = one_if_zero(r), torch.finfo(a.dtype)
-        c, a = cap / unit, (a / unit).clamp(max=1e-8 * limits.max)
         low, high = torch.zeros_like(r), self.dual.lengths(a)
         for _ in range(_bits(a) + 16):
             middle = (low + high) / 2
             inside = spent(self._resolvent(a, middle).minimum(c)) <= 1
             low, high = torch.where(inside, low, middle), torch.where(inside, middle, high)
-        far, near = self._resolvent(a, low).minimum(c), self._resolvent(a, high).minimum(c)
-        share = (1 - spent(near)) / (spent(far) - spent(near)).clamp(min=limits.tiny)
-        return (r * (near + share.clamp(0, 1) * (far - near))).minimum(cap)
+        further, near = self._resolvent(a, low).minimum(c), self._resolvent(a, high).minimum(c)
+        share = (1 - spent(near)) / (spent(further) - spent(near)).clamp(min=limits.tiny)
+        return (unit * (near + share.clamp(0, 1) * (further - near))).where(r > 0, 0.0).minimum(cap)
 
     def _resolvent(self, a: Tensor, mu: Tensor) -> Tensor:
         """The y ≥ 0 with y + μ y^(p-1) = a; for p = 1 the soft threshold max(a - μ, 0).

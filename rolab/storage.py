@@ -1,12 +1,16 @@
 """Storage: atomic, hash-checked JSON and safetensors; locks, claims, shipped results, environment."""
 
+import errno
 import hashlib
 import json
 import os
 import platform
+import shutil
+import stat
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,15 +19,25 @@ from filelock import FileLock, Timeout
 
 from rolab.errors import RecordError
 
-PATIENCE = 900.0  # seconds to wait for another process before going on without it
+PATIENCE = 900.0  # seconds to wait for another process that brings what this one needs
+UNFINISHED = ".unfinished"  # how the hidden names end of what is being written; a kill leaves them
+SEAL = "sha256_of_the_rest"  # the last key of a record
+LARGEST_RECORD = 2**26  # bytes
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}  # the file system has none
 _RESULTS = Path(__file__).parent / "_results", Path(__file__).parents[1] / "results"  # installed; in a clone
 
 
 def write(path: Path, content: bytes) -> None:
-    """Writes a file atomically: whoever looks sees the old file or the new one, whole, also after a crash."""
+    """Writes a file atomically: whoever looks sees the old file or the new one, whole, also after a crash.
+
+    A file that holds these bytes already is left as it is, also where nothing may be written.
+    """
+    with suppress(OSError, RecordError):
+        if path.stat().st_size == len(content) and read(path) == content:
+            return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -38,66 +52,112 @@ def write(path: Path, content: bytes) -> None:
         raise RecordError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def read(path: Path, sha256: str | None = None) -> bytes:
-    """Reads a file, and checks that it is the one with this SHA-256."""
+def read(path: Path, sha256: str | None = None, most: int | None = None) -> bytes:
+    """Reads a regular file of at most so many bytes, and checks that it is the one with this SHA-256."""
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise RecordError(f"cannot read {path}: expected a file, got a pipe, a device or the like")
+            if most is not None and found.st_size > most:
+                raise RecordError(
+                    f"cannot read {path}: expected at most {most:,} bytes, got {found.st_size:,}"
+                )
+            content = file.read(found.st_size)
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror or error}") from error
-    if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
+    if sha256 is not None and (is_ := sha256_of(content)) != sha256:
         raise RecordError(
-            f"{path} was altered or cut short: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…"
+            f"{path} was altered or cut short: its SHA-256 is {is_[:12]}…, expected {sha256[:12]}…"
         )
     return content
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that nobody writes to would have to be waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 @contextmanager
-def lock(path: Path, say: Callable[[str], None] | None = None) -> Iterator[None]:
+def lock(path: Path, say: Callable[[str], None] | None = None, *, folder: bool = False) -> Iterator[None]:
     """Keeps a file, in a folder made if it is not there, to one process.
 
-    The operating system frees the lock of a process that died. Where there are no locks, one goes on without.
+    The operating system frees the lock of a process that died; what such a process left unfinished is
+    removed. The lock itself, an empty file, stays: who removes it while another waits lets two in. Where the
+    file system has no locks, one goes on without.
 
     Args:
         path: the file; the lock lies beside it
-        say: where given, another process that has the lock is waited for, `PATIENCE` seconds, and then the
-            work goes on without it; this is told of either, a line each
+        say: where given, another process that has the lock is waited for, `PATIENCE` seconds; this is told
+        folder: whether all that lies beside the file is written under this lock too
 
     Raises:
-        RecordError: without `say`, another process has the lock, or the lock is another user's.
+        RecordError: another process has the lock, or it cannot be had.
     """
-    beside = FileLock(path.with_name(f".{path.name}.lock"), mode=0o666)  # everybody's, in a shared folder
+    beside = path.with_name(f".{path.name}.lock")
+    held = FileLock(beside, mode=0o666)  # everybody's, in a shared folder
+    busy = f"another process is writing to {path}: wait for it, or stop it"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordError(f"cannot write {path}: {error.strerror or error}") from error
     try:
+        with suppress(FileNotFoundError):
+            planted = os.lstat(beside)
+            if not stat.S_ISREG(planted.st_mode) or planted.st_nlink > 1:
+                raise RecordError(
+                    f"cannot lock {path}: {beside} is a link or the like and no lock; remove it"
+                )
         try:
-            beside.acquire(timeout=0)
+            held.acquire(timeout=0)
         except Timeout as error:
             if say is None:
-                raise RecordError(f"another process is writing to {path}: wait for it, or stop it") from error
+                raise RecordError(busy) from error
             say(f"another process is bringing {path}: waiting for it")
-            beside.acquire(timeout=PATIENCE)
-    except (OSError, NotImplementedError) as error:  # a Timeout is an OSError too
+            held.acquire(timeout=PATIENCE)
+    except Timeout as error:
+        raise RecordError(busy) from error
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise RecordError(f"cannot lock {path}: {error.strerror or error}") from error
         if say is not None:
             say(f"going on without a lock ({error})")
-        elif isinstance(error, PermissionError):  # the folder, or the lock in it, is another user's
-            raise RecordError(f"cannot lock {path}: {error.strerror or error}") from error
     try:
+        if held.is_locked:
+            _sweep(path.parent, "." if folder else f".{path.name}.")
         yield
     finally:
-        if beside.is_locked:
-            if say is None:  # nobody waits for it
-                with suppress(OSError):  # Windows removes it itself
-                    Path(beside.lock_file).unlink()
-            beside.release()
+        held.release()
+
+
+def _sweep(folder: Path, beginning: str) -> None:
+    """Removes what dead processes left unfinished: files of `write`, and temporary folders."""
+    for name in os.listdir(folder) if os.access(folder, os.R_OK) else ():
+        if name.startswith(beginning) and name.endswith(UNFINISHED):
+            left = folder / name
+            with suppress(OSError):  # it may be another user's
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
 @contextmanager
 def claim(
-    path: Path, identity: Mapping[str, Any], kind: str, begin: Mapping[str, Any], *, folder: bool = True
+    path: Path,
+    identity: Mapping[str, Any],
+    kind: str,
+    begin: Mapping[str, Any],
+    *,
+    folder: bool = True,
+    finished: Callable[[dict[str, Any]], bool] = lambda record: False,
 ) -> Iterator[dict[str, Any]]:
     """Keeps a record of some work to one process and one identity, and gives it: as it was left, or new.
+
+    A folder has two records, the second at `before(path)`: where the first is damaged, that one is given, and
+    a warning tells so.
 
     Args:
         path: the JSON file; under "identity" it says what the work is
@@ -105,20 +165,15 @@ def claim(
         kind: what such work is called in errors, as "run"
         begin: what else a new record says; it is written at once: an unwritable place fails now
         folder: whether the file's folder is claimed with it, and may hold nothing else at the beginning
+        finished: whether a record tells of finished work: it is given also where nothing may be written
 
     Raises:
         RecordError: the place holds something else, is damaged or cannot be written, or is another process's.
     """
     asked = json.loads(json.dumps(identity))
     place, advice = (path.parent, "choose another folder") if folder else (path, "choose another file")
-    with lock(path):
-        if path.exists():
-            record = read_json(path)
-        elif folder and any(not each.name.startswith(".") for each in place.iterdir()):
-            record = None  # hidden are locks, and what is left of a write that was broken off
-        else:
-            record = {"identity": asked, **begin}
-            write_json(path, record)
+
+    def checked(record: Any) -> dict[str, Any]:
         held = record.get("identity") if isinstance(record, dict) else None
         if not isinstance(held, dict):
             raise RecordError(f"{place} holds something else and no {kind}; {advice}")
@@ -129,7 +184,47 @@ def claim(
             if len(differ) == 1:
                 what += "; {1!r} there, {2!r} here".format(*differ[0])
             raise RecordError(f"{place} holds another {kind} (what differs: {what}); {advice}")
+        return record
+
+    def begun() -> bool:
+        return path.exists() or folder and before(path).exists()
+
+    first = None  # a look: what is somebody else's is left without a trace
+    with suppress(RecordError):
+        first = read_json(path)
+    foreign = folder and place.is_dir() and any(not each.name.startswith(".") for each in place.iterdir())
+    if first is not None or foreign and not begun():
+        checked(first)
+    reading = path.exists() and not os.access(path.parent, os.W_OK)
+    with nullcontext() if reading else lock(path, folder=folder):
+        if begun():
+            record = checked(_as_left(path) if folder else read_json(path))
+        else:
+            record = {"identity": asked, **begin}
+        if reading and not finished(record):
+            raise RecordError(f"cannot write {path}: {path.parent} is read-only, and the {kind} unfinished")
+        if not reading:
+            write_json(path, record)
+            if folder and not before(path).exists():
+                write_json(before(path), record)
         yield record
+
+
+def before(path: Path) -> Path:
+    """The place of the record before this one."""
+    return path.with_suffix(f".before{path.suffix}")
+
+
+def _as_left(path: Path) -> Any:
+    """A folder's record as it was left; where it is damaged, the one before it."""
+    try:
+        return read_json(path)
+    except RecordError as error:
+        if not before(path).exists():
+            raise
+        record = read_json(before(path))
+        warnings.warn(f"{error}; going on from the record before it", stacklevel=2)
+        return record
 
 
 def _differing(held: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -142,16 +237,35 @@ def _differing(held: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any
 
 
 def write_json(path: Path, record: Any) -> None:
-    """Writes a record as indented JSON, atomically."""
-    write(path, (json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Writes a record as indented JSON, atomically; in a dictionary, a last key has the hash of the rest."""
+    if isinstance(record, dict):
+        rest = {key: value for key, value in record.items() if key != SEAL}
+        record = rest | {SEAL: sha256_of(_text(rest))}
+    write(path, _text(record) + b"\n")
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON record; a `RecordError` says which file is damaged."""
+    """Reads a JSON record, and checks it against the hash in it; those of older versions have none.
+
+    Raises:
+        RecordError: there is no such file, it is no JSON, or it was altered.
+    """
+    content = read(path, most=LARGEST_RECORD)
     try:
-        return json.loads(read(path))
-    except ValueError as error:
+        record = json.loads(content)
+        said = record.pop(SEAL, None) if isinstance(record, dict) else None
+        whole = said is None or said == sha256_of(_text(record))
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is damaged, no JSON: {error}") from error
+    if not whole:
+        raise RecordError(
+            f"{path} was altered: it does not say what was written; bring it back, or delete it"
+        )
+    return record
+
+
+def _text(record: Any) -> bytes:
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None = None) -> str:
@@ -166,14 +280,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], precision: str | None 
     rounded = {name: t.to(kind) if kind and t.is_floating_point() else t for name, t in tensors.items()}
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in rounded.items()})
     write(path, content)
-    return hashlib.sha256(content).hexdigest()
+    return sha256_of(content)
 
 
 def read_tensors(path: Path, sha256: str) -> dict[str, Any]:
     """Reads a safetensors file after checking that it is the one whose SHA-256 was written down."""
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    return load(read(path, sha256))
+    content = read(path, sha256)
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise RecordError(f"{path} is damaged, no safetensors: {error}") from error
 
 
 def load_result(name: str) -> dict[str, Any]:

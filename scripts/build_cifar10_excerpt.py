@@ -17,7 +17,6 @@ neighbouring pixels. The same version of Pillow makes the same file again; anoth
 import argparse
 import hashlib
 import io
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -45,8 +44,7 @@ def originals(source: Path | None) -> dict[str, tuple[Tensor, Tensor]]:
     """Images and labels of both splits, whole, from a source or from the cache."""
     if source is None:
         return {split: read(cache_folder() / CIFAR10_FILE, split) for split in EXCERPT_SIZES}
-    with tempfile.TemporaryDirectory() as scratch:
-        splits = decode(source, Path(scratch))
+    splits = decode(source)
     return {split: (splits[f"{split}_images"], splits[f"{split}_labels"]) for split in EXCERPT_SIZES}
 
 

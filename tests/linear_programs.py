@@ -10,7 +10,7 @@ from rolab.lp import (
     RobustLP,
     Uncertain,
 )
-from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios
+from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios, UncertaintySet
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
 
@@ -92,6 +92,16 @@ def vertices(U, n=3):
         case Ball():
             return U.radius * (corners if U.norm.p == math.inf else np.concatenate([np.eye(n), -np.eye(n)]))
     raise AssertionError(U)
+
+
+class Own(UncertaintySet):
+    """A set of a user's own, with two methods and no expression."""
+
+    def maximizer(self, g):
+        return Ball("l2", 0.05).maximizer(g)
+
+    def project(self, d):
+        return Ball("l2", 0.05).project(d)
 
 
 SMOOTH = {

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from rolab.attacks import first_order
 from rolab.data import Dataset, mnist
 from rolab.evaluation import eval_mode, predict
+from rolab.nets.layers import Residual, Standardize
 from rolab.sets import Ball, UncertaintySet, UncertaintySetLike, pixel_box
 
 
@@ -150,6 +151,42 @@ def deep_conv(seed):
         seed,
         2.0,
     )  # fmt: skip
+
+
+def mixed_net(seed):
+    """Some of all layers for which there are bounds, in eval mode: for images (2, 6, 6) and three classes."""
+    source = generator(seed)
+
+    def one_of(*options):
+        return options[int(torch.randint(len(options), (), generator=source))]()
+
+    def conv(width, to):
+        return nn.Sequential(nn.Conv2d(width, to, 3, padding=1), nn.BatchNorm2d(to))
+
+    def block(width, to):
+        return nn.Sequential(conv(width, to), nn.ReLU(), nn.Dropout2d(), nn.Conv2d(to, to, 3, padding=1))
+
+    net = nn.Sequential(
+        one_of(nn.Identity, lambda: Standardize((0.4, 0.6), (0.2, 0.3)), lambda: nn.BatchNorm2d(2)),
+        one_of(lambda: conv(2, 3), lambda: Residual(block(2, 3), nn.Conv2d(2, 3, 1)), lambda: block(2, 3)),
+        nn.ReLU(),
+        one_of(nn.Identity, lambda: nn.BatchNorm2d(3), nn.Dropout),
+        one_of(lambda: nn.MaxPool2d(2), lambda: nn.AvgPool2d(2)),
+        one_of(nn.Identity, lambda: Residual(block(3, 3)), lambda: Residual(Residual(conv(3, 3), nn.ReLU()))),
+        one_of(lambda: nn.AdaptiveAvgPool2d(1), lambda: nn.AvgPool2d(3, count_include_pad=False, padding=1)),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.LazyLinear(4),
+        one_of(lambda: nn.BatchNorm1d(4), nn.Dropout),
+        one_of(nn.Identity, lambda: Residual(nn.Sequential(nn.ReLU(), nn.Linear(4, 4)), nn.Dropout())),
+        nn.Linear(4, 3),
+    )
+    net(torch.zeros(2, 2, 6, 6))
+    for part in net.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.running_mean.copy_(torch.randn(part.num_features, generator=source))
+            part.running_var.copy_(0.1 + 2 * torch.rand(part.num_features, generator=source))
+    return randomised(net, seed, 1.5).eval()
 
 
 def examples(net, seed, *shape):

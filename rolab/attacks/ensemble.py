@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from rolab.attacks.black_box import random_search
+from rolab.attacks.guards import guarded
 from rolab.attacks.losses import logit_of, margin, without
 from rolab.attacks.pgd import BestSoFar, ascend, nearest_to_zero, pgd, random_point
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 
+@leaves_no_trace
 def ensemble(
     model: nn.Module,
     x: Tensor,
@@ -33,7 +36,7 @@ def ensemble(
     One step overstates what a network withstands, and so does one attack: where PGD is stuck on a loss that
     is flat, the margin or a search without gradients may not be. What is left is still only an upper bound of
     the robust accuracy. AutoAttack (Croce and Hein 2020) is made in the same spirit, with a budget of some
-    thousands.
+    thousands. As there, guards look first: a `MaskingWarning` says where no attack can judge the model.
 
     Args:
         model, x, y, U: as for `first_order`; the model in the mode in which it is to be judged
@@ -50,7 +53,7 @@ def ensemble(
         raise ValueError(f"budget: expected at least 20 gradients and queries, got {budget}")
     x, U = x.detach(), resolve(U, x)
     with torch.no_grad():
-        ranked = without(model(x), y).argsort(1, descending=True)
+        ranked = without(logits_of(model, x, y), y).argsort(1, descending=True)
 
     def towards(target: Tensor, rows: Tensor) -> Tensor:
         """Climbs z_target − z_y, until the answer is any class but y."""
@@ -76,10 +79,11 @@ def ensemble(
         lambda rows: random_search(*at(rows), queries=3 * budget // 20, generator=generator),
     ]
     best = BestSoFar(nearest_to_zero(U, x))
-    for attack in attacks:
-        if len(best.active):
-            d, goal = attack(best.active), y[best.active]
-            with torch.no_grad():
-                logits = model(x[best.active] + d)
-            best.update(d, logits.argmax(1) != goal, margin(logits, goal))
+    with guarded(model, x, y):
+        for attack in attacks:
+            if len(best.active):
+                d, goal = attack(best.active), y[best.active]
+                with torch.no_grad():
+                    logits = logits_of(model, x[best.active] + d, goal)
+                best.update(d, logits.argmax(1) != goal, margin(logits, goal))
     return best.perturbation

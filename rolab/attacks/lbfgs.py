@@ -8,17 +8,21 @@ import torch
 from scipy.optimize import Bounds, OptimizeResult, minimize
 from torch import Tensor, nn
 
-from rolab.attacks.losses import log_loss, log_odds
+from rolab.attacks.losses import log_loss, log_odds, margin
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import pixel_box
 
+LEAST, MOST = 1e-5, 1e5  # where the search looks for c, in units of the margin to be overcome
 
+
+@leaves_no_trace
 def lbfgs(
     model: nn.Module,
     x: Tensor,
     target: Tensor,
     *,
     c: float | None = None,
-    searches: int = 12,
+    searches: int = 7,
     iterations: int = 100,
 ) -> Tensor:
     """The smallest distortion that makes the model answer `target`: eq. (1), by L-BFGS-B.
@@ -27,7 +31,10 @@ def lbfgs(
 
     The norm is squared, as ‖Δ‖₂ itself has no gradient at 0. The larger c, the smaller Δ: the search
     bisects log c for the largest c at which the model still answers `target`. Of the Δ that succeed it
-    returns the shortest. Nothing says that a network's J is convex: what it finds is an upper bound.
+    returns the shortest. Near them J also weighs classes that do not stand in the way; so the search goes on
+    with the logits multiplied by s, c ‖Δ‖₂² + J(sz)/s; for large s that is c ‖Δ‖₂² and the margin,
+    max(0, max_{k≠t} z_k − z_t). On a linear softmax its end is the shortest Δ there is. Nothing says that a
+    network's J is convex: what it finds is an upper bound.
 
     Each example is a problem of its own: they would share a line search and its curvature.
 
@@ -35,7 +42,7 @@ def lbfgs(
         model, x: as for `first_order`
         target: class numbers (N,), what the images are to be taken for
         c: the weight of the distortion; by default the search finds it
-        searches: halvings of log c between its bounds, 10⁻⁴ and 10²
+        searches: halvings of log c, for each s
         iterations: of L-BFGS-B, at most, for each c
 
     Returns:
@@ -50,28 +57,38 @@ def lbfgs(
     def shortest(x: Tensor, target: Tensor) -> Tensor:
         """The Δ of one example (1, …) for this c, or the shortest one that succeeds."""
 
-        def solved(c: float, start: Tensor) -> Tensor:
+        def solved(c: float, start: Tensor, s: float = 1.0) -> Tensor:
             return _minimize(
-                lambda d: c * d.square().sum() + log_loss(model(x + d), target), x, start, iterations
+                lambda d: s * c * d.square().sum() + log_loss(s * model(x + d), target), x, start, iterations
             )
 
         if c is not None:
             return solved(c, torch.zeros_like(x))
-        low, high = 1e-4, 1e2  # where the search looks for c
-        best, length = solved(low, torch.zeros_like(x)), math.inf
-        for _ in range(searches):
-            middle = math.sqrt(low * high)
-            d = solved(middle, best)
-            with torch.no_grad():
-                succeeds = bool(model(x + d).argmax(1) == target)
-            if succeeds and d.norm() < length:
-                best, length = d, d.norm().item()
-            low, high = (middle, high) if succeeds else (low, middle)
+        with torch.no_grad():
+            lead = margin(model(x), target).item()  # the unit of J, so that of c, too
+        if lead < 0:
+            return torch.zeros_like(x)
+        lead = lead or 1.0
+        best, length, found = torch.zeros_like(x), math.inf, None
+        for s in (max(1.0, 1 / lead), max(1.0, 50 / lead)):
+            low, high = (LEAST * lead, MOST * lead) if found is None else (found / 8, found * 8)
+            best = best if length < math.inf else solved(low, best, s)
+            for _ in range(searches):
+                middle = math.sqrt(low * high)
+                d = solved(middle, best, s)
+                with torch.no_grad():
+                    succeeds = bool(model(x + d).argmax(1) == target)
+                if succeeds:
+                    found = middle
+                if succeeds and d.norm() < length:
+                    best, length = d, d.norm().item()
+                low, high = (middle, high) if succeeds else (low, middle)
         return best
 
-    return _one_by_one(x, target, shortest)
+    return _one_by_one(model, x, target, shortest)
 
 
+@leaves_no_trace
 def fooling(
     model: nn.Module, x: Tensor, target: Tensor, *, confidence: float = 0.99, iterations: int = 200
 ) -> Tensor:
@@ -102,7 +119,7 @@ def fooling(
         zero = torch.zeros_like(start)
         return _minimize(lambda d: -log_odds(model(start + d), goal), start, zero, iterations, -enough)
 
-    return _one_by_one(x, target, drawn)
+    return _one_by_one(model, x, target, drawn)
 
 
 def _minimize(
@@ -132,9 +149,11 @@ def _minimize(
     return pixel_box(x).project(torch.from_numpy(result.x).to(x).reshape(x.shape))
 
 
-def _one_by_one(x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _one_by_one(
+    model: nn.Module, x: Tensor, target: Tensor, solve: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
     """The Δ of each example, a problem of its own, from images (1, …) and classes (1,)."""
-    if target.shape != x.shape[:1]:
-        raise ValueError(f"target: expected shape ({len(x)},), got {tuple(target.shape)}")
     x = x.detach()
+    with torch.no_grad():
+        logits_of(model, x, target, "target")
     return torch.cat([x[:0], *(solve(x[i : i + 1], target[i : i + 1]) for i in range(len(x)))])

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rolab.arguments import one_if_zero
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -24,6 +26,23 @@ def log_loss(logits: Tensor, y: Tensor) -> Tensor:
     just those images of which the network is most sure.
     """
     return F.softplus(-log_odds(logits, y), threshold=40)
+
+
+def unfading(loss: Loss) -> Loss:
+    """What an attack climbs in place of a loss: as large where that is large, but its gradient does not fade.
+
+    The log-loss, log(1 + exp(−o)) of the log-odds o, is lost in exp(−o) where the model is very sure; in
+    single precision from o = 104 on. There, beyond 40, −o stands in its place: still a monotone function of
+    the log-loss, so with parallel gradients. The other losses do not fade.
+    """
+    if loss is not log_loss:
+        return loss
+
+    def climbed(logits: Tensor, y: Tensor) -> Tensor:
+        odds = log_odds(logits, y)
+        return torch.where(odds > 40, -odds, F.softplus(-odds, threshold=40))
+
+    return climbed
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
@@ -47,10 +66,30 @@ def logit_ratio(logits: Tensor, y: Tensor) -> Tensor:
     Raises:
         ValueError: there are fewer than three classes.
     """
+    largest, _, third, *_ = _ranked(logits)
+    return margin(logits, y) / one_if_zero(largest - third)
+
+
+def targeted_logit_ratio(logits: Tensor, target: Tensor) -> Tensor:
+    """The margin to a class that is to be reached, in a unit of its own, small where it is near.
+
+        (max_{k≠t} z_k − z_t) / (z_(1) − (z_(3) + z_(4)) / 2)
+
+    `logit_ratio` is constant, 1, where the target is the third largest logit; hence the mean of two, as in
+    Croce and Hein (2020). With three classes these are z_(2) and z_(3).
+
+    Raises:
+        ValueError: there are fewer than three classes.
+    """
+    ranked = _ranked(logits)
+    return margin(logits, target) / one_if_zero(ranked[0] - (ranked[-2] + ranked[-1]) / 2)
+
+
+def _ranked(logits: Tensor) -> tuple[Tensor, ...]:
+    """The three largest logits, four where there are as many, in descending order: (N,) each."""
     if logits.shape[1] < 3:
         raise ValueError(f"logits: expected at least 3 classes, got shape {tuple(logits.shape)}")
-    top = precise(logits).topk(3, dim=1).values
-    return margin(logits, y) / (top[:, 0] - top[:, 2]).clamp(min=1e-12)
+    return precise(logits).topk(min(4, logits.shape[1]), dim=1).values.unbind(1)
 
 
 def precise(logits: Tensor) -> Tensor:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.first_order import Attack, first_order
+from rolab.attacks.first_order import Attack
+from rolab.attacks.pgd import pgd
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import UncertaintySetLike
 
 
+@leaves_no_trace
 def minimal_radius(
     model: nn.Module,
     x: Tensor,
@@ -16,7 +19,7 @@ def minimal_radius(
     U: Callable[[Tensor], UncertaintySetLike],
     *,
     grid: Sequence[float],
-    attack: Attack = first_order,
+    attack: Attack = pgd,
     bisections: int = 10,
 ) -> tuple[Tensor, Tensor]:
     """For each example the smallest radius at which an attack succeeds, and the Δ that does.
@@ -31,7 +34,7 @@ def minimal_radius(
         U: the family of sets: radii (n,), one for each example, → a set, or a function `x -> set`. For
             example `Ball("l2", 1).scaled`, or `lambda r: lambda x: Ball("linf", r) & pixel_box(x)`
         grid: radii > 0, ascending
-        attack: `(model, x, y, set) -> Δ`
+        attack: `(model, x, y, set) -> Δ`; `first_order` is quicker, and ends up to three times as far away
         bisections: halvings of the bracket
 
     Returns:
@@ -68,4 +71,4 @@ def minimal_radius(
 
 @torch.no_grad()
 def _errs(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return model(x).argmax(1) != y
+    return logits_of(model, x, y).argmax(1) != y

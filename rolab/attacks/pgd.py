@@ -1,18 +1,23 @@
 """Projected gradient ascent (PGD) on any set: the first-order step, repeated. Madry et al. (2018)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks.first_order import full_precision
-from rolab.attacks.losses import Loss, log_loss
+from rolab.arguments import as_logits, as_rows, class_numbers, normalized
+from rolab.attacks.first_order import Attack, backward, full_precision
+from rolab.attacks.losses import Loss, log_loss, logit_ratio, targeted_logit_ratio, unfading
+from rolab.attacks.queries import couples_batch, leaves_no_trace
 from rolab.errors import NonFiniteError
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]  # of logits (n, K) and the rows of the batch, (n,)
 
 
+@leaves_no_trace
 def pgd(
     model: nn.Module,
     x: Tensor,
@@ -25,23 +30,28 @@ def pgd(
     restarts: int = 0,
     loss: Loss = log_loss,
     target: Tensor | None = None,
+    go_on: bool = False,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Gradient ascent within U, step by step: a lower bound of the inner maximum, eq. (10).
 
         Δ ← Π_U(Δ + Δ*_step(g))            with `step`, a set such as Ball("linf", 0.01): projected ascent
-        Δ ← Δ + (1 − i/steps)(Δ*_U(g) − Δ)  without: Frank and Wolfe's, for i = 0, 1, …
+        Δ ← Δ + (1 − t)(Δ*_U(m) − Δ)       without: Frank and Wolfe's, with t = i/steps for i = 0, 1, …
 
-    with g = ∇ₓJ(x + Δ). The second is the default: it goes to the worst point that the linear model sees,
-    first all the way (so one step is `first_order`), then less and less. It needs no projection, cannot leave
-    U, and is right for every set: where U is a product, like an ℓ∞ ball, the two do alike, but in an ℓ1 ball
-    in the pixel box a step that moves one pixel stops when that pixel is full.
+    with g along ∇ₓJ(x + Δ) and m ← t m + g/max|g|. The second is the default: it goes to the worst point that
+    the linear model sees, first all the way (so one step is `first_order`), then less and less, and as its
+    steps become small, it follows the mean of the gradients met: where the loss is rough, one of them leads
+    astray. It needs no projection, cannot leave U, and is right for every set: in an ℓ1 ball in the pixel
+    box, a step that moves one pixel stops when that pixel is full.
 
     Of all that it visits it keeps the worst for each example: what misleads the model, else what has the
     largest loss. An example that is lost is left alone from then on. The examples do not meet, so this
     changes nothing for the others (but for rounding, if the model rounds differently in batches of another
     size). Where they do meet, in batch norm that is training, the batch stays whole: what is lost stays in it
     with the Δ that misled the model.
+
+    With `go_on` no example is left alone, and what is kept is what has the largest loss: the inner maximum of
+    eq. (9), which training asks for, also of examples that the model misreads.
 
     Args:
         model, x, y, U: as for `first_order`
@@ -50,28 +60,40 @@ def pgd(
         start: where the first run begins, (N, …); by default in the point of U nearest to 0
         restarts: further runs, each from a `random_point` of U, for the examples that are not yet lost
         loss: of logits and classes, (N, K), (N,) → (N,): `log_loss`, `margin` or `logit_ratio`
-        target: classes (N,) to be taken for: ascends −loss(z, target), and succeeds where that is the answer
+        target: classes (N,) to be taken for: ascends −loss(z, target), for `logit_ratio` the
+            `targeted_logit_ratio`, and succeeds where that is the answer
+        go_on: to the largest loss, whatever the model answers
         generator: where the random starts come from
 
     Returns:
         Δ shaped like x, in U, without gradient history.
 
     Raises:
-        ValueError: a gradient is NaN or infinite, a number of steps is negative, shapes do not fit, or U is
-            not convex and more than one step, from 0, is asked for.
+        ValueError: a gradient is NaN or infinite, a number of steps is negative, shapes do not fit, y or
+            target are no class numbers, the model answers no logits, or U is not convex and more than one
+            step, from 0, is asked for.
     """
-    for name, number in (("steps", steps), ("restarts", restarts)):
+    for what, number in (("steps", steps), ("restarts", restarts)):
         if number < 0:
-            raise ValueError(f"{name}: expected a number ≥ 0, got {number}")
-    for name, given, shape in (("start", start, x.shape), ("target", target, y.shape)):
-        if given is not None and given.shape != shape:
-            raise ValueError(f"{name}: expected shape {tuple(shape)}, got {tuple(given.shape)}")
-    goal, sign = (y, 1) if target is None else (target, -1)
+            raise ValueError(f"{what}: expected a number ≥ 0, got {number}")
+    if start is not None and start.shape != x.shape:
+        raise ValueError(f"start: expected shape {tuple(x.shape)}, got {tuple(start.shape)}")
+    name, goal, sign = "y", class_numbers(y, x), 1
+    if target is not None:
+        name, goal, sign = "target", class_numbers(target, x, name="target"), -1
+        loss = targeted_logit_ratio if loss is logit_ratio else loss
+    climbed = loss if couples_batch(model) else unfading(loss)
     return ascend(
-        model, x, U, lambda z, rows: sign * loss(z, goal[rows]),
-        lambda z, rows: (z.argmax(1) == goal[rows]) == (target is not None),
+        model, x, U,
+        lambda z, rows: sign * climbed(z, class_numbers(goal[rows], rows, z.shape[1], name)),
+        None if go_on else lambda z, rows: (z.argmax(1) == goal[rows]) == (target is not None),
         steps=steps, step=step, start=start, restarts=restarts, generator=generator,
     )  # fmt: skip
+
+
+def inner_maximum(attack: Attack) -> Attack:
+    """The attack as eq. (9) asks for it: one that can `go_on` when an example is misread does so."""
+    return partial(attack, go_on=True) if "go_on" in signature(attack).parameters else attack
 
 
 def ascend(
@@ -79,7 +101,7 @@ def ascend(
     x: Tensor,
     U: UncertaintySetLike,
     loss: RowLoss,
-    success: RowLoss,
+    success: RowLoss | None,
     *,
     steps: int,
     step: UncertaintySet | None = None,
@@ -87,7 +109,7 @@ def ascend(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """`pgd` on any loss, until success says so: both are functions of logits (n, K) and rows of x, (n,)."""
+    """`pgd` on any loss, until success if there is one: both are functions of logits (n, K) and rows (n,)."""
     x, U = x.detach(), resolve(U, x)
     if steps > 1 or step is not None:
         check_convex(U)
@@ -97,18 +119,22 @@ def ascend(
     for run in range(1 + restarts):
         d = first if run == 0 else random_point(U, x, generator)
         d, V, small = d[best.active], U[best.active], step and step[best.active]
+        mean = torch.zeros_like(as_rows(d, "start"))
         for i in range(1 + steps):
             if not len(best.active):
                 break
             logits, losses, g = _look(model, x, d, loss, best, gradient=i < steps, whole=whole)
-            stays = best.update(d, success(logits, best.active), losses)
+            lost = success(logits, best.active) if success else losses.isnan()  # none is NaN
+            stays = best.update(d, lost, losses)
             if not stays.all():
-                d, g, V, small = d[stays], g[stays], U[best.active], step and step[best.active]
+                d, g, mean = d[stays], g[stays], mean[stays]
+                V, small = U[best.active], step and step[best.active]
             with full_precision(x):
                 if i < steps and small:
                     d = V.project(d + small.maximizer(g))
                 elif i < steps:
-                    d = d.lerp(V.maximizer(g), 1 - i / steps)
+                    mean = i / steps * mean + normalized(as_rows(g, "g"))[0]
+                    d = d.lerp(V.maximizer(mean.view_as(d)).to(d), 1 - i / steps)
     return best.perturbation
 
 
@@ -145,27 +171,22 @@ class BestSoFar:
 def _look(
     model: nn.Module, x: Tensor, d: Tensor, loss: RowLoss, best: BestSoFar, gradient: bool, whole: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The logits (n, K) of those left at x + d, their losses (n,), and, where asked for, ∇ₓ of these."""
+    """The logits (n, K) of those left at x + d, their losses (n,), and, where asked for, the way up."""
     rows = best.active
     seen = x[rows] + d
     if whole:
         seen = (x + best.perturbation).index_copy(0, rows, seen)
     seen.requires_grad_(gradient)
     with torch.set_grad_enabled(gradient):
-        logits = model(seen)[rows] if whole else model(seen)
-        losses = loss(logits, rows)
-        if not losses.isfinite().all():
-            raise NonFiniteError("loss: expected finite numbers, got NaN or infinity from the model")
-        g = torch.autograd.grad(losses.sum(), seen)[0] if gradient else seen
-    return logits.detach(), losses.detach(), g[rows] if whole else g
-
-
-def couples_batch(model: nn.Module) -> bool:
-    """Whether the examples of a batch meet in the model, in batch norm that takes the mean of the batch."""
-    return any(
-        isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or part.running_mean is None)
-        for part in model.modules()
-    )
+        logits = as_logits(model(seen), seen)
+        logits = logits[rows] if whole else logits
+        if gradient:
+            losses, g, _ = backward(logits, seen, lambda z: loss(z, rows), whole)
+        else:
+            losses, g = loss(logits, rows), seen
+    if not losses.isfinite().all():
+        raise NonFiniteError("loss: expected finite numbers, got NaN or infinity")
+    return logits.detach(), losses, g[rows] if whole else g
 
 
 def check_convex(U: UncertaintySet) -> None:

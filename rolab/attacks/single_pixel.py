@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import as_rows, class_numbers
 from rolab.attacks.losses import margin
+from rolab.attacks.queries import leaves_no_trace, logits_of
 from rolab.sets import UncertaintySetLike, pixel_box, resolve
 
 
+@leaves_no_trace
 @torch.no_grad()
 def single_pixel(
     model: nn.Module, x: Tensor, y: Tensor, box: UncertaintySetLike = pixel_box, *, batch: int = 512
@@ -25,6 +28,8 @@ def single_pixel(
     Returns:
         Δ shaped like x, and for each example whether it misleads the model, bool (N,).
     """
+    as_rows(x, "x")
+    class_numbers(y, x)
     x, U = x.detach(), resolve(box, x)
     perturbation = torch.zeros_like(x, memory_format=torch.contiguous_format)  # its rows are written below
     flips, entries = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.shape[1:].numel()
@@ -36,8 +41,9 @@ def single_pixel(
             i, j = places.unbind(1)
             images = x[rows[i]].flatten(1)
             images[torch.arange(len(i), device=x.device), j % images.shape[1]] += move[i, j]
-            logits = model(images.reshape(-1, *x.shape[1:]))
-            margins[i, j] = margin(logits, y[rows[i]]).to(margins)
+            goal = y[rows[i]]
+            logits = logits_of(model, images.reshape(-1, *x.shape[1:]), goal)
+            margins[i, j] = margin(logits, goal).to(margins)
         best, j = margins.max(1)
         able = best > -torch.inf  # where no pixel can move, Δ stays 0
         i, j = rows[able], j[able]

@@ -1,9 +1,10 @@
 """Certified bounds of the margin: on which images no perturbation of a set can change the answer.
 
 An attack that fails proves nothing: the accuracy that it leaves is an upper bound of robust accuracy. Here is
-a lower bound; the truth lies between. With the network's layers between planes (`network.py`), Σ c_i y'_i is
-at least a linear function of z: take the lower plane where c_i > 0, else the upper. With z = W y + b that is
-one of y, and so on, backwards, until one of Δ is left. Its least value over U is −σ(−c), the course's oracle.
+a lower bound; the truth lies between. With the network's layers between planes (`relaxations.py`), Σ c_i y'_i
+is at least a linear function of z: take the lower plane where c_i > 0, else the upper. With z = W y + b that
+is one of y, and so on, backwards, until one of Δ is left. Its least value over U is −σ(−c), the course's
+oracle.
 The intervals l ≤ z ≤ u are found in the same way, from the first layer on.
 
 Sources: Zhang et al. (2018), Efficient Neural Network Robustness Certification with General Activation
@@ -13,8 +14,10 @@ Functions (CROWN); for max pooling Singh et al. (2019), An Abstract Domain for C
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import class_numbers
 from rolab.certify.relaxations import Layer, LinearRelaxation, layers_of, logits
 from rolab.data import Dataset
+from rolab.errors import NonFiniteError
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
 CHUNK = 4  # examples at a time: ConvNet needs some 100 MB for each
@@ -34,16 +37,20 @@ def margin_bound(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) 
     ℓ1 ball. As U grows the bound may rise here and there, since the planes change; what it bounds does not.
 
     Args:
-        model: a `ConvNet`, or a `Sequential` of `Linear`, `Conv2d`, `Flatten`, `ReLU` and `MaxPool2d`
+        model: a `ConvNet`, or a `Sequential` of `Linear`, `Conv2d`, `ReLU`, `MaxPool2d`, `AvgPool2d`,
+            `AdaptiveAvgPool2d`, `Flatten`, `Identity`, `Standardize`, of `BatchNorm1d`, `BatchNorm2d` and
+            `Dropout` in eval mode, and of `rolab.nets.Residual` blocks of these; with two logits at least
         x, y, U: as for `rolab.attacks.first_order`
 
     Returns:
         float64 (N,), beside the images
 
     Raises:
-        ValueError: the model holds what cannot be bounded, or y are not class numbers.
+        ValueError: the model holds what cannot be bounded, is too large or has one logit; x is not finite, y
+            are not class numbers, or U does not fit x.
     """
-    return _margin_bound(layers_of(model, x), x, y, U)
+    layers = layers_of(model, x)
+    return _margin_bound(layers, x.double(), y, _fitting(layers, x, y, U))
 
 
 @torch.no_grad()
@@ -62,21 +69,31 @@ def certified(model: nn.Module, data: Dataset, U: UncertaintySetLike) -> Tensor:
     """
     x, y = data.images, data.labels
     layers = layers_of(model, x)
+    V = _fitting(layers, x, y, U)
     right = torch.cat([logits(layers, some) for some in [x[:0], *x.split(CHUNK)]]).argmax(1) == y
-    slack = torch.finfo(next(model.parameters()).dtype).eps * float(layers[-1].size.max())
+    eps = max((torch.finfo(p.dtype).eps for p in model.parameters()), default=torch.finfo(x.dtype).eps)
+    slack = eps * float(layers[-1].size.max())
     rows = right.nonzero().squeeze(1)
-    bound = _margin_bound(layers, x[rows], y[rows], resolve(U, x.double())[rows])
+    bound = _margin_bound(layers, x[rows].double(), y[rows], V[rows])
     return right.index_put((rows,), bound > slack)
 
 
-def _margin_bound(layers: list[Layer], x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
+def _fitting(layers: list[Layer], x: Tensor, y: Tensor, U: UncertaintySetLike) -> UncertaintySet:
+    """U beside x in float64, if it, x and y fit each other and the network."""
+    classes = len(layers[-1].bias)
+    if classes < 2:
+        raise ValueError(f"model: expected K ≥ 2 logits, got {classes}")
+    if not x.isfinite().all():
+        raise NonFiniteError("x: expected finite pixels, got NaN or infinity")
+    class_numbers(y, x, classes)
+    return resolve(U, x.double())
+
+
+def _margin_bound(layers: list[Layer], x: Tensor, y: Tensor, V: UncertaintySet) -> Tensor:
     """`margin_bound`, some examples at a time."""
     classes = len(layers[-1].bias)
-    if y.shape != x.shape[:1] or y.dtype != torch.int64 or not ((0 <= y) & (y < classes)).all():
-        raise ValueError(f"y: expected {len(x)} class numbers from 0 to {classes - 1}, got {y}")
-    x = x.double()
     differences, axes = (torch.eye(n).to(x) for n in (classes, x.shape[1:].numel()))
-    bound, V = x.new_empty(len(x)), resolve(U, x)
+    bound = x.new_empty(len(x))
     slack = 2 * layers[-1].slack.max()  # of two logits
     for rows in torch.arange(len(x), device=x.device).split(CHUNK):
         c = differences[y[rows], None] - differences  # e_y − e_k for each k: (n, K, K)

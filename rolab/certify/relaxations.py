@@ -5,14 +5,18 @@
 Where l ≤ z ≤ u is known, each output y' lies between two planes, both in one input z_j of the activation:
 
     low · z_j ≤ y' ≤ high · z_j + shift.
+
+Batch norm in eval mode and average pooling are affine, dropout in eval mode is nothing. A residual block
+shortcut(y) + body(y) is run on a stack: y is put aside while the body is computed, carried past its
+activations as further entries of each layer, and added behind it. So its planes lose nothing to the sum.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -20,9 +24,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rolab.errors import NonFiniteError
+from rolab.nets.layers import Dropout, Residual, Standardize
 from rolab.nets.mnist import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d
 
-PARTS = (nn.Linear, nn.Conv2d, PatchConv2d, nn.Flatten, nn.ReLU, nn.MaxPool2d)
+SUMS = (nn.Linear, nn.Conv2d, PatchConv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)  # many inputs to an output
+BatchNorm = nn.modules.batchnorm._BatchNorm  # of one and of two dimensions
+DROPOUTS = (nn.Dropout, nn.Dropout2d, Dropout)
+PARTS = (*SUMS, *DROPOUTS, nn.BatchNorm1d, nn.Identity, nn.Flatten, nn.ReLU, nn.MaxPool2d, Standardize)
+KNOWN = (
+    "a ConvNet, or a Sequential of Linear, Conv2d, BatchNorm1d and 2d, Dropout, Identity, Flatten, ReLU, "
+    "MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Standardize and Residual"
+)
+LARGEST = 2**28  # entries of a matrix, 2 GiB
+Stack = list[Tensor]  # what a part is applied to comes last; what is put aside, before it
 
 
 class LinearRelaxation(NamedTuple):
@@ -85,7 +100,29 @@ class MaxPool:
         return LinearRelaxation(source, torch.ones_like(high), high, upper.amax(2).masked_fill(alone, 0.0))
 
 
-Activation = Relu | MaxPool
+@dataclass(frozen=True)
+class Beside:
+    """The first entries are handed on as they are; the others go through an activation."""
+
+    carried: int
+    activation: Relu | MaxPool
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """(N, carried + n) → (N, carried + m)."""
+        return torch.cat([z[:, : self.carried], self.activation(z[:, self.carried :])], 1)
+
+    def relaxation(self, lower: Tensor, upper: Tensor) -> LinearRelaxation:
+        """Exact for the first entries."""
+        n = self.carried
+        first, others = (
+            LinearRelaxation.exact(lower[:, :n]),
+            self.activation.relaxation(lower[:, n:], upper[:, n:]),
+        )
+        others = others._replace(source=others.source + n)
+        return LinearRelaxation(*(torch.cat(pair, 1) for pair in zip(first, others, strict=True)))
+
+
+Activation = Relu | MaxPool | Beside
 
 
 @dataclass(frozen=True)
@@ -96,9 +133,11 @@ class Layer:
         weight: W (m, n)
         absolute: |W|, entry by entry
         bias: b (m,)
-        size: M (m,), what the terms of W y + b add up to at most, were they all positive and |x| ≤ 1
+        size: M (m,), what the terms of W y + b add up to at most, were they all positive and |x| ≤ 1; of
+            several maps in one, the terms of each
         slack: what float64 may have rounded in a bound of W y + b if |x| ≤ 1, (m,)
-        views: outputs that see the same inputs, with these: all channels of a convolution at one place
+        views: outputs that see the same inputs, with these: all channels of a convolution at one place. Those
+            that see one input are left out, for no bound is better than their interval
         activations: what follows, one after the other
     """
 
@@ -137,25 +176,26 @@ def layers_of(model: nn.Module, x: Tensor) -> list[Layer]:
     """The network as matrices in float64, for images like x and beside them.
 
     Raises:
-        ValueError: the model holds what cannot be bounded.
+        ValueError: the model holds what cannot be bounded, or is too large, or does not take such images.
     """
-    shape, layers = x.shape[1:], list[Layer]()
-    size, operations = torch.ones(shape.numel(), dtype=torch.float64, device=x.device), 0
+    shapes, layers = [x.shape[1:]], list[Layer]()
+    size, operations = torch.ones(shapes[0].numel(), dtype=torch.float64, device=x.device), 0
     parts = [nn.Identity(), *_parts(copy.deepcopy(model).to(x.device, torch.float64))]
     for nonlinear, run in groupby(parts, lambda part: isinstance(part, (nn.ReLU, nn.MaxPool2d))):
         if nonlinear:
-            found: list[Activation] = []
+            found, carried = list[Relu | MaxPool](), sum(shape.numel() for shape in shapes[:-1])
             for part in run:
-                found.append(_windows(part, shape, size) if isinstance(part, nn.MaxPool2d) else Relu())
-                shape = part(size.new_empty(1, *shape)).shape[1:]
-            relu_first = sorted(found, key=lambda each: isinstance(each, MaxPool))  # the same, and tighter
-            layers[-1] = replace(layers[-1], activations=tuple(relu_first))
+                found.append(_windows(part, shapes[-1], size) if isinstance(part, nn.MaxPool2d) else Relu())
+                shapes[-1] = part(size.new_empty(1, *shapes[-1])).shape[1:]
+            found.sort(key=lambda each: isinstance(each, MaxPool))  # ReLU first is the same, and tighter
+            activations = tuple(Beside(carried, each) if carried else each for each in found)
+            layers[-1] = replace(layers[-1], activations=activations)
             size = layers[-1].activate(size[None])[0]
         else:
-            bias, weight = _matrix(run, size.new_zeros(1, *shape))
-            shape, weight, bias = bias.shape[1:], weight.flatten(1).T.contiguous(), bias.flatten()
-            absolute, operations = weight.abs(), operations + weight.shape[1] + 16
-            size = absolute @ size + bias.abs()
+            shapes, weight, bias, size, summed = _affine(list(run), shapes, size)
+            absolute, operations = weight.abs(), operations + summed + 16
+            if not size.isfinite().all():
+                raise NonFiniteError("model: expected finite weights, got NaN or infinity")
             slack = 2 * operations * torch.finfo(torch.float64).eps * size
             layers.append(Layer(weight, absolute, bias, size, slack, _views(weight) if layers else ()))
     return layers
@@ -166,24 +206,96 @@ def logits(layers: list[Layer], x: Tensor) -> Tensor:
     return reduce(lambda y, layer: layer.activate(layer.affine(y)), layers, x.double().flatten(1))
 
 
-def _matrix(maps: Iterable[nn.Module], zero: Tensor) -> tuple[Tensor, Tensor]:
-    """What affine maps, one after the other, make of 0, (1, …), and of a step of 1 along each axis."""
-    value, change = zero, torch.eye(zero.numel()).to(zero).view(-1, *zero.shape[1:])
+def _affine(
+    maps: Sequence[Any], shapes: list[torch.Size], size: Tensor
+) -> tuple[list[torch.Size], Tensor, Tensor, Tensor, int]:
+    """Affine maps, one after the other, on a stack of these shapes, whose entries are at most `size`.
+
+    They are applied to 0, to a step of 1 along each axis, and to `size` with all terms made positive.
+
+    Returns:
+        the shapes behind them, W (m, n), b (m,), the sum of all terms (m,), and how many these are at most
+    """
+    n = [shape.numel() for shape in shapes]
+    zero, axes, largest = size.new_zeros(1, sum(n)), torch.eye(sum(n)).to(size), size[None]
+    value, change, terms = (
+        [part.view(-1, *shape) for part, shape in zip(entries.split(n, 1), shapes, strict=True)]
+        for entries in (zero, axes, largest)
+    )
+    summed = 0
     for part in maps:
-        value, part = part(value), copy.deepcopy(part)
-        if isinstance(part, (nn.Linear, nn.Conv2d)) and part.bias is not None:
-            part.bias.zero_()
-        change = part(change) - part(torch.zeros_like(change[:1]))
-    return value, change
+        summed += value[-1].numel() if isinstance(part, SUMS) else 0
+        shape = tuple(value[-1].shape[1:])
+        try:
+            _apply(part, part, value)
+            if len(axes) * sum(map(torch.numel, value)) > LARGEST:
+                most = f"matrices of at most {LARGEST:,} numbers"
+                raise ValueError(f"model: expected {most}, got more behind {part}")
+            _apply(part, _linear(part), change)
+            _apply(part, _positive(part), terms)
+        except (RuntimeError, IndexError) as error:
+            expected = f"images (N, …) that {part} takes"
+            raise ValueError(f"x: expected {expected}, got some of shape {shape} there: {error}") from None
+    weight, bias, total = (
+        torch.cat([each.flatten(1) for each in stack], 1) for stack in (change, value, terms)
+    )
+    alone = sum(hasattr(part, "weight") for part in maps) < 2  # else what cancels between two counts as well
+    size = weight.abs().T @ size + bias[0].abs() if alone else total[0]
+    return [each.shape[1:] for each in value], weight.T.contiguous(), bias[0], size, summed
+
+
+def _apply(part: Any, form: Any, stack: Stack) -> None:
+    """A part of the model, in one of its forms, on what is last on the stack; or a step of the stack."""
+    if part in STEPS:
+        part(stack)
+    else:
+        stack[-1] = form(stack[-1])
+
+
+def _put_aside(stack: Stack) -> None:
+    """y → y, y."""
+    stack.append(stack[-1])
+
+
+def _exchange(stack: Stack) -> None:
+    """y, z → z, y."""
+    stack[-2:] = stack[:-3:-1]
+
+
+def _add(stack: Stack) -> None:
+    """y, z → y + z."""
+    z = stack.pop()
+    stack[-1] = stack[-1] + z
+
+
+STEPS = (_put_aside, _exchange, _add)
+
+
+def _linear(part: Any) -> Callable[[Tensor], Tensor]:
+    """An affine map without its constant."""
+    part = copy.deepcopy(part)
+    if getattr(part, "bias", None) is not None:
+        part.bias.zero_()
+    return lambda x: part(x) - part(torch.zeros_like(x[:1]))
+
+
+def _positive(part: Any) -> Callable[[Tensor], Tensor]:
+    """An affine map with the absolute values of its weights and of its constant."""
+    if not hasattr(part, "weight"):
+        return _linear(part)  # a mean, or what moves entries or standardises pixels
+    weight, bias = part.weight.abs(), None if part.bias is None else part.bias.abs()
+    if isinstance(part, nn.Conv2d):
+        return lambda x: part._conv_forward(x, weight, bias)
+    if isinstance(part, nn.Linear):
+        return partial(F.linear, weight=weight, bias=bias)
+    return _Channelwise(weight, torch.zeros_like(weight) if bias is None else bias)
 
 
 def _views(weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Rows of a matrix whose entries other than 0 are in the same columns, with these columns."""
-    seen, view = weight.ne(0).unique(dim=0, return_inverse=True)
-    return tuple(
-        ((view == number).nonzero().squeeze(1), columns.nonzero().squeeze(1))
-        for number, columns in enumerate(seen)
-    )
+    """Rows of a matrix whose entries other than 0, two or more, are in the same columns; with these."""
+    rows = (weight.ne(0).sum(1) > 1).nonzero().squeeze(1)
+    seen, view = weight[rows].ne(0).unique(dim=0, return_inverse=True)
+    return tuple((rows[view == number], columns.nonzero().squeeze(1)) for number, columns in enumerate(seen))
 
 
 def _windows(pool: nn.MaxPool2d, shape: torch.Size, like: Tensor) -> MaxPool:
@@ -193,8 +305,8 @@ def _windows(pool: nn.MaxPool2d, shape: torch.Size, like: Tensor) -> MaxPool:
     return MaxPool(windows.mT.flatten(0, 1).long())
 
 
-def _parts(model: Any) -> list[nn.Module]:
-    """The affine maps, ReLUs and poolings that the model applies, one after the other."""
+def _parts(model: Any) -> list[Any]:
+    """The affine maps, ReLUs and poolings that the model applies, and steps of the stack, in this order."""
     forward = type(model).forward  # a derived class may compute something else
     if forward is ConvNet.forward:
         return [
@@ -204,12 +316,45 @@ def _parts(model: Any) -> list[nn.Module]:
         ]  # fmt: skip
     if forward is nn.Sequential.forward:
         return [part for child in model for part in _parts(child)]
+    if forward is Residual.forward:
+        return [_put_aside, *_parts(model.body), _exchange, *_parts(model.shortcut), _add]
     if forward not in [kind.forward for kind in PARTS]:
-        known = "a ConvNet, or a Sequential of Linear, Conv2d, Flatten, ReLU and MaxPool2d"
-        raise ValueError(f"model: expected {known}, got one that holds {model}")
+        raise ValueError(f"model: expected {KNOWN}, got one that holds {model}")
     if isinstance(model, nn.MaxPool2d) and (model.padding != 0 or model.ceil_mode):
         raise ValueError(f"model: expected MaxPool2d without padding and ceil_mode, got {model}")
+    if isinstance(model, (BatchNorm, *DROPOUTS)) and model.training:
+        raise ValueError(f"model: expected eval mode, got {model} in training mode; call model.eval()")
+    if isinstance(model, (nn.Identity, *DROPOUTS)):
+        return []
+    if isinstance(model, Standardize):
+        return _standardisation(model.mean.flatten(), model.std.flatten())
+    if isinstance(model, BatchNorm):
+        if model.running_mean is None or model.running_var is None:
+            raise ValueError(f"model: expected batch norm with running statistics, got {model}")
+        spread = (model.running_var + model.eps).sqrt()
+        return _standardisation(model.running_mean, spread, model.weight, model.bias)
     return [model]
+
+
+def _standardisation(
+    mean: Tensor, spread: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
+) -> list[nn.Module]:
+    """(y − mean) / spread · weight + bias in each channel."""
+    one, zero = torch.ones_like(mean), torch.zeros_like(mean)
+    scale = (one if weight is None else weight) / spread
+    return [_Channelwise(one, -mean), _Channelwise(scale, zero if bias is None else bias)]
+
+
+class _Channelwise(nn.Module):
+    """weight · y + bias in each channel."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = weight.detach(), bias.detach()
+
+    def forward(self, y: Tensor) -> Tensor:
+        channel = -1, *[1] * (y.ndim - 2)
+        return self.weight.view(channel) * y + self.bias.view(channel)
 
 
 class _Frame(nn.Module):

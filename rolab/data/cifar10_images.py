@@ -12,11 +12,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor
 
 from rolab.data.base import Dataset, cache_folder, check_split, shipped
-from rolab.errors import DataError
+from rolab.errors import DataError, RecordError
+from rolab.storage import read as read_file
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 CIFAR10_FILE = "cifar10.safetensors"
@@ -94,10 +96,10 @@ def read(path: Path, split: str) -> tuple[Tensor, Tensor]:
             "The excerpt (excerpt=True, or the preset fast) ships with rolab."
         )
     try:
-        with safe_open(path, framework="pt") as file:
-            images, labels = (file.get_tensor(f"{split}_{part}") for part in ("images", "labels"))
+        tensors = load(read_file(path, most=sum(SIZES.values()) * 3073 + 10_000))
+        images, labels = (tensors[f"{split}_{part}"] for part in ("images", "labels"))
         check(split, images, labels)
-    except (OSError, SafetensorError, DataError) as error:
+    except (KeyError, RecordError, SafetensorError, DataError) as error:
         remedy = "type `rolab data fetch cifar10` to bring it again"
         raise DataError(f"{path} is truncated or altered ({error}): {remedy}.") from error
     return images, labels

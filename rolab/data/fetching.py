@@ -12,7 +12,7 @@ from rolab.data.base import cache_folder
 from rolab.data.cifar10_images import CIFAR10_FILE, SIZES, read
 from rolab.data.sources import ARCHIVE, SOURCES
 from rolab.errors import DataError
-from rolab.storage import lock, write_tensors
+from rolab.storage import UNFINISHED, lock, write_tensors
 
 
 def fetch_cifar10(
@@ -37,13 +37,14 @@ def fetch_cifar10(
     _make_writable(path.parent)
     with lock(path, say):
         if not is_fetched(path.parent):  # another process may have brought it while this one waited
+            begins = f".{CIFAR10_FILE}."  # where it is killed, the next to have the lock removes it
             try:
-                with tempfile.TemporaryDirectory(prefix="rolab-") as scratch:
+                with tempfile.TemporaryDirectory(UNFINISHED, begins, path.parent) as scratch:
                     splits = _bring(source, Path(scratch), say)
             except OSError as error:
                 why = error.strerror or str(error)
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    remedy = "make room, or name another folder by TMPDIR"
+                    remedy = "make room, or name another folder by --cache or ROLAB_DATA"
                     raise DataError(f"cannot keep temporary files ({why}): {remedy}") from error
                 raise DataError(f"{error.filename or 'a temporary file'}: {why}") from error
             write_tensors(path, splits)
@@ -77,13 +78,13 @@ def _make_writable(folder: Path) -> None:
 def _bring(source: Path | str | None, scratch: Path, say: Callable[[str], None]) -> dict[str, Tensor]:
     """The bytes of both splits from the source that is named, else from the first that has them."""
     if source is not None and str(source) not in SOURCES:
-        return decode(Path(source), scratch)
+        return decode(Path(source))
     for name in SOURCES if source is None else [str(source)]:
         say(f"{name}: trying")
         folder = scratch / name
         folder.mkdir()
         try:
-            return decode(SOURCES[name](folder), folder)
+            return decode(SOURCES[name](folder))
         except DataError as error:
             say(f"{name}: {error}")
     raise DataError(

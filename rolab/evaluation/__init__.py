@@ -6,6 +6,7 @@ from rolab.evaluation.accuracy import (
     accuracy_percent,
     accuracy_vs_radius,
     correct,
+    device_of,
     eval_mode,
     gradients,
     predict,
@@ -14,6 +15,7 @@ from rolab.evaluation.collection import Collection, adversarial_collection
 from rolab.evaluation.masking import flatness, masking_report
 from rolab.evaluation.robustness import (
     correct_under_attack,
+    guarded_evaluation,
     perturbations,
     robust_mask,
     rows_of,
@@ -32,9 +34,11 @@ __all__ = [
     "adversarial_collection",
     "correct",
     "correct_under_attack",
+    "device_of",
     "eval_mode",
     "flatness",
     "gradients",
+    "guarded_evaluation",
     "masking_report",
     "mcnemar",
     "perturbations",

@@ -3,12 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import as_list, whole_number
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import correct, gradients
+from rolab.data.base import check_data
+from rolab.evaluation.accuracy import ascent_directions, correct
 from rolab.sets import UncertaintySet
 
 
@@ -35,7 +38,7 @@ class Collection:
 
     def examples(self, scale: float = 1.0) -> Dataset:
         """x + scale·Δ with the label of x; the radii grow with the scale, the direction stays."""
-        return Dataset(self.sources.images + scale * self.perturbation, self.sources.labels)
+        return self.sources.perturbed(scale * self.perturbation)
 
 
 def adversarial_collection(
@@ -57,12 +60,24 @@ def adversarial_collection(
         sizes: name → how many examples
 
     Raises:
-        ValueError: a set is a function, or even the largest radius of its grid misleads too seldom.
+        ValueError: a set is a function, a grid does not ascend, or its largest radius misleads too seldom.
     """
+    check_data(data, least=1)
+    if not isinstance(sets, Mapping) or not sets:
+        raise ValueError(f"sets: expected name → UncertaintySet, at least one, got {sets!r}")
     for name, U in sets.items():
         if not isinstance(U, UncertaintySet):
             raise ValueError(f"sets[{name!r}]: expected an UncertaintySet, got {U!r}")
-    g = gradients(model, data)
+        for what, given in (("grids", grids), ("sizes", sizes)):
+            if not isinstance(given, Mapping) or name not in given:
+                raise ValueError(f"{what}: expected one for each name of a set, {name!r} too, got {given!r}")
+        grid = as_list(
+            grids[name], f"grids[{name!r}]", "a radius", lambda r: isinstance(r, Real) and float(r) >= 0
+        )
+        if grid != sorted(set(grid)):
+            raise ValueError(f"grids[{name!r}]: expected ascending radii, got {grid}")
+        whole_number(sizes[name], f"sizes[{name!r}]", least=1)
+    g = ascent_directions(model, data)
     right = correct(model, data).nonzero().squeeze(1)
     data, g = data[right], g[right]
     steps = [_smallest_step(model, data, g, name, U, grids[name], sizes[name]) for name, U in sets.items()]

@@ -1,42 +1,26 @@
 """Gradient masking: signs that a net only hides its gradients, after Athalye, Carlini and Wagner (2018)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from rolab.attacks import Attack, first_order, log_loss, pgd, random_point, random_search
+from rolab.attacks.guards import FEW, MaskingCheck, asked, guards
 from rolab.attacks.pgd import draw
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import accuracy_percent, in_batches
-from rolab.evaluation.robustness import correct_under_attack, perturbations
+from rolab.evaluation.accuracy import accuracy_percent, eval_mode, in_batches
+from rolab.evaluation.robustness import (
+    correct_under_attack,
+    first_examples,
+    guarded_evaluation,
+    perturbations,
+)
 from rolab.evaluation.statistics import AccuracyEstimate, mcnemar
 from rolab.sets import UncertaintySetLike, resolve
 
 LEVEL = 0.05  # differences are called differences where chance makes them more seldom than this
-FEW = 10  # percent of examples that may show a sign of masking in a net that does not mask
-
-
-@dataclass(frozen=True)
-class MaskingCheck:
-    """One sign of masked gradients, looked for.
-
-    Attributes:
-        question: what was asked
-        masked: whether the answer is a sign of masking
-        words: the answer, a sentence with its numbers
-        numbers: the same numbers by name, accuracies and shares in percent
-    """
-
-    question: str
-    masked: bool
-    words: str
-    numbers: dict[str, float]
-
-    def __str__(self) -> str:
-        return f"{self.question} {self.words}"
 
 
 def masking_report(
@@ -49,7 +33,7 @@ def masking_report(
     queries: int = 300,
     generator: torch.Generator | None = None,
 ) -> list[MaskingCheck]:
-    """Is the net robust, or are its gradients of no use to an attack? Four questions, each with a verdict.
+    """Is the net robust, or are its gradients of no use to an attack? Eight questions, each with a verdict.
 
     The signs that Athalye, Carlini and Wagner (2018) name. None proves anything, and a net may mask without
     them; but a net that shows one has not been shown to be robust by an attack that follows its gradient.
@@ -61,7 +45,8 @@ def masking_report(
         steps, queries: of `pgd` and of `random_search`
 
     Returns:
-        Four findings: one step against many, gradients against none, a radius without bound, flatness.
+        Eight findings: those of `rolab.attacks.guards`, probabilities, chance, zero gradients, learning; and
+            one step against many, gradients against none, a radius without bound, flatness.
 
     Raises:
         ValueError: radii are not two, ascending from above 0.
@@ -76,18 +61,18 @@ def masking_report(
 
     many = partial(pgd, steps=steps, restarts=1, generator=generator)
     left = partial(correct_under_attack, model, data)
-    one_step, wandered, white = left(near, first_order), left(near, wandering), left(near, many)
-    black = left(near, partial(random_search, queries=queries, generator=generator))
-    return [
-        _beats("Does one step beat many?", ("one step", one_step), (f"{steps} steps", wandered)),
-        _beats("Does an attack without gradients beat one with?", ("without", black), ("with", white)),
-        _unbounded(left(far, many), radii[1]),
-        flatness(model, data, near, generator),
-    ]
-
-
-def _answered(question: str, masked: bool, because: str, numbers: dict[str, float]) -> MaskingCheck:
-    return MaskingCheck(question, masked, f"{'Yes' if masked else 'No'}: {because}.", numbers)
+    with eval_mode(model):
+        answered = guards(model, *first_examples(model, data))
+    with asked():  # the findings say it
+        one_step, wandered, white = left(near, first_order), left(near, wandering), left(near, many)
+        black = left(near, partial(random_search, queries=queries, generator=generator))
+        return [
+            *answered,
+            _beats("Does one step beat many?", ("one step", one_step), (f"{steps} steps", wandered)),
+            _beats("Does an attack without gradients beat one with?", ("without", black), ("with", white)),
+            _unbounded(left(far, many), radii[1]),
+            flatness(model, data, near, generator),
+        ]
 
 
 def _beats(question: str, weak: tuple[str, Tensor], strong: tuple[str, Tensor]) -> MaskingCheck:
@@ -95,7 +80,7 @@ def _beats(question: str, weak: tuple[str, Tensor], strong: tuple[str, Tensor]) 
     (weaker, left), (stronger, left_by_strong) = weak, strong
     a, b, p = accuracy_percent(left), accuracy_percent(left_by_strong), mcnemar(left, left_by_strong)["p"]
     because = f"{weaker} leaves {a:.1f} %, {stronger} {b:.1f} % (p = {p:.2g})"
-    return _answered(question, a < b and p < LEVEL, because, {weaker: a, stronger: b, "p": p})
+    return MaskingCheck.of(question, a < b and p < LEVEL, because, {weaker: a, stronger: b, "p": p})
 
 
 def _unbounded(right: Tensor, radius: float) -> MaskingCheck:
@@ -103,7 +88,7 @@ def _unbounded(right: Tensor, radius: float) -> MaskingCheck:
     left = AccuracyEstimate.of(right)
     question = "Does accuracy stay above 0 as the radius grows?"
     because = f"at radius {radius:g}, where nothing is left to be robust to, {left}"
-    return _answered(question, left.low > 1, because, {"accuracy": left.percent})
+    return MaskingCheck.of(question, left.low > 1, because, {"accuracy": left.percent})
 
 
 def flatness(
@@ -121,9 +106,10 @@ def flatness(
         images = data.images + perturbations(model, data, U, attack)
         return in_batches(torch.no_grad()(lambda x, y: log_loss(model(x), y)), model, images, data.labels)
 
-    along = losses(first_order)
-    elsewhere = torch.stack([losses(anywhere) for _ in range(10)]).amax(0)
+    with guarded_evaluation(model, data):
+        along = losses(first_order)
+        elsewhere = torch.stack([losses(anywhere) for _ in range(10)]).amax(0)
     share = accuracy_percent(elsewhere > along)
     question = "Is the loss flat along the gradient but not elsewhere?"
     because = f"for {share:.1f} % of the examples a random direction raises the loss more than the gradient's"
-    return _answered(question, share > FEW, because, {"share": share})
+    return MaskingCheck.of(question, share > FEW, because, {"share": share})

@@ -1,13 +1,17 @@
 """Accuracy under attack, in eval mode: of one attack, the worst of several, the transfer from net to net."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import as_list
 from rolab.attacks import Attack, ensemble, first_order
+from rolab.attacks.guards import EXAMPLES, guarded
 from rolab.data import Dataset
-from rolab.evaluation.accuracy import correct, in_batches
+from rolab.data.base import check_data
+from rolab.evaluation.accuracy import as_sets, check_model, correct, device_of, eval_mode, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
@@ -17,14 +21,38 @@ def rows_of(U: UncertaintySetLike, rows: Tensor) -> UncertaintySetLike:
     return U[rows] if isinstance(U, UncertaintySet) else U
 
 
+def fitted(U: UncertaintySetLike, data: Dataset) -> UncertaintySetLike:
+    """The set, once it is known to fit all the examples; a function of x is asked for each part of them."""
+    return resolve(U, data.images) if isinstance(U, UncertaintySet) else U
+
+
+def first_examples(model: nn.Module, data: Dataset) -> tuple[Tensor, Tensor]:
+    """Images and labels of those that guards look at, beside the model."""
+    device, some = device_of(model, data.images), data[:EXAMPLES]
+    return some.images.to(device), some.labels.to(device)
+
+
+@contextmanager
+def guarded_evaluation(model: nn.Module, data: Dataset) -> Iterator[None]:
+    """Warns, once for all that happens in the block, where attacks cannot judge the model in eval mode."""
+    with eval_mode(model), guarded(model, *first_examples(model, data)):
+        yield
+
+
 def perturbations(
     model: nn.Module, data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
 ) -> Tensor:
-    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part."""
-    return in_batches(
-        lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
-        model, data.images, data.labels, torch.arange(len(data)),
-    )  # fmt: skip
+    """The Δ that an attack finds, shaped like the images and beside them; in eval mode, part by part.
+
+    A `MaskingWarning` says where such a Δ tells nothing of the model: see `rolab.attacks.guards`.
+    """
+    check_data(data)
+    U = fitted(U, data)
+    with guarded_evaluation(model, data):
+        return in_batches(
+            lambda x, y, rows: attack(model, x, y, rows_of(U, rows.cpu())),
+            model, data.images, data.labels, torch.arange(len(data)),
+        )  # fmt: skip
 
 
 def correct_under_attack(
@@ -46,8 +74,18 @@ def robust_mask(
     that follow: an example that is lost stays lost, and is not attacked again.
 
     Raises:
-        ValueError: a Δ found in one set is not in the next.
+        ValueError: a Δ found in one set is not in the next, or what should be a list is none.
     """
+    check_data(data)
+    sets = [fitted(U, data) for U in as_sets(sets)]
+    attacks = as_list(attacks, "attacks", "an attack (model, x, y, U) -> Δ", callable, least=1)
+    with guarded_evaluation(model, data):
+        return _robust_mask(model, data, sets, attacks)
+
+
+def _robust_mask(
+    model: nn.Module, data: Dataset, sets: Sequence[UncertaintySetLike], attacks: Sequence[Attack]
+) -> Tensor:
     right = correct(model, data)
     worst = torch.zeros_like(data.images)
     rows = []
@@ -83,6 +121,7 @@ def worst_case_accuracy(
     Raises:
         ValueError: the sets are not nested, or there are no examples.
     """
+    check_data(data, least=1)
     return [AccuracyEstimate.of(right) for right in robust_mask(model, data, sets, attacks)]
 
 
@@ -93,6 +132,11 @@ def transfer_matrix(
 
     Each net makes its Δ once, and all nets see them.
     """
+    if not isinstance(models, Mapping):
+        raise ValueError(f"models: expected name → net, got {models!r}")
+    for name, model in models.items():
+        check_model(model, f"models[{name!r}]")
+    check_data(data, least=1)
     made = {name: perturbations(model, data, U, attack) for name, model in models.items()}
     return {
         source: {name: AccuracyEstimate.of(correct(model, data, d)) for name, model in models.items()}

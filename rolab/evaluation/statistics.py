@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rolab.evaluation.accuracy import accuracy_percent
+from rolab.evaluation.accuracy import accuracy_percent, check_right
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,16 @@ def mcnemar(right_a: Tensor, right_b: Tensor) -> dict[str, Any]:
     Only the examples on which one is right and the other wrong count. If both were equally good, `only_a`
     would be binomial with probability ½ out of `only_a` + `only_b`; p is the two-sided probability of a split
     that is at least as uneven.
+
+    Args:
+        right_a, right_b: which examples each of them has right, bool (N,), in the same order
     """
     from scipy.stats import binomtest
+
+    for name, right in (("right_a", right_a), ("right_b", right_b)):
+        check_right(right, name, least=0)
+    if len(right_a) != len(right_b):
+        raise ValueError(f"right_b: expected {len(right_a)} examples, as in right_a, got {len(right_b)}")
 
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0

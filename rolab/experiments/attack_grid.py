@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import Attack, pgd, random_point
 from rolab.data import Dataset
-from rolab.evaluation import correct, correct_under_attack, rows_of
+from rolab.evaluation import correct, correct_under_attack, guarded_evaluation, rows_of
 from rolab.sets import Ball, UncertaintySetLike, pixel_box, resolve
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
@@ -64,10 +64,11 @@ def pgd_grid(
     # Place 0 of each axis is who is correct before any attack.
     right = clean.expand(1 + len(sets), 1 + len(steps), 2 + restarts, -1).clone()
     places = list(product(range(len(sets)), range(len(steps)), range(1 + restarts)))
-    for i, j, k in tqdm(places, unit="run", leave=False, disable=not progress):
-        left = right[i, j + 1, k + 1] & right[i + 1, j, k + 1] & right[i + 1, j + 1, k]
-        attack = ascent(steps[j], k > 0, generator)
-        right[i + 1, j + 1, k + 1] = attack_the_rest(model, data, sets[i], attack, left)
+    with guarded_evaluation(model, data):
+        for i, j, k in tqdm(places, unit="run", leave=False, disable=not progress):
+            left = right[i, j + 1, k + 1] & right[i + 1, j, k + 1] & right[i + 1, j + 1, k]
+            attack = ascent(steps[j], k > 0, generator)
+            right[i + 1, j + 1, k + 1] = attack_the_rest(model, data, sets[i], attack, left)
     return right[1:, 1:, 1:]
 
 

@@ -93,7 +93,7 @@ def _seeds(preset: str, seeds: Sequence[int] | None, usual: Mapping[str, tuple[i
     if preset not in PRESETS:
         raise ValueError(f"preset is {preset!r}, expected one of {', '.join(PRESETS)}")
     seeds = usual.get(preset, (0,)) if seeds is None else tuple(seeds)
-    whole = all(isinstance(seed, int) and 0 <= seed < 2**63 for seed in seeds)
+    whole = all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)  # True is none
     if not seeds or len(set(seeds)) < len(seeds) or not whole:
         raise ValueError(f"seeds is {seeds!r}, expected distinct whole numbers from 0 up, below 2⁶³")
     return seeds

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from rolab.attacks import Attack, ensemble, pgd
 from rolab.data import Dataset
-from rolab.evaluation import masking_report, transfer_matrix
+from rolab.evaluation import guarded_evaluation, masking_report, transfer_matrix
 from rolab.experiments import attack_grid
 from rolab.experiments.attack_grid import from_json, linf_in_pixel_box, to_json
 from rolab.sets import UncertaintySetLike
@@ -81,6 +81,8 @@ def benchmark(
         null: at none), `first_failure_radius_one_step` that under the single step, and `certified_radius` the
         largest radius within which it is proved to be read correctly (0: none).
 
+    A `MaskingWarning` says where no attack can judge a net; so do the findings of "NET/masking".
+
     Raises:
         RecordError: the file holds the record of another benchmark: other nets, examples or settings.
         ValueError: there are no nets or no examples.
@@ -119,8 +121,12 @@ def benchmark(
     jobs = {f"{net}/{kind}": partial(of_a_net, net, kind) for net in nets for kind in kinds}
     jobs |= {f"transfer/{radius:g}": partial(transfer, radius) for radius in config.transfer_radii}
     begin = {"environment": environment(device), "runs": {}}
+
+    def finished(record: dict[str, Any]) -> bool:
+        return jobs.keys() <= record["runs"].keys()
+
     with (
-        claim(out, identity, "benchmark", begin, folder=False) as record,
+        claim(out, identity, "benchmark", begin, folder=False, finished=finished) as record,
         tqdm(jobs.items(), unit="run", disable=not progress) as bar,
     ):
         runs = record["runs"]
@@ -138,10 +144,11 @@ def _ensemble(
     model: nn.Module, data: Dataset, attack: Attack, radii: Sequence[float], failed_at: Tensor, progress: bool
 ) -> dict[str, Any]:
     """The toolkit's strongest attack, on what the grid has left; from the smallest radius to the largest."""
-    for radius in tqdm(radii, unit="radius", leave=False, disable=not progress):
-        left = failed_at > radius
-        after = attack_grid.attack_the_rest(model, data, linf_in_pixel_box(radius), attack, left)
-        failed_at[left & ~after] = radius
+    with guarded_evaluation(model, data):
+        for radius in tqdm(radii, unit="radius", leave=False, disable=not progress):
+            left = failed_at > radius
+            after = attack_grid.attack_the_rest(model, data, linf_in_pixel_box(radius), attack, left)
+            failed_at[left & ~after] = radius
     correct = [int((failed_at > radius).sum()) for radius in radii]
     return {"correct": correct, "first_failure_radius": to_json(failed_at)}
 

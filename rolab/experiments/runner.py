@@ -8,6 +8,7 @@ out/table1.json, .md, figure1â€¦3    the results (of CIFAR-10: table2, figure4â€
 import time
 import warnings
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from statistics import mean
@@ -46,14 +47,16 @@ def reproduce(
     """
     out, place = Path(out), pick_device(device)
     experiment.images("test")  # if they have not been fetched, this says so before anything is written
-    path = out / "experiment.json"
-    with claim(path, experiment.identity(), "experiment", {"seconds": 0.0}) as claimed:
-        began = time.perf_counter()
-        try:
-            records, workers = _train_and_evaluate(experiment, out, place, progress)
-        finally:  # over all sittings
-            claimed["seconds"] = round(claimed["seconds"] + time.perf_counter() - began, 1)
+    path, written = out / "experiment.json", out / f"{experiment.table}.json"
+    begin, finished = {"seconds": 0.0}, lambda record: written.exists()
+    with claim(path, experiment.identity(), "experiment", begin, finished=finished) as claimed:
+        before, began = claimed["seconds"], time.perf_counter()
+
+        def saved() -> None:  # over all sittings, each up to what it saved last
+            claimed["seconds"] = round(before + time.perf_counter() - began, 1)
             write_json(path, claimed)
+
+        records, workers = _train_and_evaluate(experiment, out, place, progress, saved)
         folders = {seed: out / f"seed-{seed}" for seed in experiment.seeds}
         first = folders[experiment.seeds[0]]
         run = read_json(first / experiment.baseline / "run.json")
@@ -61,7 +64,7 @@ def reproduce(
         result = table(experiment, [records[seed] for seed in folders], made_on, claimed["seconds"])
         result["collection"]["other_baselines"] = _others_on_A(experiment, folders)
         write(out / f"{experiment.table}.md", markdown(result, experiment=experiment).encode())
-        write_json(out / f"{experiment.table}.json", result)
+        write_json(written, result)
         try:
             draw(out, experiment, result, *load_collection(experiment, first))
         except ModuleNotFoundError as missing:
@@ -72,9 +75,9 @@ def reproduce(
 
 
 def _train_and_evaluate(
-    experiment: Experiment, out: Path, place: torch.device, progress: Progress
+    experiment: Experiment, out: Path, place: torch.device, progress: Progress, saved: Callable[[], None]
 ) -> tuple[dict[int, dict], int]:
-    """Trains what is missing, and evaluates each seed as soon as its nets are there.
+    """Trains what is missing, and evaluates each seed as soon as its nets are there; tells what is saved.
 
     Returns:
         the record of every seed, and the number of workers
@@ -87,12 +90,16 @@ def _train_and_evaluate(
     records: dict[int, dict] = {}
     with worker_pool(place.type, len(jobs), progress) as (workers, submit):
         running: dict[Future, tuple] = {}
+        states = _states(out)
         while jobs or running:
             while jobs and len(running) < workers:
                 job, seed, *net = jobs.popleft()
                 future = submit(job, experiment, seed, *net, out / f"seed-{seed}", str(place))
                 running[future] = (seed, *net)
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done = wait(running, timeout=1, return_when=FIRST_COMPLETED).done
+            if states != (states := _states(out)):
+                saved()
+            for future in done:
                 seed, *net = running.pop(future)
                 result = future.result()
                 missing[seed] -= set(net)
@@ -101,6 +108,11 @@ def _train_and_evaluate(
                 elif not missing[seed]:
                     jobs.appendleft((evaluate_seed, seed))
     return records, workers
+
+
+def _states(out: Path) -> dict[Path, int]:
+    """When each record of the seeds was written: it changes with every epoch that is saved."""
+    return {path: path.stat().st_mtime_ns for path in out.glob("seed-*/**/*.json")}
 
 
 def _others_on_A(experiment: Experiment, folders: dict[int, Path]) -> dict[str, Any] | None:

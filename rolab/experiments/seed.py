@@ -6,6 +6,8 @@ seed-0/collection.safetensors       A: the rows of its sources in the test set a
 seed-0/seed.json                    all that was measured with this seed
 """
 
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from rolab import nets as networks
 from rolab import zoo
 from rolab.data import Dataset
-from rolab.errors import InvariantError
+from rolab.errors import InvariantError, RecordError
 from rolab.evaluation import (
     Collection,
     accuracy_percent,
@@ -30,8 +32,9 @@ from rolab.experiments.workers import Report
 from rolab.nets import WhitenedNet
 from rolab.norms import Lp
 from rolab.sets import Ball
-from rolab.storage import read_json, read_tensors, write_json, write_tensors
+from rolab.storage import lock, read, read_json, read_tensors, write_json, write_tensors
 from rolab.training import keep_weights, train
+from rolab.training.checkpoint import RECORD, WEIGHTS
 
 
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
@@ -51,10 +54,22 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
             tensor.copy_(tensor.to(getattr(torch, dtype)))
     path = place / "evaluation.json"
     made_of = {"sha256": run["sha256"], "weights_dtype": dtype, "epsilons": list(experiment.epsilons)}
-    known = read_json(path) if path.exists() else {}
+    known = _known(path)
     if known | made_of != known:
         found = accuracy_vs_radius(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
-        write_json(path, {**made_of, "accuracy_vs_epsilon": found})
+        with lock(place / RECORD, folder=True):
+            write_json(path, {**made_of, "accuracy_vs_epsilon": found})
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What was measured before; nothing, if it was not, or if its record is damaged."""
+    if not path.exists():
+        return {}
+    try:
+        return read_json(path)
+    except RecordError as error:
+        warnings.warn(f"{error}; it is measured again", stacklevel=2)
+        return {}
 
 
 def initial_net(experiment: Experiment, seed: int, images: Tensor) -> nn.Module:
@@ -71,20 +86,50 @@ def evaluate_seed(
     experiment: Experiment, seed: int, folder: Path, device: str, report: Report
 ) -> dict[str, Any]:
     """Evaluates the nets of a seed on A, built from its baseline, and writes them with their cards."""
-    nets, baseline = experiment.nets_of(seed), experiment.baseline
-    runs = {net: read_json(folder / net / "run.json") for net in nets}
+    runs = {net: read_json(folder / net / RECORD) for net in experiment.nets_of(seed)}
     hashes = {net: run["sha256"] for net, run in runs.items()}
     path = folder / "seed.json"
-    known = read_json(path) if path.exists() else {"runs": {}}
-    if known["runs"] == hashes:
+    known = _known(path)
+    if known.get("runs") == hashes and _is_whole(folder, known):
         return known
-    models = {net: _load(experiment, folder / net / run["state"], run["sha256"]) for net, run in runs.items()}
+    with lock(path, folder=True):
+        record = _evaluate(experiment, seed, folder, device, report, runs, known)
+        write_json(path, record)
+    return record
+
+
+def _is_whole(folder: Path, known: dict[str, Any]) -> bool:
+    """Whether the files that a seed's record tells of are there, and as they were written."""
+    try:
+        read(folder / "collection.safetensors", known["collection_sha256"])
+        for net in known["runs"]:
+            read(folder / f"{net}.safetensors", read_json(folder / f"{net}.json")["sha256"])
+    except RecordError as error:
+        warnings.warn(f"{error}; the seed is evaluated again", stacklevel=2)
+        return False
+    return True
+
+
+def _evaluate(
+    experiment: Experiment,
+    seed: int,
+    folder: Path,
+    device: str,
+    report: Report,
+    runs: dict[str, dict],
+    known: dict[str, Any],
+) -> dict[str, Any]:
+    baseline, hashes = experiment.baseline, {net: run["sha256"] for net, run in runs.items()}
+    models = {net: _load(experiment, folder / net / WEIGHTS, sha256) for net, sha256 in hashes.items()}
     test = experiment.images("test")
     right = {net: correct(model.to(device), test) for net, model in models.items()}
     A = None
-    if known["runs"].get(baseline) == hashes[baseline]:  # other nets have joined: A stays
-        A = _collection(test, folder)
-        if not right[baseline][A.rows].all() or correct(models[baseline], A.examples()).any():
+    if known.get("runs", {}).get(baseline) == hashes[baseline]:  # other nets have joined: A stays
+        with suppress(RecordError):  # damaged, or never written: it is built anew
+            A = _collection(test, folder)
+        if A is not None and not (
+            right[baseline][A.rows].all() and not correct(models[baseline], A.examples()).any()
+        ):
             A = None  # on another device an example may lie on the other side of a boundary
     if A is None:
         report(None, f"seed {seed}: building A")
@@ -114,7 +159,6 @@ def evaluate_seed(
         facts |= {key: record["nets"][net][key] for key in ("test_accuracy", "adversarial_accuracy")}
         facts |= {"precision": experiment.weights_dtype, "collection_radii": A.radii}
         zoo.keep(folder, f"{experiment.name}/{net}", model, runs[net], **facts)
-    write_json(path, record)
     return record
 
 

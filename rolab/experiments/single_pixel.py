@@ -54,7 +54,11 @@ def count_misread(
     identity = {"examples": len(data), "radii": dict(radii), "nets": list(nets)}
     begin = {"environment": environment(device), "rows": []}
     wanted = [(net, name) for net in nets for name in radii]
-    with claim(out, identity, "single-pixel count", begin, folder=False) as record:
+
+    def finished(record: dict[str, Any]) -> bool:
+        return sum(row["done"] for row in record["rows"]) == len(wanted) * len(data)
+
+    with claim(out, identity, "single-pixel count", begin, folder=False, finished=finished) as record:
         done = sum(row["done"] for row in record["rows"])
         with tqdm(total=len(wanted) * len(data), initial=done, unit="digit", disable=not progress) as bar:
             for place, (net, name) in enumerate(wanted):

@@ -14,9 +14,13 @@ from scipy.optimize import linprog
 from rolab.errors import InfeasibleError, SolverError, UnboundedError
 from rolab.lp.solution import CuttingSetRound, Solution
 from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
+from rolab.lp.units import magnitudes
 from rolab.lp.worst_case import worst_case
 
-FAR = 1e7  # stands in for no bound while the scenarios known so far leave the program unbounded
+FAR = (
+    1e7  # in units of x: stands in for no bound while the scenarios known so far leave the program unbounded
+)
+TIGHT = {f"{side}_feasibility_tolerance": 1e-10 for side in ("primal", "dual")}
 
 
 def cutting_set(form: StandardForm, tolerance: float, most: int) -> Solution:
@@ -27,22 +31,23 @@ def cutting_set(form: StandardForm, tolerance: float, most: int) -> Solution:
     *safe* bound is the objective of the best robust decision known: the last one on the way from a robust
     decision to the current x, where the worst case of every row is convex.
     """
-    n, better = len(form.variables), max if form.maximize else min
-    anchor = np.clip(np.zeros(n), form.lower[:n], form.upper[:n])  # robust without a solver, or it may be
-    start = worst_case(form, anchor)
+    s, units, n = form.equilibrated, form.units, len(form.variables)
+    better = max if form.maximize else min
+    anchor = np.clip(np.zeros(len(s.c)), s.lower, s.upper)  # robust without a solver, or it may be
+    start = worst_case(form, (units.variable * anchor)[:n])
     safe, trace = (start.objective if start.feasible else None), []
-    for now in rounds(form, tolerance, most):
+    for now in rounds(s, tolerance, most):
+        points = [now.x] if not now.broken else []  # then x itself is robust
         if safe is not None:
-            point = _last_robust(form, form.point(anchor), now.x)[:n]
-            value = worst_case(form, point).objective
-            safe = better(value, safe)
-        if not now.broken:  # then x itself is robust
-            value = worst_case(form, now.x[:n]).objective
+            points.append(_last_robust(s, s.point(anchor[:n]), now.x))
+        for point in points:
+            value = worst_case(form, (units.variable * point)[:n]).objective
             safe = value if safe is None else better(value, safe)
-        optimistic = form.sign[OBJECTIVE] * float(now.answer.fun)
+        optimistic = form.sign[OBJECTIVE] * float(now.answer.fun) / units.objective
         added = {row.name: now.worst[row.index] for row in now.broken}
-        largest = max((now.violation[row.index] for row in form.uncertain), default=0.0)
-        trace.append(CuttingSetRound(now.x[:n], optimistic, safe, max(float(largest), 0.0), added))
+        largest = max((now.violation / units.row)[[row.index for row in s.uncertain]], default=0.0)
+        x = (units.variable * now.x)[:n]
+        trace.append(CuttingSetRound(x, optimistic, safe, max(float(largest), 0.0), added))
     y, z = now.master.certificate(now.answer)
     nu = -np.asarray(now.answer.eqlin.marginals)
     return Solution.from_solver(form, now.x, "cutting-set", y, nu, z, tuple(trace))
@@ -68,18 +73,26 @@ class Master:
         self.owner.append(row.index)
 
     def solve(self, reach: float = np.inf) -> Any:
-        """The answer of HiGHS, all variables within ±reach."""
+        """The answer of HiGHS, all variables within ±reach; less precise where it cannot be."""
         s = self.form
         bounds = np.stack([np.maximum(s.lower, -reach), np.minimum(s.upper, reach)], 1)
         rows = sp.vstack(self.rows, format="csr") if self.rows else None
         equal = (s.E, s.f) if len(s.f) else (None, None)
-        return linprog(s.c, rows, self.rhs or None, *equal, bounds, method="highs")
+        for settings in (TIGHT, {}):
+            answer = linprog(s.c, rows, self.rhs or None, *equal, bounds, method="highs", options=settings)
+            if answer.status != 4:
+                break
+        return answer
+
+    def prices(self, answer: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The multipliers of the program's rows, ≥ 0, and their sums, the multipliers of the rows of G."""
+        prices, y = np.maximum(-np.asarray(answer.ineqlin.marginals), 0), np.zeros(len(self.form.h))
+        np.add.at(y, np.array(self.owner, int), prices)
+        return prices, y
 
     def certificate(self, answer: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-        """Each row's multiplier, the sum over its scenarios, and one scenario: their weighted mean."""
-        prices, owner = np.maximum(-np.asarray(answer.ineqlin.marginals), 0), np.array(self.owner, int)
-        y, z = np.zeros(len(self.form.h)), {}
-        np.add.at(y, owner, prices)
+        """Each row's multiplier, and one scenario: the mean of those known, weighed by their prices."""
+        (prices, y), owner, z = self.prices(answer), np.array(self.owner, int), {}
         for i, scenarios in self.found.items():
             weights = prices[owner == i]
             z[i] = np.average(scenarios, axis=0, weights=weights if weights.sum() > 0 else None)
@@ -99,11 +112,14 @@ class MasterSolution:
 
 
 def rounds(form: StandardForm, tolerance: float, most: int) -> Iterator[MasterSolution]:
-    """The loop; the last round that it yields has no broken row."""
-    master, reach = Master(form, form.first_scenarios()), np.inf
+    """The loop over a form in its units; the last round that it yields has no broken row.
+
+    Broken is also a row whose violation is small beside its size, but is worth much at its price.
+    """
+    master = Master(form, form.first_scenarios())
     for _ in range(most):
-        answer = master.solve(reach)
-        if answer.status in (3, 4) and reach == np.inf:  # no end, or HiGHS cannot tell
+        answer, reach = master.solve(), np.inf
+        if answer.status in (3, 4):  # no end, or HiGHS cannot tell
             reach = FAR
             answer = master.solve(reach)
         if answer.status == 2:
@@ -111,8 +127,12 @@ def rounds(form: StandardForm, tolerance: float, most: int) -> Iterator[MasterSo
         if answer.status != 0:
             raise SolverError(f"the master problem was not solved: {answer.message}")
         worst = form.worst(answer.x)
-        violation = form.violations(answer.x, worst)
-        broken = [row for row in form.uncertain if violation[row.index] > tolerance * form.size[row.index]]
+        violation, sizes = form.violations(answer.x, worst), form.sizes(magnitudes(answer.x), worst)
+        _, price = master.prices(answer)
+        share = form.objective_size(answer.fun, answer.x) / (2 * max(1, len(form.uncertain)))
+        worth = np.divide(share, price, out=np.full_like(price, np.inf), where=price > 0)
+        limit = tolerance * np.minimum(sizes, worth)
+        broken = [row for row in form.uncertain if violation[row.index] > limit[row.index]]
         if not broken and np.abs(answer.x).max() >= 0.999 * reach:
             raise UnboundedError
         yield MasterSolution(master, answer, answer.x, worst, violation, broken)
@@ -120,8 +140,9 @@ def rounds(form: StandardForm, tolerance: float, most: int) -> Iterator[MasterSo
             return
         for row in broken:
             master.add(row, worst[row.index])
-    came = f"after {most} rounds a row is still broken by {violation.max():.3g}"
-    raise SolverError(f"{came}; allow more rounds or a larger tolerance")
+    came = max(violation[row.index] / sizes[row.index] for row in broken)
+    hint = "allow more rounds or a larger tolerance"
+    raise SolverError(f"after {most} rounds a row is still broken by {came:.3g} of its size; {hint}")
 
 
 def _last_robust(form: StandardForm, start: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -129,8 +150,9 @@ def _last_robust(form: StandardForm, start: np.ndarray, x: np.ndarray) -> np.nda
     rows = np.array([name != OBJECTIVE for name in form.names], bool)
 
     def robust(point: np.ndarray) -> bool:
-        violation = form.violations(point, form.worst(point))
-        return bool((violation <= 1e-9 * form.size)[rows].all())
+        worst = form.worst(point)
+        violation, sizes = form.violations(point, worst), form.sizes(magnitudes(point), worst)
+        return bool((violation <= 1e-9 * sizes)[rows].all())
 
     if robust(x):
         return x

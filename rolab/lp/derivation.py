@@ -7,6 +7,7 @@ import torch
 
 from rolab.arguments import cvxpy
 from rolab.lp.standard_form import OBJECTIVE, StandardForm
+from rolab.lp.units import extent
 from rolab.lp.worst_case import scenario
 from rolab.sets import UncertaintySet
 
@@ -23,22 +24,24 @@ def derive(form: StandardForm, name: str, x: np.ndarray) -> str:
     row = form.by_name[name]
     w = row.P.T @ form.point(x) - row.q
     z = row.Z.maximizer(torch.from_numpy(w)[None])[0].numpy()
-    reached, dual = float(w @ z), _dual(row.Z, w)
+    most = extent(row.Z, len(z))
+    reached, scale = float(w @ z), float(np.abs(w) @ most)
+    dual = _dual(row.Z, w, scale)
     worst, nominal = scenario(form, name, z, x), scenario(form, name, np.zeros_like(z), x)
     objective, sign, moves = name == OBJECTIVE, form.sign[name], row.q.any()
+    size = max(float(np.abs(nominal.coefficients) @ np.abs(x)), scale, 0.0 if objective else abs(nominal.rhs))
     protected = nominal.value + sign * reached
-    protected = protected if abs(protected) > 1e-9 * (1 + abs(nominal.value)) else 0.0
+    protected = protected if abs(protected) > 1e-9 * size else 0.0
     if sign < 0:
         sense, plus, moved = "≥", "−", "q − Pᵀx" if moves else "−Pᵀx"
     else:
         sense, plus, moved = "≤", "+", "Pᵀx − q" if moves else "Pᵀx"
     limit = "t" if objective else f"{nominal.rhs:g}"
-    atol = 1e-6 * (1 + np.abs(z).max(initial=0))
-    assert row.Z.contains(torch.from_numpy(z)[None], atol).item(), "z* ∈ Z"
-    assert abs(dual - reached) <= 1e-5 * (1 + abs(reached)), "strong duality"
+    assert row.Z.contains(torch.from_numpy(z)[None], 1e-6 * most.max()).item(), "z* ∈ Z"
+    assert abs(dual - reached) <= 1e-5 * scale, "strong duality"
     moved_rhs = 0.0 if objective else worst.rhs - nominal.rhs
-    assert abs(worst.value - moved_rhs - protected) <= 1e-7 * (1 + abs(protected)), "the row under z*"
-    holds = "" if objective else f"   {'✓' if worst.violation <= 1e-6 * (1 + abs(worst.rhs)) else '✗ broken'}"
+    assert abs(worst.value - moved_rhs - protected) <= 1e-7 * size, "the row under z*"
+    holds = "" if objective else f"   {'✓' if worst.violation <= 1e-6 * size else '✗ broken'}"
     right = "is the worst objective" if objective else f"{sense} {limit}"
     return (
         f"1. (a + P z)ᵀx {sense} {limit}{' + qᵀz' if moves else ''} for all z ∈ Z, here Z = {row.Z!r}\n"
@@ -49,11 +52,15 @@ def derive(form: StandardForm, name: str, x: np.ndarray) -> str:
     )
 
 
-def _dual(Z: UncertaintySet, w: np.ndarray) -> float:
-    """σ_Z(w) from above: the least value of the dual problem, by a solver that knows no maximiser."""
-    cp = cvxpy()
-    problem = cp.Problem(cp.Minimize(Z.support_expression(cp.Constant(w))))
-    return float(problem.solve(solver=cp.CLARABEL))
+def _dual(Z: UncertaintySet, w: np.ndarray, scale: float) -> float:
+    """σ_Z(w) from above: the least value of the dual problem, by a solver that knows no maximiser.
+
+    The solver sees w as of size 1 and the value in units of the scale, which is at least |σ_Z(w)|.
+    """
+    cp, length = cvxpy(), float(np.abs(w).max(initial=0)) or 1.0
+    unit = scale / length or 1.0
+    problem = cp.Problem(cp.Minimize(Z.support_expression(cp.Constant(w / length)) / unit))
+    return length * unit * float(problem.solve(solver=cp.CLARABEL))
 
 
 def _vector(v: np.ndarray) -> str:

@@ -15,6 +15,7 @@ from rolab.lp.standard_form import OBJECTIVE, StandardForm
 
 MANY = 60  # rows to try one by one
 MOST = 2000  # rounds
+TINY = 2e-7  # in the units of the rows: a relaxation so small, and what its proof leans on, is no conflict
 
 
 def infeasible(form: StandardForm) -> InfeasibleError:
@@ -24,9 +25,9 @@ def infeasible(form: StandardForm) -> InfeasibleError:
     that, by weak duality, only rows with a positive multiplier take part; of these, the ones that are not
     needed are left out in turn.
     """
-    rows = [name for name in form.sign if name != OBJECTIVE]
+    form, rows = form.equilibrated, [name for name in form.sign if name != OBJECTIVE]
     t, prices = _least_relaxation(form, rows)
-    conflict = [name for name in rows if t > 0 and prices[name] > 1e-7]
+    conflict = [name for name in rows if t > 0 and prices[name] > TINY]
     for name in list(conflict) if len(conflict) <= MANY else ():
         rest = [other for other in conflict if other != name]
         if _least_relaxation(form, rest)[0] > 0:
@@ -44,8 +45,12 @@ def infeasible(form: StandardForm) -> InfeasibleError:
     return InfeasibleError(f"infeasible: {said}", tuple(conflict))
 
 
-def unbounded(form: StandardForm) -> UnboundedError:
-    """The error with the variables of a ray, along which no row is ever met and the objective gains."""
+def unbounded(form: StandardForm) -> UnboundedError | SolverError:
+    """The error with the variables of a ray, along which no row is ever met and the objective gains.
+
+    Where there is no such ray there is an optimum, which was not found.
+    """
+    form = form.equilibrated
     still = replace(
         form,
         h=np.zeros_like(form.h),
@@ -56,18 +61,23 @@ def unbounded(form: StandardForm) -> UnboundedError:
     )
     try:
         *_, last = rounds(still, 1e-9, MOST)
-        along = tuple(v for v, d in zip(form.variables, last.x, strict=False) if abs(d) > 1e-6)  # without t
-    except (InfeasibleError, SolverError):
-        along = ()
+    except SolverError:
+        return UnboundedError("unbounded: the objective gets better without end")
+    if not last.answer.fun < -TINY * np.abs(form.c).max():
+        return SolverError("the optimum is too far away to be found, beside the numbers of the program")
+    along = tuple(v for v, d in zip(form.variables, last.x, strict=False) if abs(d) > TINY)  # without t
     better = "grows" if form.maximize else "falls"
-    where = f" along {listed(along, ' and ')}" if along else ""
+    where = f" along {listed(along, ' and ')}"
     return UnboundedError(f"unbounded: the objective {better} without end{where}", along)
 
 
 def _least_relaxation(form: StandardForm, names: Collection[str]) -> tuple[float, dict[str, float]]:
-    """The least t ≥ 0 with G x - t·size ≤ h for all data and |Ex - f| ≤ t, and the multipliers; 0 if tiny."""
-    s = form.restricted(names)
-    size, n = np.concatenate([s.size, np.ones(2 * len(s.f))]), len(s.c)
+    """The least t ≥ 0 with G x - t·size ≤ h for all data and |Ex - f| ≤ t·size, and the prices; 0 if tiny.
+
+    The form is one in its units, in which a row's size is 1, or |h| if that is larger.
+    """
+    s, n = form.restricted(names), len(form.c)
+    size = np.maximum(1.0, np.abs(np.concatenate([s.h, s.f, s.f])))
     phase_one = replace(
         s,
         c=np.append(np.zeros(n), 1.0),
@@ -86,4 +96,4 @@ def _least_relaxation(form: StandardForm, names: Collection[str]) -> tuple[float
     prices = dict.fromkeys(phase_one.names, 0.0)
     for name, price, unit in zip(phase_one.names, y, size, strict=True):
         prices[name] += price * unit
-    return (last.x[-1] if last.x[-1] > 2e-7 else 0.0), prices
+    return (last.x[-1] if last.x[-1] > TINY else 0.0), prices

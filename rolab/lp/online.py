@@ -31,21 +31,24 @@ def oracle(form: StandardForm, tolerance: float, steps: int) -> Solution:
 
     An approximation: the objective is optimistic, and rows may be broken by `online.violation`.
     """
-    rows, n = form.uncertain, len(form.variables)
+    s, units, n = form.equilibrated, form.units, len(form.variables)
+    rows = s.uncertain
     across = {row.index: _diameter(row) for row in rows}
     warm_up = max(1, steps // 10)
     eager = {row.index: across[row.index] / math.sqrt(warm_up) for row in rows}
-    met = _play(form, eager, warm_up)[1]
-    steepest = {i: max(1e-12, *(float(np.linalg.norm(each)) for each in w)) for i, w in met.items()}
+    met = _play(s, eager, warm_up)[1]
+    steepest = {i: max(float(np.linalg.norm(each)) for each in w) or 1.0 for i, w in met.items()}
     eta = {i: across[i] / (G * math.sqrt(steps)) for i, G in steepest.items()}
-    points, gradients = _play(form, eta, steps)
+    points, gradients = _play(s, eta, steps)
     bound = {
-        row.name: across[row.index] ** 2 / (2 * eta[row.index] * steps)
-        + eta[row.index] / (2 * steps) * sum(float(w @ w) for w in gradients[row.index])
+        row.name: (
+            across[row.index] ** 2 / (2 * eta[row.index] * steps)
+            + eta[row.index] / (2 * steps) * sum(float(w @ w) for w in gradients[row.index])
+        ) / units.row[row.index]
         if across[row.index] else 0.0
         for row in rows
     }  # fmt: skip
-    history, total = [], np.cumsum(points, axis=0)
+    history, total = [], units.variable * np.cumsum(points, axis=0)
     marks = [2**k for k in range(steps.bit_length()) if 2**k < steps] + [steps]
     for count in marks:
         x = total[count - 1][:n] / count

@@ -32,7 +32,7 @@ from rolab.lp.worst_case import WorstCase, worst_case
 class RobustLP:
     """A linear program whose data are known up to a set.
 
-        >>> from rolab.sets import Budget
+        >>> from rolab.sets import Ball, Budget
         >>> lp = RobustLP(
         ...     maximize=[12, 9],
         ...     rows={
@@ -47,12 +47,38 @@ class RobustLP:
         >>> round(answer.objective, 3), answer.x.round(3).tolist()
         (16650.0, [300.0, 1450.0])
 
+    All variables are real numbers that are decided before z is known, and all z of a set are treated alike:
+    integers, adjustable variables and ambiguity sets cannot be stated. What can: an affine decision rule
+    y(z) = y0 + Yᵀz, by hand, with y0 and Y as variables. To order x now at 1 and y(z) later at 2, for a
+    demand of 10 + 5z, where each unit left over costs 2:
+
+        >>> rule = RobustLP(
+        ...     minimize={"x": 0, "y0": 0, "Y": 0, "cost": 1},
+        ...     rows={
+        ...         "cost": ({"x": 1 + 2, "y0": 2 + 2, "cost": -1}, "<=", 20),  # + (2 + 2) Y z - 10 z
+        ...         "demand": ({"x": 1, "y0": 1}, ">=", 10),  # + Y z - 5 z
+        ...         "later": ({"y0": 1}, ">=", 0),  # + Y z
+        ...     },
+        ...     upper={"x": 8},
+        ...     lower={"Y": None, "cost": None},
+        ...     uncertain={
+        ...         "cost": Uncertain(Ball("linf", 1.0), row=[[0], [0], [4], [0]], rhs=[10]),
+        ...         "demand": Uncertain(Ball("linf", 1.0), row=[[0], [0], [1], [0]], rhs=[5]),
+        ...         "later": Uncertain(Ball("linf", 1.0), row=[[0], [0], [1], [0]]),
+        ...     },
+        ... )
+        >>> adjusted = rule.solve()
+        >>> round(adjusted.objective, 3), round(adjusted["y0"], 3), round(adjusted["Y"], 3)
+        (22.0, 3.5, 3.5)
+
+    With Y = 0, an order that does not depend on z, it costs 42.
+
     Args:
         minimize, maximize: the objective's coefficients, one of the two: (n,) or a dictionary
             variable → number
         rows: name → (coefficients, "<=", ">=" or "==", right-hand side); coefficients as in the objective
         variables: their names; x1, x2, … if left out
-        lower, upper: bounds on the variables, numbers or (n,); None: no bound. x ≥ 0 if left out
+        lower, upper: bounds on the variables, a number, (n,) or by name; None: no bound. x ≥ 0 if left out
         uncertain: what may move: a row's name, "objective", or a tuple of them → a set or an `Uncertain`. A
             tuple means one z for all of its rows: without matrices, z holds their coefficients one after the
             other. Each row then has to hold for its projection of the set
@@ -86,11 +112,13 @@ class RobustLP:
         if (minimize is None) == (maximize is None):
             raise ValueError("minimize, maximize: expected exactly one of the two")
         goal, coefficients = ("minimize", minimize) if maximize is None else ("maximize", maximize)
-        if np.ndim(coefficients) != 1 and not isinstance(coefficients, Mapping):
+        if not isinstance(coefficients, Mapping) and np.ndim(coefficients) != 1:
             raise ValueError(f"{goal}: expected numbers, one a variable, got {coefficients!r}")
         inputs.check_mapping(rows, "rows", "name → (coefficients, sense, right-hand side)")
+        inputs.check_names(rows or (), "rows")
         if variables is None and not isinstance(coefficients, Mapping):
-            variables = [f"x{j + 1}" for j in range(len(coefficients))]
+            counted = [f"x{j + 1}" for j in range(len(coefficients))]
+            variables = inputs.labels(coefficients) or counted
         variables = tuple(coefficients if variables is None else variables)
         if len(set(variables)) < len(variables) or not variables:
             raise ValueError(f"variables: expected at least one name and no name twice, got {variables}")
@@ -119,8 +147,15 @@ class RobustLP:
         maximize: bool = False,
         uncertain: Mapping[str | tuple[str, ...], Any] | None = None,
     ) -> RobustLP:
-        """The program min (or max) cᵀx subject to A x ≤ b, A dense or sparse; rows are 1, 2, … if unnamed."""
-        c, A, b = np.asarray(c, float), sp.csr_array(A, dtype=float), np.asarray(b, float)
+        """The program min (or max) cᵀx subject to A x ≤ b, A dense or sparse; rows are 1, 2, … if unnamed.
+
+        A Series or a DataFrame of pandas is read by its labels, which are the names if there are no others.
+        """
+        variables = variables or inputs.labels(c) or inputs.labels(A, "columns")
+        names = names or inputs.labels(b) or inputs.labels(A)
+        c = inputs.as_vector(inputs.by_label(c, "c", variables or ()), "c")
+        b = inputs.as_vector(inputs.by_label(b, "b", names or ()), "b")
+        A = sp.csr_array(inputs.by_label(A, "A", names or (), variables or ()), dtype=float)
         if A.shape != (len(b), len(c)):
             raise ValueError(f"A: expected shape ({len(b)}, {len(c)}), from b and c, got {A.shape}")
         senses = (senses,) * len(b) if isinstance(senses, str) else tuple(senses)
@@ -129,6 +164,7 @@ class RobustLP:
         for what, values, data in (("senses", senses, b), ("names", names, b), ("variables", variables, c)):
             if len(values) != len(data):
                 raise ValueError(f"{what}: expected {len(data)}, got {len(values)}")
+        inputs.check_names(names, "names")
         if len(set(names)) < len(names):
             raise ValueError("names: expected no name twice")
         for sense, name in zip(senses, names, strict=True):
@@ -147,8 +183,8 @@ class RobustLP:
         if OBJECTIVE in known["names"]:
             raise ValueError(f"rows: expected no row of the name {OBJECTIVE!r}, which means the objective")
         variables = known["variables"]
-        known["lower"] = inputs.as_bounds(lower, -np.inf, "lower", len(variables))
-        known["upper"] = inputs.as_bounds(upper, np.inf, "upper", len(variables))
+        known["lower"] = inputs.as_bounds(lower, -np.inf, 0.0, "lower", variables)
+        known["upper"] = inputs.as_bounds(upper, np.inf, np.inf, "upper", variables)
         if (wrong := known["lower"] > known["upper"]).any():
             j = int(wrong.argmax())
             came = f"{known['lower'][j]:g} and {known['upper'][j]:g}"
@@ -157,7 +193,9 @@ class RobustLP:
         known["uncertain"] = blocks = {}
         for key, value in (uncertain or {}).items():
             block = value if isinstance(value, Uncertain) else Uncertain(value)
-            blocks[(key,) if isinstance(key, str) else tuple(key)] = block
+            several = key if isinstance(key, tuple) else (key,)
+            inputs.check_names(several, "uncertain")
+            blocks[several] = block
         self.__dict__.update(known)
         _ = self.standard_form  # which checks the uncertain rows
         return self
@@ -183,7 +221,8 @@ class RobustLP:
 
         Args:
             method: "counterpart", one convex problem; "cutting-set", a linear program and the worst scenarios
-                found so far, [13] of the paper; "both", which refuses to answer if the two disagree;
+                found so far, [13] of the paper; "both", which refuses to answer if the two disagree, and
+                where one gives up answers by the other, whose name the solution then bears;
                 "oracle", online learning with an oracle for the nominal program, [2] of the paper, an
                 approximation
             tolerance: relative, of the cutting sets' violations
@@ -193,7 +232,7 @@ class RobustLP:
         Raises:
             InfeasibleError, UnboundedError: the program has no solution; the message names rows or variables.
             DisagreementError: the two methods differ by more than 1e-5, relatively.
-            SolverError: the rounds were not enough, or a solver gave up.
+            SolverError: the rounds were not enough, a solver gave up, or its answer failed its own proof.
         """
         return solve(self.standard_form, method, tolerance, rounds)
 
@@ -214,7 +253,9 @@ class RobustLP:
 
         Where no decision holds for all data, the three are None.
         """
-        nominal, rows = self.nominal().solve("counterpart").objective, []
+        printed, rows = self.nominal().solve("counterpart"), []
+        nominal, form = printed.objective, printed.standard_form
+        rounding = 1e-8 * form.objective_size(nominal, printed.x, form.units.variable)
         for scale in scales:
             try:
                 objective = self.scaled(scale).solve(method).objective
@@ -222,7 +263,7 @@ class RobustLP:
                 rows.append({"scale": scale, "objective": None, "loss": None, "percent": None})
                 continue
             loss = nominal - objective if self.maximize else objective - nominal
-            loss = loss if abs(loss) > 1e-8 * (1 + abs(nominal)) else 0.0  # the solver's rounding
+            loss = loss if abs(loss) > rounding else 0.0
             percent = 100 * loss / abs(nominal) if nominal else None
             rows.append({"scale": scale, "objective": objective, "loss": loss, "percent": percent})
         return rows

@@ -10,6 +10,7 @@ import torch
 
 from rolab.lp.inputs import listed
 from rolab.lp.standard_form import StandardForm
+from rolab.lp.units import extent
 from rolab.lp.worst_case import Scenario, scenario, worst_case
 
 
@@ -84,12 +85,14 @@ class Solution:
         z: Mapping[int, np.ndarray],
         trace: tuple[CuttingSetRound, ...] = (),
     ) -> Solution:
-        """From what a solver found for the standard form: its point, the rows' prices and scenarios."""
-        x, y = point[: len(form.variables)], np.maximum(y, 0)
+        """From what a solver found for the equilibrated form: its point, the rows' prices and scenarios."""
+        units, n = form.units, len(form.variables)
+        x = np.clip(units.variable * point, form.lower, form.upper)[:n]
+        y, nu = np.maximum(y, 0) * units.row / units.objective, nu * units.equality / units.objective
         found = ((row.name, z[row.index], float(y[row.index])) for row in form.uncertain)
         scenarios = {name: scenario(form, name, its, x, price) for name, its, price in found}
         prices = [*y.tolist(), *nu.tolist()]
-        multipliers = dict(zip((*form.names, *form.equalities), prices, strict=True))
+        multipliers = dict(zip(form.rows, prices, strict=True))
         return cls(x, worst_case(form, x).objective, method, form, scenarios, multipliers, trace)
 
     @property
@@ -111,49 +114,60 @@ class Solution:
         that is robust, since such a one satisfies each frozen row.
 
         Checked are: every scenario is in its set; every multiplier is ≥ 0 and the weighted rows cancel the
-        objective's gradient; every row holds at x for all data; and the bound equals the objective.
+        objective's gradient; every row holds at x for all data; and the bound equals the objective. The
+        tolerance is relative: to the set's largest entry, to the row at x, to the objective.
 
         Raises:
             ValueError: says which of these fails, and by how much.
         """
-        if not self.multipliers:
+        for row in self.standard_form.uncertain if self.multipliers else ():
+            z = self.scenarios[row.name].z
+            atol = tolerance * extent(row.Z, len(z)).max()
+            if not row.Z.contains(torch.from_numpy(z)[None], atol).item():
+                raise ValueError(f"verify: the scenario of {row.name!r} is not in its set")
+        return self.gap(tolerance)
+
+    def gap(self, tolerance: float = 1e-6) -> float:
+        """The same, with it taken for granted that every scenario is in its set."""
+        if not self.multipliers and self.standard_form.rows:
             raise ValueError("verify: this solution came without a certificate")
         form, objective, worst = self.standard_form, self.objective, worst_case(self.standard_form, self.x)
         for name, violation in worst.violations.items():
-            if violation > tolerance * worst.sizes[name]:
+            if not violation <= tolerance * worst.sizes[name]:
                 raise ValueError(f"verify: row {name!r} is broken by {violation:.3g} in its worst case")
-        scale = 1 + abs(objective)
-        if abs(worst.objective - objective) > tolerance * scale:
+        point = form.point(self.x)
+        scale = form.objective_size(objective, point, form.units.variable)
+        if not abs(worst.objective - objective) <= tolerance * scale:
             raise ValueError(f"verify: the worst objective is {worst.objective:.9g}, not {objective:.9g}")
-        bound, gradient = self._weighted(tolerance)
-        weight = sum(abs(y) for y in self.multipliers.values())
-        slope = tolerance * (1 + np.abs(form.c).max() + weight * abs(form.G).max() if form.G.nnz else 1)
+        bound, gradient = self._weighted()
+        reach, rest = form.units.variable * ((np.abs(point) / form.units.variable).max() or 1.0), 0.0
         for j, r in enumerate(gradient):  # min of r_j x_j over lower ≤ x_j ≤ upper
             edge = form.lower[j] if r > 0 else form.upper[j]
             if np.isfinite(edge):
                 bound += r * edge
-            elif abs(r) > slope:
+            elif not abs(r) * reach[j] <= tolerance * scale:
                 name = (*form.variables, "t")[j]
                 raise ValueError(f"verify: the multipliers leave the slope {r:.3g} along {name!r}")
+            else:
+                rest += abs(r) * reach[j]
         bound = -bound if form.maximize else bound
-        gap = abs(bound - objective) / scale
-        if gap > tolerance:
+        for name, y in self.multipliers.items():  # what the rows are broken by is worth their prices
+            rest += abs(y) * max(worst.violations.get(name, 0.0), 0.0)
+        gap = (abs(bound - objective) + rest) / scale if scale else abs(bound - objective)
+        if not gap <= tolerance:
             raise ValueError(f"verify: the proof's bound is {bound:.9g}, the objective {objective:.9g}")
         return gap
 
-    def _weighted(self, tolerance: float) -> tuple[float, np.ndarray]:
-        """The rows with their frozen data, weighed: c + Σ y_i g_i(z_i) + Eᵀν, and -Σ y_i h_i(z_i) - νᵀf."""
+    def _weighted(self) -> tuple[float, np.ndarray]:
+        """The rows with their frozen data, weighed: -Σ y_i h_i(z_i) - νᵀf, and c + Σ y_i g_i(z_i) + Eᵀν."""
         form = self.standard_form
         y, nu = (np.array([self.multipliers[row] for row in rows]) for rows in (form.names, form.equalities))
-        if (y < -tolerance * (1 + np.abs(y).max(initial=0))).any():
+        if not (y >= 0).all():
             name = form.names[int(y.argmin())]
             raise ValueError(f"verify: the multiplier of {name!r} is {y.min():.3g} < 0")
         gradient, bound = form.c + form.G.T @ y + form.E.T @ nu, float(-y @ form.h - nu @ form.f)
         for row in form.uncertain:
             z = self.scenarios[row.name].z
-            atol = tolerance * (1 + np.abs(z).max(initial=0))
-            if not row.Z.contains(torch.from_numpy(z)[None], atol).item():
-                raise ValueError(f"verify: the scenario of {row.name!r} is not in its set")
             gradient = gradient + y[row.index] * (row.P @ z)
             bound -= float(y[row.index] * (row.q @ z))
         return bound, gradient

@@ -4,6 +4,8 @@
 
 where some rows are uncertain: (g + P z)ᵀx ≤ h + qᵀz for all z in the row's set Z. With w = Pᵀx - q that is
 gᵀx + σ_Z(w) ≤ h. An uncertain objective is a row too: t ≥ cᵀx, with t as the last variable.
+
+Solvers see it `equilibrated`: in units, powers of 2, in which its numbers are neither large nor small.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from rolab.lp.units import SMALL, Units, balanced, extent, power_of_2
 from rolab.sets import UncertaintySet
 
 OBJECTIVE = "objective"
 SIGN = {"<=": 1.0, "==": 1.0, ">=": -1.0}
+FAR_OFF = 64.0  # a set of entries so much larger or smaller than 1 is an image of one of size 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +66,29 @@ class Group:
         """From points of U, one a row, to points M u of the rows' own sets."""
         return [M * v if np.ndim(M) == 0 else np.asarray(M @ v) for M, v in zip(self.M, u, strict=True)]
 
+    def nearest(self, u: np.ndarray) -> np.ndarray:
+        """The points of U nearest to these, one a row, which a solver left outside by its rounding."""
+        points = torch.from_numpy(u)
+        inside = self.U.contains(points, 1e-9 * float(extent(self.U, u.shape[1]).max()))
+        return u if inside.all() else self.U.project(points).numpy()
+
     @cached_property
     def index(self) -> np.ndarray:
         """The places of the rows in G."""
         return np.array([row.index for row in self.rows])
+
+    @cached_property
+    def extent(self) -> np.ndarray:
+        """The largest |u_j| over U, (k,), as powers of 2: the units of its numbers."""
+        size = extent(self.U, self.shift.shape[1])
+        return power_of_2(np.log2(np.where(size > 0, size, 1.0)))
+
+    @cached_property
+    def squares(self) -> tuple[sp.csr_array, np.ndarray]:
+        """How far the set moves each row's coefficients, (rows, n), and its right-hand side, squared."""
+        count, k = self.shift.shape
+        of_row = sp.kron(sp.eye_array(count), self.extent[None] ** 2, format="csr")
+        return of_row @ self.S.power(2), (self.shift * self.extent) ** 2 @ np.ones(k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +151,57 @@ class StandardForm:
             uncertain=tuple(replace(r, index=place[r.name]) for r in self.uncertain if r.name in place),
         )
 
+    # Units
+
+    @cached_property
+    def units(self) -> Units:
+        """The units in which the coefficients, the right-hand sides and x are as near to 1 as can be.
+
+        Balanced is one matrix of rows, equalities and objective, beside them the right-hand sides, which give
+        x its size as a whole; an entry counts with what its set moves it by. Bounds weigh little: many a one
+        only stands in for no bound.
+        """
+        count, n = self.E.shape
+        squares, rhs = self.G.power(2), self.h**2
+        for group in self.groups:
+            place = sp.eye_array(len(self.h), format="csc")[:, group.index]
+            coefficients, moved = group.squares
+            squares, rhs = squares + place @ coefficients, rhs + place @ moved
+        edges = np.abs(np.concatenate([self.lower, self.upper]))
+        (bound,) = np.nonzero(np.isfinite(edges) & (edges > 0))
+        blocks = [
+            [squares.sqrt(), np.sqrt(rhs)[:, None]],
+            [abs(self.E), np.abs(self.f)[:, None]],
+            [np.abs(self.c)[None], None],
+            [sp.eye_array(n, format="csr")[bound % n], edges[bound, None]],
+        ]
+        sizes = sp.block_array([row for row in blocks if row[0].shape[0]], format="coo")
+        sizes.eliminate_zeros()
+        m, stated = len(self.h), len(self.h) + count + 1
+        r, s = balanced(sizes, np.repeat([1.0, 0.1], [stated, len(bound)]))
+        r, variable = power_of_2(r + s[-1]), power_of_2(s[:-1] - s[-1])
+        return Units(r[:m], r[m : m + count], variable, float(r[m + count]))
+
+    @cached_property
+    def equilibrated(self) -> StandardForm:
+        """The form in its units, not rounded: what solvers see, and the same whatever the user's units."""
+        row, equality, variable, objective = self.units
+        scale = sp.diags_array(variable)
+        return replace(
+            self,
+            c=objective * variable * self.c,
+            G=sp.csr_array(sp.diags_array(row) @ self.G @ scale),
+            h=row * self.h,
+            E=sp.csr_array(sp.diags_array(equality) @ self.E @ scale),
+            f=equality * self.f,
+            lower=self.lower / variable,
+            upper=self.upper / variable,
+            uncertain=tuple(
+                replace(r, P=sp.csr_array(row[r.index] * scale @ r.P), q=row[r.index] * r.q)
+                for r in self.uncertain
+            ),
+        )
+
     # Back to the user's orientation
 
     @property
@@ -154,6 +228,11 @@ class StandardForm:
 
     # Its rows
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of all rows: those of G, then of E."""
+        return *self.names, *self.equalities
+
     @cached_property
     def place(self) -> dict[str, int]:
         """The places of the rows in G by their names."""
@@ -170,6 +249,10 @@ class StandardForm:
         found: dict[Any, list] = defaultdict(list)
         for row in self.uncertain:
             U, M = row.Z.as_linear_image()
+            size = extent(U, row.P.shape[1] if np.ndim(M) == 0 else M.shape[1]).max() or 1.0
+            if not 1 / FAR_OFF <= size <= FAR_OFF:
+                unit = float(power_of_2(np.log2(size)))
+                U, M = U.scaled(1 / unit), unit * M
             P = row.P * M if np.ndim(M) == 0 else row.P @ M
             shift = row.q * M if np.ndim(M) == 0 else M.T @ row.q
             found[U, P.shape[1]].append((U, row, M, sp.csr_array(P.T), shift))
@@ -206,17 +289,23 @@ class StandardForm:
             excess[row.index] += (row.P.T @ x - row.q) @ z
         return excess
 
-    @cached_property
-    def size(self) -> np.ndarray:
-        """The scale of each row of G, to measure violations by: 1 + |h| and its largest coefficient."""
-        return 1 + np.abs(self.h) + largest(self.G)
+    def sizes(self, X: np.ndarray, scenarios: dict[int, np.ndarray]) -> np.ndarray:
+        """The size of each row of G at an x of the magnitudes X, to measure violations by.
 
-    @cached_property
-    def equality_size(self) -> np.ndarray:
-        """The same of each row of E."""
-        return 1 + np.abs(self.f) + largest(self.E)
+        It is the largest of |h|, |g|ᵀX, and what the scenario adds to them.
+        """
+        size = np.maximum(np.abs(self.h), abs(self.G) @ X)
+        for row in self.uncertain:
+            z = scenarios[row.index]
+            moved = max(float(np.abs(row.P @ z) @ X), abs(float(row.q @ z)))
+            size[row.index] = max(size[row.index], moved)
+        return size
 
+    def objective_size(self, value: float, x: np.ndarray, unit: np.ndarray | float = 1.0) -> float:
+        """The size of an objective at x, to measure differences by: |value|, unless terms cancel or are 0.
 
-def largest(matrix: sp.csr_array) -> np.ndarray:
-    """The largest |entry| of each row."""
-    return abs(matrix).max(axis=1).toarray().ravel() if matrix.nnz else np.zeros(matrix.shape[0])
+        Then it is `SMALL` of the largest |c_j| times the size of x, in the unit of x_j; times that unit if
+        all of x is 0.
+        """
+        reach = (np.abs(x) / unit).max() or 1.0
+        return max(abs(value), SMALL * reach * float((np.abs(self.c) * unit).max()))

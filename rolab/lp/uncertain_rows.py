@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from rolab.lp.inputs import listed
+from rolab.errors import EmptySetError
+from rolab.lp.inputs import by_label, labels, listed
 from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
 from rolab.sets import UncertaintySet
 
@@ -60,7 +61,8 @@ def _rows(form: StandardForm, key: tuple[str, ...], block: Uncertain) -> list[Un
             block.Z.maximizer(torch.zeros(1, P.shape[1], dtype=torch.float64))
         except ValueError as error:
             asked = f"uncertain: the set of {name!r} is asked with {P.shape[1]} numbers and answers: {error}"
-            raise ValueError(asked) from error
+            kind = EmptySetError if isinstance(error, EmptySetError) else ValueError
+            raise kind(asked) from error
         place = form.place.get(name, len(form.names))  # the objective will be the last row
         P, q = sp.csr_array(form.sign[name] * P), form.sign[name] * q
         found.append(UncertainRow(place, name, block.Z, P, q))
@@ -85,6 +87,8 @@ def _matrices(
         P = sp.diags_array(form.stated(name)[0] if block.relative else np.ones(n)).tocsr()
         if len(key) > 1:
             P = sp.hstack([P if other == name else sp.csr_array((n, n)) for other in key], format="csr")
+    columns = labels(P, "columns") or ()
+    P, q = by_label(P, "row", form.variables, columns), by_label(q, "rhs", columns)
     P = sp.csr_array(P.numpy() if isinstance(P, torch.Tensor) else P, dtype=float)
     if P.shape[0] != n:
         raise ValueError(f"row: expected ({n}, k) for {name!r}, a row a variable, got shape {P.shape}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rolab.lp.standard_form import OBJECTIVE, StandardForm
+from rolab.lp.units import magnitudes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class WorstCase:
         objective: the worst value of the objective
         scenarios: name of an uncertain row, or "objective" → its worst scenario
         violations: name → by how much each row is broken in its worst case; negative: slack; an equality: |·|
-        sizes: name → the size of the row, 1 + |right-hand side| + its largest coefficient
+        sizes: name → the size of the row at the decision: the largest of |right-hand side|,
+            Σ|coefficient|·|x_j| and what the worst scenario adds to them
     """
 
     objective: float
@@ -57,16 +59,16 @@ class WorstCase:
 def worst_case(form: StandardForm, x: np.ndarray) -> WorstCase:
     """The worst data for a decision x (n,)."""
     n, point = len(x), form.point(x)
-    worst, names = form.worst(point), (*form.names, *form.equalities)
+    worst, X = form.worst(point), magnitudes(point, form.units.variable)
     broken = [*form.violations(point, worst), *abs(form.E @ point - form.f)]
-    violations = dict(zip(names, map(float, broken), strict=True))
-    sizes = dict(zip(names, map(float, [*form.size, *form.equality_size]), strict=True))
+    size = [*form.sizes(X, worst), *np.maximum(np.abs(form.f), abs(form.E) @ X)]
+    violations, sizes = (dict(zip(form.rows, map(float, each), strict=True)) for each in (broken, size))
     for known in (violations, sizes):
         known.pop(OBJECTIVE, None)
-    for side, excess in (("lower", form.lower[:n] - x), ("upper", x - form.upper[:n])):
-        if (beyond := float(excess.max())) > 0:
-            name = f"{side} bound of {form.variables[int(excess.argmax())]}"
-            violations[name], sizes[name] = beyond, float(1 + np.abs(x).max(initial=0))
+    for side, edge, sign in (("lower", form.lower[:n], -1.0), ("upper", form.upper[:n], 1.0)):
+        for j in np.flatnonzero(sign * (x - edge) > 0):
+            name = f"{side} bound of {form.variables[j]}"
+            violations[name], sizes[name] = float(abs(x[j] - edge[j])), float(max(abs(edge[j]), X[j]))
     scenarios = {row.name: scenario(form, row.name, worst[row.index], x) for row in form.uncertain}
     objective = scenarios[OBJECTIVE].value if OBJECTIVE in scenarios else form.objective(x)
     return WorstCase(objective, scenarios, violations, sizes)

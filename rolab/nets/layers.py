@@ -1,4 +1,4 @@
-"""Layers of the CIFAR-10 networks, standardisation and a quick dropout; and any layer in another mode."""
+"""Layers: standardisation, a quick dropout, residual blocks; and any layer in another mode."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +48,20 @@ class Dropout(nn.Dropout):
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         entries = words.view(torch.uint8).as_strided(keep.shape, keep.stride())
         return x * keep.copy_(entries >= dropped).mul_(256 / (256 - dropped))
+
+
+class Residual(nn.Module):
+    """shortcut(x) + body(x), He et al. (2016).
+
+    The shortcut is x itself, unless another is given, such as a 1×1 convolution where the shape changes.
+    """
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.body(x)
 
 
 @contextmanager

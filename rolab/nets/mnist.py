@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rolab.arguments import check_images
+
 MNIST_MEAN = 0.1307
 MNIST_STD = 0.3081
 
@@ -75,6 +77,7 @@ class ConvNet(nn.Module):
         self.linear2 = nn.Linear(200, 10)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images(x, 1, 28, 28)
         x = F.pad(x, (2, -2, 2, -2))  # a frame of two on the left and top, two off on the right and bottom
         x = (x - MNIST_MEAN) / MNIST_STD
         x = F.relu(F.max_pool2d(self.conv1(x), 3))

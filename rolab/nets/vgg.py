@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from rolab.arguments import check_images
 from rolab.nets.layers import Standardize
 
 # The width of each block, and the dropout behind each of its convolutions; the last is pooled instead.
@@ -43,4 +44,5 @@ class VGG(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images(x, 3, 32, 32)
         return self.classifier(self.features(x).flatten(1))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rolab.arguments import check_images, check_pixels
 from rolab.nets.layers import Dropout, Standardize
 
 
@@ -54,10 +55,11 @@ class WhitenedNet(nn.Module):
         A few thousand images are enough for 78 numbers. The same images give the same filters.
 
         Raises:
-            ValueError: the images are of another shape.
+            ValueError: the images are of another shape, or a pixel is NaN or outside [0, 1].
         """
-        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape) < 1:
+        if images.ndim != 4 or images.shape[1] != 3 or len(images) < 1 or min(images.shape[2:]) < 2:
             raise ValueError(f"images: expected shape (N, 3, H, W), got {tuple(images.shape)}")
+        check_pixels(images)
         moment, count = torch.zeros(12, 12, dtype=torch.float64), 0
         for some in images.split(1000):  # the patches of so many are held at a time
             columns = F.unfold(self.standardize(some.to(self.filters)), 2)  # (n, 12, patches of an image)
@@ -73,6 +75,7 @@ class WhitenedNet(nn.Module):
         self._whitened = False
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images(x, 3, 32, 32)
         # Asked once and not in each step, for a step on an accelerator would wait for the answer.
         self._whitened = self._whitened or bool(self.filters.any())
         if not self._whitened:

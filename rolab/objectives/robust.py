@@ -1,15 +1,18 @@
 """Nominal and robust objectives: the loss, and eq. (9), whose inner maximum is one ascent step, eq. (11)."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from rolab.arguments import as_logits, class_numbers
 from rolab.attacks.first_order import Attack, cross_entropy, first_order
 from rolab.attacks.losses import precise
+from rolab.attacks.pgd import inner_maximum
+from rolab.attacks.queries import frozen_buffers
 from rolab.nets.layers import temporarily
 from rolab.objectives.base import Objective
 from rolab.sets import UncertaintySetLike
@@ -39,7 +42,8 @@ class Nominal(Objective):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if not self.smoothing:
             return cross_entropy(model, x, y)
-        return F.cross_entropy(precise(model(x)), y, label_smoothing=self.smoothing)
+        z = precise(as_logits(model(x), x, finite=False))
+        return F.cross_entropy(z, class_numbers(y, x), label_smoothing=self.smoothing)
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +53,9 @@ class Robust(Objective):
     The descent step sees perturbed images only, and Δ̂ is held constant in it: nothing flows through the
     attack. The attack runs in whatever mode (train or eval) the model is in, with `frozen_statistics`: batch
     norm and dropout behave in it so that a robust and a standard step differ in Δ̂ and in nothing else.
+
+    An attack may be content once the model errs; an inner maximum is not. So one that can `go_on`, like
+    `pgd`, does: to the largest loss within U, also of the examples that the model misreads.
 
     The attack climbs −log p_y also where labels are smoothed. The smoothed loss is least at p_y = 1 − s + s/K
     (0.82 for s = 0.2 and ten classes): where the network is surer than that, climbing it would make the
@@ -77,19 +84,18 @@ class Robust(Objective):
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         with frozen_statistics(model):
-            perturbation = self.attack(model, x, y, self.U).detach()
+            perturbation = inner_maximum(self.attack)(model, x, y, self.U).detach()
         return Nominal(self.smoothing)(model, x + perturbation, y)
 
 
-def frozen_statistics(model: nn.Module) -> AbstractContextManager[None]:
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
     """While an attack looks at a network in training, it leaves no trace in it and does not see dropout.
 
-    Batch norm takes mean and deviation of the batch, as the descent will, but its running averages, with
-    which the finished net works, do not move: they are averages over steps, of what was descended. Dropout is
-    off: Δ̂ is against the network, not against a random part of it which differs from the part that is then
-    descended; and as the attack draws no numbers, the runs of a seed have the same masks with any U.
+    The first is true of every attack: `frozen_buffers`. Dropout is off: Δ̂ is against the network, not against
+    a random part of it which differs from the part that is then descended; and as the attack draws no
+    numbers, the runs of a seed have the same masks with any U.
     """
-    training = [layer for layer in model.modules() if layer.training]
-    norms = [(layer, "track_running_stats", False) for layer in training if isinstance(layer, _BatchNorm)]
-    dropouts = [(layer, "training", False) for layer in training if isinstance(layer, _DropoutNd)]
-    return temporarily([*norms, *dropouts])
+    layers = [layer for layer in model.modules() if layer.training and isinstance(layer, _DropoutNd)]
+    with frozen_buffers(model), temporarily([(layer, "training", False) for layer in layers]):
+        yield

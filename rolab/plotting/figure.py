@@ -19,6 +19,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rolab.plotting.marks import escaped
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
 from rolab.storage import write
@@ -95,7 +96,7 @@ class Figure(ABC):
     def still(self) -> dict[str, Any]:
         """The same without a slider: what a live chart starts from and then changes."""
         left, right, top, bottom = self.MARGIN
-        title = {"text": self.title, "font": {"size": self.title_size}, "x": 0.02, "xanchor": "left"}
+        title = {"text": escaped(self.title), "font": {"size": self.title_size}, "x": 0.02, "xanchor": "left"}
         layout: dict[str, Any] = {
             "title": title | {"y": 1 - 14 / self.height, "yanchor": "top"},
             "width": WIDTH,

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from rolab.plotting.figure import Figure
+from rolab.plotting.marks import escaped
 from rolab.plotting.panels import Panel
 from rolab.plotting.style import INK
 
@@ -122,10 +123,10 @@ class Sliding(Figure):
         for page in pages:
             padded(page, longest)["layout"]["title"]["font"]["size"] = size
         moves = list(dict.fromkeys(keys for page in pages for keys in changes(base, page)))
-        steps = [{"label": self.label(k), **_step(page, moves)} for k, page in enumerate(pages)]
+        steps = [{"label": escaped(self.label(k)), **_step(page, moves)} for k, page in enumerate(pages)]
         layout, below = base["layout"], base["layout"]["margin"]["b"]
         slider: dict[str, Any] = {"steps": steps, "active": self.shown}
-        slider |= {"currentvalue": {"prefix": self.prefix}, "pad": {"t": below - 10}}
+        slider |= {"currentvalue": {"prefix": escaped(self.prefix)}, "pad": {"t": below - 10}}
         if not self.ticks:
             slider |= {"font": {"color": "rgba(0,0,0,0)"}, "ticklen": 0, "minorticklen": 0}
             slider["currentvalue"]["font"] = {"color": INK}

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from html import escape
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,6 +18,11 @@ from rolab.plotting.pixels import data_uri
 from rolab.plotting.style import DASHES, INK, MARKERS, RED, Style
 
 Numbers = Any  # a sequence of numbers, an array or a tensor; None (or NaN) lifts the pen
+
+
+def escaped(words: str) -> str:
+    """Words for plotly, which reads tags and entities in all texts; of the tags, only <br> is meant."""
+    return escape(words, quote=False).replace("&lt;br&gt;", "<br>")
 
 
 def short(value: Any) -> Any:
@@ -88,7 +94,7 @@ class Trace(Mark):
     def plotly(self, page: dict[str, Any], place: Place) -> None:
         made = self.__dict__.setdefault("_made", {})  # on each axes, once: states of a figure share marks
         if place.number not in made:
-            shown: dict[str, Any] = {"type": "scatter", "name": self.name, "legendgroup": self.name}
+            shown: dict[str, Any] = {"type": "scatter", "name": escaped(self.name), "legendgroup": self.name}
             shown |= {"showlegend": self.label is not None}
             where = {"hoverinfo": "skip", "x": numbers(self.x), "y": numbers(self.y), **place.on()}
             made[place.number] = {**shown, **where, **self.trace()}
@@ -286,7 +292,7 @@ class Text(Mark):
 
     def plotly(self, page: dict[str, Any], place: Place) -> None:
         look = {"font": {"size": self.size, "color": self.color}, "textangle": -self.angle, "yshift": self.up}
-        note = {"text": self.text, "showarrow": False, "visible": True, "xanchor": self.anchor}
+        note = {"text": escaped(self.text), "showarrow": False, "visible": True, "xanchor": self.anchor}
         at = {"x": short(self.x), "y": short(self.y), **place.on("ref")}
         page["layout"]["annotations"].append({**note, **look, **at})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolab.plotting.marks import Mark, Picture, Place, numbers
+from rolab.plotting.marks import Mark, Picture, Place, escaped, numbers
 from rolab.plotting.style import INK, PALE, WIDTH
 
 
@@ -27,7 +27,7 @@ class Axis:
         """The axis in plotly's words."""
         found = {"gridcolor": PALE, "linecolor": INK, "ticks": "outside", "fixedrange": True}
         found |= {"zeroline": False, "showgrid": self.grid, "showticklabels": self.labels}
-        found["title"] = {"text": self.title, "standoff": 4}
+        found["title"] = {"text": escaped(self.title), "standoff": 4}
         found |= {"type": "log", "dtick": 1} if self.log else {}
         found |= {"rangemode": "tozero"} if self.from_zero else {}
         found |= {} if self.ticks is None else {"tickvals": numbers(self.ticks)}
@@ -92,7 +92,9 @@ class Panel:
         if self.title:
             at = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper", "xanchor": "center"}
             at |= {"font": {"size": 13, "color": INK}, "yanchor": "bottom"}
-            layout["annotations"].append({"text": self.title, **at, "showarrow": False, "visible": True})
+            layout["annotations"].append(
+                {"text": escaped(self.title), **at, "showarrow": False, "visible": True}
+            )
         place = Place(number, self.x.range, 0.9 * WIDTH * (right - left))
         for mark in self.marks:
             mark.plotly(page, place)

@@ -33,5 +33,6 @@ def data_uri(image: np.ndarray, enlarged: int = 1) -> str:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image).repeat(enlarged, 0).repeat(enlarged, 1)).save(file, "PNG")
+    large = np.ascontiguousarray(image).repeat(enlarged, 0).repeat(enlarged, 1)
+    Image.fromarray(large).save(file, "PNG", compress_level=3)  # in half the time of 6, a fifth larger
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

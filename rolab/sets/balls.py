@@ -19,18 +19,22 @@ from rolab.arguments import (
     as_column,
     as_rows,
     at_rows,
+    bound_for_batch,
+    check_count,
     check_factor,
     check_radius,
     cvxpy,
+    divided,
     is_number,
     like,
     one_per_row,
     per_example,
+    power_of_two,
     rounding,
     short,
 )
 from rolab.norms import Lp, headroom
-from rolab.sets.base import Intersection, Shape, UncertaintySet
+from rolab.sets.base import Intersection, Shape, UncertaintySet, in_units
 from rolab.sets.duality_gap import bound_in_box, gap
 
 
@@ -51,11 +55,22 @@ class WithRadius(UncertaintySet):
         check_radius(factor, "factor")
         return self._with_radius(self.radius * factor)
 
+    def for_batch(self, shape: torch.Size) -> Self:
+        check_count(self.radius, shape[0])
+        return self
+
     def __getitem__(self, rows: Any) -> Self:
         return self if is_number(self.radius) else self._with_radius(per_example(self.radius, rows))
 
+    def _in_units(self, z: Any, rows: Tensor) -> tuple[Any, Any]:
+        """Each row of z, and its radius, divided by a power of two near the radius."""
+        radii = one_per_row(self.radius, rows)
+        unit = power_of_two(radii)
+        return divided(z, unit[:, None]), (radii / unit).numpy()
+
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return (self._with_radius(1.0), float(self.radius)) if is_number(self.radius) else (self, 1.0)
+        one = not isinstance(self.radius, Tensor) or self.radius.numel() == 1
+        return (self._with_radius(1.0), float(self.radius)) if one else (self, 1.0)
 
 
 class OnBatch(UncertaintySet):
@@ -165,7 +180,8 @@ class Ball(NormBall):
         return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return [self.norm.expression(z) <= self._radii(rows)]
+        w, radii = self._in_units(z, rows)
+        return [self.norm.expression(w) <= radii]
 
     def as_box(self) -> Box | None:
         return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
@@ -197,7 +213,8 @@ class Box(BallAndBox):
     """All δ with lower ≤ δ ≤ upper, entry by entry; lower ≤ 0 ≤ upper, so that no perturbation is in it.
 
     A bound is a number; a tensor (d,), or shaped like one example, that all examples share; or a tensor
-    (N, ...), one per example. Where a box is indexed, a bound of two or more axes counts as the latter.
+    (N, ...), one per example. Where no batch tells (`for_batch`), a box that is indexed takes a bound of two
+    or more axes for the latter.
     """
 
     lower: Bound
@@ -235,16 +252,26 @@ class Box(BallAndBox):
         return cp.sum(cp.maximum(cp.multiply(lower, w), cp.multiply(upper, w)), axis=1)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        lower, upper = self._sides(rows)
-        return [z >= lower, z <= upper]
+        lower, upper = (torch.from_numpy(side) for side in self._sides(rows))
+        unit = power_of_two(upper.maximum(-lower))
+        w = divided(z, unit)
+        return [w >= (lower / unit).numpy(), w <= (upper / unit).numpy()]
 
     def _sides(self, rows: Tensor) -> list[Any]:
         """The bounds of each row, arrays (m, n)."""
         return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
 
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
+
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))
         return Box(self.lower * factor, self.upper * factor)
+
+    def for_batch(self, shape: torch.Size) -> Box:
+        return self._of(
+            bound_for_batch(self.lower, shape, "lower"), bound_for_batch(self.upper, shape, "upper")
+        )
 
     def __getitem__(self, rows: Any) -> Box:
         return self._with_bounds(lambda bound: at_rows(bound, rows).flatten(1) if bound.ndim > 1 else bound)
@@ -255,7 +282,10 @@ class Box(BallAndBox):
     def _with_bounds(self, change: Callable[[Tensor], Tensor]) -> Box:
         """The same box with its tensors changed."""
         bounds = self.lower, self.upper
-        return Box(*(change(bound) if isinstance(bound, Tensor) else bound for bound in bounds))
+        return self._of(*(change(bound) if isinstance(bound, Tensor) else bound for bound in bounds))
+
+    def _of(self, lower: Bound, upper: Bound) -> Box:
+        return self if lower is self.lower and upper is self.upper else Box(lower, upper)
 
     def _parts(self) -> tuple[None, Box]:
         return None, self

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
+from scipy import sparse
 from torch import Tensor
 
-from rolab.arguments import as_rows, check_factor, cvxpy, float64_copy, like, short
+from rolab.arguments import check_factor, cvxpy, divided, float64_copy, like, normalized, power_of_two, short
 from rolab.sets import solver
 from rolab.sets.oracles import Oracles
 
@@ -31,9 +32,22 @@ class UncertaintySet(Oracles):
         """The set of all factor · δ with δ in U; factor ≥ 0."""
         return Scaled(factor, self)
 
+    def for_batch(self, shape: torch.Size) -> UncertaintySet:
+        """The same set, checked against the shape (N, ...) of a batch: `resolve` asks it first.
+
+        Raises a `ValueError` where radii or bounds are those of another number of examples. From then on
+        U[rows] is right for a bound that is shaped like one example, too.
+        """
+        return self
+
     def __getitem__(self, rows: Any) -> UncertaintySet:
         """The sets of some examples of a batch; a set that all examples share is its own."""
         return self
+
+    __iter__: ClassVar[None] = None  # else U[0], U[1], … would go on for ever
+
+    def __contains__(self, d: Any) -> bool:
+        raise TypeError(f"{self!r}: expected U.contains(d), one answer per example, got `d in U`")
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         """A unit set and a matrix, or a number, with U = matrix @ unit: many sets share their unit.
@@ -98,7 +112,7 @@ UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
 
 
 def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
-    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs.
+    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs; `for_batch` checks it.
 
     >>> from rolab.sets import Ball, pixel_box
     >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
@@ -108,7 +122,7 @@ def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     if not isinstance(found, UncertaintySet):
         came = repr(found) if found is U else f"a function that returns {found!r}"
         raise ValueError(f"U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}")
-    return found
+    return found.for_batch(x.shape)
 
 
 def check_inner(inner: Any, length: int, name: str) -> None:
@@ -117,6 +131,14 @@ def check_inner(inner: Any, length: int, name: str) -> None:
         raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
     if inner.dimension not in (None, length):
         raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
+
+
+def in_units(U: UncertaintySet, size: float) -> tuple[UncertaintySet, float]:
+    """The set divided by a power of two near its size, and that; a set of some size near 1 stays."""
+    if 1e-2 < size < 1e2:
+        return U, 1.0
+    unit = float(power_of_two(size))
+    return (U, 1.0) if unit == 1 else (U.scaled(1 / unit), unit)
 
 
 class SolvedSet(UncertaintySet):
@@ -132,9 +154,6 @@ class SolvedSet(UncertaintySet):
 
     def project(self, d: Tensor) -> Tensor:
         return like(d, solver.project(self, self._as_rows(d, "d")))
-
-    def _distance(self, d: Tensor) -> Tensor:
-        return solver.distance(self, as_rows(d, "d"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -155,8 +174,19 @@ class _Pair(SolvedSet):
     def scaled(self, factor: float) -> Self:
         return type(self)(self.a.scaled(factor), self.b.scaled(factor))
 
+    def for_batch(self, shape: torch.Size) -> Self:
+        return self._of(self.a.for_batch(shape), self.b.for_batch(shape))
+
     def __getitem__(self, rows: Any) -> Self:
-        return type(self)(self.a[rows], self.b[rows])
+        return self._of(self.a[rows], self.b[rows])
+
+    def _of(self, a: UncertaintySet, b: UncertaintySet) -> Self:
+        return self if a is self.a and b is self.b else type(self)(a, b)
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return in_units(
+            self, (min if self.SIGN == "&" else max)(solver.magnitude(self.a), solver.magnitude(self.b))
+        )
 
     def row_set(self, shape: Shape) -> UncertaintySet | None:
         return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
@@ -220,7 +250,7 @@ class Sum(_Pair):
         return self.a.support_expression(w) + self.b.support_expression(w)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable(z.shape)
+        part = (solver.magnitude(self.a) or 1.0) * cvxpy().Variable(z.shape)
         return self.a.constraints(part) + self.b.constraints(z - part)
 
     def design_regularizer(self) -> UncertaintySet | None:
@@ -250,23 +280,35 @@ class Image(SolvedSet):
         check_inner(self.inner, self.matrix.shape[1], self._owner)
 
     def _furthest(self, x: Tensor) -> Tensor:
-        M = self.matrix.to(x.device, x.dtype)
+        x, M = normalized(x)[0], self.matrix.to(x.device, x.dtype)
         return (M @ self.inner.maximizer((M.T @ x.T).T).T).T  # in this order, for M may be sparse
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The support function of the inner set at Mᵀw."""
-        return self.inner.support_expression(w @ solver.array(self.matrix))
+        inner, M = self.as_linear_image()
+        return inner.support_expression(w @ M)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable((z.shape[0], self.matrix.shape[1]))
-        return [z == part @ solver.array(self.matrix).T, *self.inner.constraints(part)]
+        """The image of the inner set in its unit; each row of the matrix is brought to 1."""
+        inner, M = self.as_linear_image()
+        largest = abs(M).max(axis=1)
+        size = power_of_two(largest.toarray() if sparse.issparse(largest) else largest)
+        part = cvxpy().Variable((z.shape[0], M.shape[1]))
+        rows_of_1 = sparse.diags_array(1 / size.numpy()) @ M
+        return [divided(z, size) == part @ rows_of_1.T, *inner.constraints(part)]
 
     def scaled(self, factor: float) -> Image:
         check_factor(factor, repr(self))
         return Image(self.matrix * factor, self.inner)
 
+    def for_batch(self, shape: torch.Size) -> Image:
+        return self._of(self.inner.for_batch(torch.Size((shape[0], self.matrix.shape[1]))))
+
     def __getitem__(self, rows: Any) -> Image:
-        return Image(self.matrix, self.inner[rows])
+        return self._of(self.inner[rows])
+
+    def _of(self, inner: UncertaintySet) -> Image:
+        return self if inner is self.inner else Image(self.matrix, inner)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, matrix = self.inner.as_linear_image()
@@ -308,14 +350,19 @@ class Scaled(UncertaintySet):
         return self.factor * self.inner.support_expression(w)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        part = cvxpy().Variable(z.shape)
-        return [z == self.factor * part, *self.inner.constraints(part)]
+        return self.inner.constraints(z / self.factor) if self.factor else [z == 0]
 
     def scaled(self, factor: float) -> Scaled:
         return Scaled(factor * self.factor, self.inner)
 
+    def for_batch(self, shape: torch.Size) -> Scaled:
+        return self._of(self.inner.for_batch(shape))
+
     def __getitem__(self, rows: Any) -> Scaled:
-        return Scaled(self.factor, self.inner[rows])
+        return self._of(self.inner[rows])
+
+    def _of(self, inner: UncertaintySet) -> Scaled:
+        return self if inner is self.inner else Scaled(self.factor, inner)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, matrix = self.inner.as_linear_image()

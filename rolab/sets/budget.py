@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from rolab.arguments import Radius, as_rows, check_radius, cvxpy, is_number, one_per_row, per_example, short
+from rolab.arguments import (
+    Radius,
+    as_rows,
+    check_count,
+    check_radius,
+    cvxpy,
+    is_number,
+    one_per_row,
+    per_example,
+    short,
+)
 from rolab.norms import Lp
 from rolab.sets.balls import Ball, BallAndBox, BallInBox, Box, OnBatch, WithRadius
 from rolab.sets.base import Shape, UncertaintySet
@@ -42,7 +53,8 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         return BallInBox(Ball(Lp(1), gamma * radius), Box(-side, side))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return self.on(rows).constraints(z)
+        w, radii = self._in_units(z, rows)
+        return type(self)(self.gamma, torch.from_numpy(radii)).on(rows).constraints(w)
 
     def _parts(self) -> tuple[Ball, Box] | None:
         if not is_number(self.radius):  # the box does not know how many entries there are
@@ -55,6 +67,10 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         t = cp.Variable((len(rows), 1), nonneg=True)
         over = cp.sum(cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1]))), axis=1)
         return cp.multiply(self._radii(rows), cp.multiply(gamma, cp.vec(t, order="C")) + over)
+
+    def for_batch(self, shape: torch.Size) -> Self:
+        check_count(self.gamma, shape[0], "gamma")
+        return super().for_batch(shape)
 
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(per_example(self.gamma, rows), per_example(self.radius, rows))

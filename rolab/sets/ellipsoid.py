@@ -8,7 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rolab.arguments import Radius, as_column, check_radius, cvxpy, float64_copy, is_number, like, short
+from rolab.arguments import (
+    Radius,
+    as_column,
+    check_radius,
+    cvxpy,
+    divided,
+    float64_copy,
+    like,
+    power_of_two,
+    short,
+)
 from rolab.sets.balls import Ball, WithRadius
 from rolab.sets.base import Shape, UncertaintySet
 
@@ -84,16 +94,18 @@ class Ellipsoid(WithRadius):
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The norm radius · ‖Lᵀw‖₂ = radius · √(wᵀΣw)."""
-        return Ball("l2", self.radius).support_expression(w @ self._root.numpy())
+        unit = float(power_of_two(self.spread.max()))
+        return Ball("l2", unit * self.radius).support_expression(w @ (self._root / unit).numpy())
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        u = cvxpy().Variable(z.shape)
-        return [z == u @ self._root.T.numpy(), *Ball("l2", self.radius).constraints(u)]
+        u, (w, radii) = cvxpy().Variable(z.shape), self._in_units(z, rows)
+        unit = power_of_two(self._root.norm(dim=1))
+        root = self._root / unit[:, None]
+        return [divided(w, unit) == u @ root.T.numpy(), cvxpy().norm(u, 2, axis=1) <= radii]
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        if not is_number(self.radius):
-            return self, 1.0
-        return Ball("l2", 1.0), float(self.radius) * self._root.numpy()
+        unit, radius = super().as_linear_image()
+        return (self, 1.0) if unit is self else (Ball("l2", 1.0), radius * self._root.numpy())
 
     def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
         """The ball of its longest axis."""

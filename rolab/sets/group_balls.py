@@ -151,7 +151,8 @@ class GroupBall(WithRadius, Grouped):
         return cp.multiply(self._radii(rows), cp.max(self._norms(self.norm.dual, w), axis=1))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return [cvxpy().sum(self._norms(self.norm, z), axis=1) <= self._radii(rows)]
+        w, radii = self._in_units(z, rows)
+        return [cvxpy().sum(self._norms(self.norm, w), axis=1) <= radii]
 
     def _norms(self, norm: Lp, w: Any) -> Any:
         """The norms of the groups, a row of them for each row of w."""

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, short
+from rolab.sets import solver
 from rolab.sets.balls import Ball, Box, WithRadius
-from rolab.sets.base import Shape, UncertaintySet, check_inner
+from rolab.sets.base import Shape, UncertaintySet, check_inner, in_units
 from rolab.sets.group_balls import Grouped, check_shape
 
 
@@ -29,6 +30,7 @@ class _Product(Grouped):
     def __post_init__(self) -> None:
         check_shape(self.shape, 2)
         check_inner(self.inner, self.shape[self.axis], "inner")
+        self._keep(inner=self.inner.for_batch(torch.Size((self._count, self.shape[self.axis]))))
 
     def maximizer(self, g: Tensor) -> Tensor:
         parts = self._groups(g, "g")
@@ -56,6 +58,9 @@ class _Product(Grouped):
 
     def scaled(self, factor: float) -> UncertaintySet:
         return type(self)(self.inner.scaled(factor), self.shape)
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return in_units(self, solver.magnitude(self.inner))
 
     def formula_in(self, w: str) -> str:
         return f"Σ over {self.GROUP} k of [{self.inner.formula_in(w + self.ENTRY)}]"
@@ -130,8 +135,8 @@ class SpectralBall(WithRadius, Grouped):
         return cp.multiply(self._radii(rows), cp.hstack([cp.normNuc(W) for W in self._matrices(w)]))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        radii = self._radii(rows)
-        return [cvxpy().sigma_max(Z) <= most for Z, most in zip(self._matrices(z), radii, strict=True)]
+        w, radii = self._in_units(z, rows)
+        return [cvxpy().sigma_max(W) <= most for W, most in zip(self._matrices(w), radii, strict=True)]
 
     def _matrices(self, w: Any) -> list[Any]:
         """The matrix that each row of w holds."""

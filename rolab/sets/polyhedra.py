@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import linprog
 from torch import Tensor
 
-from rolab.arguments import check_factor, cvxpy, float64_copy, normalized, one_if_zero, rounding
+from rolab.arguments import (
+    check_factor,
+    cvxpy,
+    divided,
+    float64_copy,
+    normalized,
+    power_of_two,
+    rounding,
+)
 from rolab.errors import EmptySetError
 from rolab.sets import solver
-from rolab.sets.base import SolvedSet
+from rolab.sets.base import SolvedSet, UncertaintySet
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,7 +30,8 @@ class Polyhedron(SolvedSet):
     """All z with Dz ≤ d, where D is (k, n) and d (k,). Maximisers are vertices, by HiGHS; Clarabel projects.
 
     It is checked when it is made: an `EmptySetError` names the rows that contradict each other, by Farkas'
-    lemma; a `ValueError` says in which direction the set has no bound.
+    lemma; a `ValueError` says in which direction the set has no bound. Solvers drop what is small: they see z
+    in units of the set's own, and rows of entries up to 1.
 
     >>> triangle = Polyhedron([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [0.0, 0.0, 1.0])
     >>> triangle.maximizer(torch.tensor([[1.0, 2.0], [-1.0, -1.0]])).abs()
@@ -33,6 +43,9 @@ class Polyhedron(SolvedSet):
     d: Tensor
     lower: Tensor = field(init=False)  # the corners of the smallest box around the set
     upper: Tensor = field(init=False)
+    unit: Tensor = field(init=False)  # (n,): the set is all unit · w with Aw ≤ b, its size is about 1
+    A: Tensor = field(init=False)
+    b: Tensor = field(init=False)
     FITTED = "D", 1
 
     def __post_init__(self) -> None:
@@ -40,61 +53,81 @@ class Polyhedron(SolvedSet):
         if len(D) != len(d):
             raise ValueError(f"d: expected {len(D)} entries, one a row of D {tuple(D.shape)}, got {len(d)}")
         self._keep(D=D, d=d)
-        size = one_if_zero(D.norm(dim=1))
-        self._check_not_empty(D / size[:, None], d / size)
-        self._check_bounded(D / size[:, None])
-        axes = torch.eye(D.shape[1], dtype=torch.float64)
-        lower, upper = (solver.lp_vertices(D, d, side * axes).diagonal() for side in (-1, 1))
-        self._keep(lower=lower, upper=upper)
+        self._take_units(_likely_units(D, d))
+        self._check_not_empty()
+        self._check_bounded()
+        for _ in range(4):  # once, for a set of some size near 1
+            axes = torch.eye(D.shape[1], dtype=torch.float64)
+            lower, upper = (
+                self.unit * solver.lp_vertices(self.A, self.b, side * axes).diagonal() for side in (-1, 1)
+            )
+            self._keep(lower=lower, upper=upper)
+            last = self.unit
+            self._take_units(own_units(lower, upper))
+            if torch.equal(last, self.unit):
+                break
 
-    def _check_not_empty(self, D: Tensor, d: Tensor) -> None:
-        """Farkas' lemma: there is no z exactly if some λ ≥ 0 has Dᵀλ = 0 and dᵀλ < 0."""
-        equal = np.vstack([D.T.numpy(), np.ones(len(D))])
-        found = linprog(d.numpy(), A_eq=equal, b_eq=[*np.zeros(D.shape[1]), 1.0], method="highs-ds")
+    def _take_units(self, unit: Tensor) -> None:
+        """Keeps A and b: the rows for z/unit, each divided by a power of two near its largest entry."""
+        A = self.D * unit
+        row = power_of_two(torch.where(A.any(1), A.abs().amax(1), self.d.abs()))
+        self._keep(unit=unit, A=A / row[:, None], b=self.d / row)
+
+    def _check_not_empty(self) -> None:
+        """Farkas' lemma: there is no z exactly if some λ ≥ 0 has Aᵀλ = 0 and bᵀλ < 0."""
+        equal = np.vstack([self.A.T.numpy(), np.ones(len(self.A))])
+        found = linprog(self.b.numpy(), A_eq=equal, b_eq=[*np.zeros(self.A.shape[1]), 1.0], method="highs-ds")
         if found.status not in (0, 2):  # 2: no such λ at all
             raise RuntimeError(f"linear program: {found.message}")
-        if found.status == 0 and found.fun < -1e-9 * max(1.0, d.abs().max().item()):
+        if found.status == 0 and found.fun < -1e-9 * max(1.0, self.b.abs().max().item()):
             rows = ", ".join(str(row) for row in np.flatnonzero(found.x > 1e-9))
             came = f"the rows {rows} of Dz ≤ d contradict each other"
             raise EmptySetError(f"D, d: expected a set with a point, but {came}")
 
-    def _check_bounded(self, D: Tensor) -> None:
-        """The set is bounded exactly if Dv ≤ 0 only for v = 0."""
-        axes = torch.eye(D.shape[1], dtype=torch.float64)
-        rays = solver.lp_vertices(D, torch.zeros(len(D)), torch.cat([axes, -axes]), reach=1.0)
+    def _check_bounded(self) -> None:
+        """The set is bounded exactly if Av ≤ 0 only for v = 0."""
+        axes = torch.eye(self.A.shape[1], dtype=torch.float64)
+        rays = solver.lp_vertices(self.A, torch.zeros(len(self.A)), torch.cat([axes, -axes]), reach=1.0)
         longest = rays[rays.abs().amax(1).argmax()]
         if longest.abs().max() > 1e-6:
-            direction = ", ".join(f"{entry:g}" for entry in longest.tolist())
+            ray = normalized((self.unit * longest)[None])[0][0]
+            direction = ", ".join(f"{entry:g}" for entry in ray.tolist())
             came = f"Dz ≤ d has no bound in the direction ({direction})"
             raise ValueError(f"D, d: expected a bounded set, but {came}")
 
     def _furthest(self, x: Tensor) -> Tensor:
-        return solver.lp_vertices(self.D, self.d, normalized(x)[0]) if len(x) else x
+        g = normalized(x.double().cpu() * self.unit)[0]
+        return self.unit * solver.lp_vertices(self.A, self.b, g) if len(x) else x
 
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
-        x = self._as_rows(d, "d", finite=False)
-        D, most = self.D.to(x), self.d.to(x)
-        slack = atol * D.norm(dim=1) + rounding(d) * (x.abs() @ D.abs().T + most.abs())
-        return x.isfinite().all(1) & (x @ D.T <= most + slack).all(1)
+        x = self._as_rows(d, "d", finite=False).double().cpu()
+        w, A = x / self.unit, self.A
+        slack = atol * (A / self.unit).norm(dim=1) + rounding(d) * (w.abs() @ A.abs().T + self.b.abs())
+        return (x.isfinite().all(1) & (w @ A.T <= self.b + slack).all(1)).to(d.device)
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
-        """The least dᵀλ over λ ≥ 0 with Dᵀλ = w; the equality is a penalty, and an exact one.
+        """The least bᵀλ over λ ≥ 0 with Aᵀλ = w, both in its units; the equality is an exact penalty.
 
-        With c the middle of the set's box, h its half widths and e = w − Dᵀλ, it is the least of
-        cᵀw + (d − Dc)ᵀλ + 2 Σ h_i |e_i|: since |⟨e, z − c⟩| ≤ Σ h_i |e_i| for all z in the set, to leave a
+        With c the middle of the set's box, h its half widths and e = w − Aᵀλ, it is the least of
+        cᵀw + (b − Ac)ᵀλ + 2 Σ h_i |e_i|: since |⟨e, z − c⟩| ≤ Σ h_i |e_i| for all z in the set, to leave a
         rest e saves at most half of what it costs.
         """
-        cp, D, middle = cvxpy(), self.D.numpy(), (self.lower + self.upper).numpy() / 2
-        half = (self.upper - self.lower).clamp(min=0).numpy() / 2
-        dual = cp.Variable((len(rows), len(D)), nonneg=True)
-        return w @ middle + dual @ (self.d.numpy() - D @ middle) + 2 * (cp.abs(w - dual @ D) @ half)
+        cp, A, w = cvxpy(), self.A.numpy(), w @ np.diag(self.unit.numpy())
+        lower, upper = (self.lower / self.unit).numpy(), (self.upper / self.unit).numpy()
+        middle, half = (lower + upper) / 2, np.maximum(upper - lower, 0) / 2
+        dual = cp.Variable((len(rows), len(A)), nonneg=True)
+        return w @ middle + dual @ (self.b.numpy() - A @ middle) + 2 * (cp.abs(w - dual @ A) @ half)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        return [z @ self.D.T.numpy() <= np.broadcast_to(self.d.numpy(), (len(rows), len(self.d)))]
+        most = np.broadcast_to(self.b.numpy(), (len(rows), len(self.b)))
+        return [z @ (self.A / self.unit).T.numpy() <= most]
 
     def scaled(self, factor: float) -> Polyhedron:
         check_factor(factor, repr(self))
         return Polyhedron(self.D, factor * self.d)
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        return (self, 1.0) if self.unit.eq(1).all() else (Polyhedron(self.A, self.b), diagonal(self.unit))
 
     def formula_in(self, w: str) -> str:
         return f"min over λ ≥ 0, Dᵀλ = {w} of dᵀλ"
@@ -121,20 +154,32 @@ class Scenarios(SolvedSet):
 
     def _furthest(self, x: Tensor) -> Tensor:
         """The point with the largest ⟨x, p⟩, the first of them at ties."""
-        points = self.points.to(x)
-        return points[(x @ points.T).argmax(1)]
+        unit = self._unit
+        g = normalized(x.double().cpu() * unit)[0]
+        return self.points[(g @ (self.points / unit).T).argmax(1)]
+
+    @property
+    def _unit(self) -> Tensor:
+        return own_units(self.points.amin(0), self.points.amax(0))
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         return cvxpy().max(w @ self.points.T.numpy(), axis=1)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
-        """With shares that are ≥ 0 and sum to 1, z is the average of the points."""
+        """With shares that are ≥ 0 and sum to 1, z is the average of the points; seen from their middle."""
         share = cvxpy().Variable((len(rows), len(self.points)), nonneg=True)
-        return [z == share @ self.points.numpy(), cvxpy().sum(share, axis=1) == 1]
+        lower, upper = self.points.amin(0), self.points.amax(0)
+        middle, unit = (lower + upper) / 2, own_units(lower - upper, upper - lower)
+        moved = divided(z - np.broadcast_to(middle.numpy(), z.shape), unit)
+        return [moved == share @ ((self.points - middle) / unit).numpy(), cvxpy().sum(share, axis=1) == 1]
 
     def scaled(self, factor: float) -> Scenarios:
         check_factor(factor, repr(self))
         return Scenarios(factor * self.points)
+
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        unit = self._unit
+        return (self, 1.0) if unit.eq(1).all() else (Scenarios(self.points / unit), diagonal(unit))
 
     def formula_in(self, w: str) -> str:
         return f"max over k of ⟨p_k, {w}⟩"
@@ -146,3 +191,27 @@ class Scenarios(SolvedSet):
     @property
     def contains_zero(self) -> bool:
         return bool((self.points == 0).all(1).any())
+
+
+def own_units(lower: Tensor, upper: Tensor) -> Tensor:
+    """Powers of two, one for each coordinate of a box, of about its size; 1 for all where none is far from 1.
+
+    A coordinate that is 0 throughout is measured as the largest of the others.
+    """
+    size = lower.abs().maximum(upper.abs())
+    size = torch.where(size > 1e-15 * size.max(), size, size.max())
+    near_1 = (size == 0) | ((size > 1e-2) & (size < 1e2))
+    return torch.ones_like(size) if near_1.all() else power_of_two(size)
+
+
+def diagonal(unit: Tensor) -> Any:
+    """A number if all entries are one, else the diagonal matrix."""
+    return float(unit[0]) if unit.eq(unit[0]).all() else sparse.diags_array(unit.numpy()).tocsr()
+
+
+def _likely_units(D: Tensor, d: Tensor) -> Tensor:
+    """For each coordinate the size that most rows give it, |d_i|/|D_ij|; where none does, that of others."""
+    ratio = d.abs()[:, None] / D.abs()
+    size = torch.where(ratio.isfinite() & (ratio > 0), ratio, torch.nan).nanmedian(0).values
+    size = torch.where(size.isnan(), size.nanmean().nan_to_num(1.0), size)
+    return own_units(size, size)

@@ -64,8 +64,14 @@ class SparsePixels(UncertaintySet):
     def scaled(self, factor: float) -> SparsePixels:
         return SparsePixels(self.k, self.box.scaled(factor))
 
+    def for_batch(self, shape: torch.Size) -> SparsePixels:
+        return self._of(self.box.for_batch(shape))
+
     def __getitem__(self, rows: Any) -> SparsePixels:
-        return SparsePixels(self.k, self.box[rows])
+        return self._of(self.box[rows])
+
+    def _of(self, box: Box) -> SparsePixels:
+        return self if box is self.box else SparsePixels(self.k, box)
 
     def formula_in(self, w: str) -> str:
         return f"the {self.k} largest over pixels k of [{self.box.formula_in(f'{w}[k]')}]"

@@ -1,8 +1,8 @@
 """Checkpoint: a training run and the folder that keeps it after every epoch, for this one run only."""
 
 import hashlib
-import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -15,12 +15,14 @@ import torch
 from torch import nn
 
 from rolab.data.base import Dataset
+from rolab.errors import RecordError
 from rolab.sets.base import UncertaintySet
-from rolab.storage import claim, environment, read_json, read_tensors, write_json, write_tensors
+from rolab.storage import before, claim, environment, lock, read_json, read_tensors, write_json, write_tensors
 from rolab.training.recipe import Recipe
 
 RECORD = "run.json"  # what a run is, its history, and the name of its state
 WEIGHTS = "weights.safetensors"  # the state of a finished run of which only the weights are kept
+STATES = "state-*.safetensors"
 
 
 @dataclass
@@ -39,14 +41,16 @@ class Run:
 
 
 class Checkpoint:
-    """A run's folder. `run.json` names the one state file that counts; it is replaced last, in one move.
+    """A run's folder. `run.json` names the state file that counts; it is replaced last, in one move.
 
-    Its identity says which run it is. It names classes and functions as users know them, `Ball` and
-    `first_order`, whatever file of rolab they stand in.
+    The state before it is kept, named by the record before: where one of the later two is damaged, the run
+    goes on from there, and a warning tells so. The identity says which run it is. It names classes and
+    functions as users know them, `Ball` and `first_order`, whatever file of rolab they stand in.
     """
 
     def __init__(self, folder: Path, run: Run, objective: Any, data: Dataset) -> None:
         self.folder, self.run, self.path = folder, run, folder / RECORD
+        self.record: dict[str, Any] = {}  # the last that is safe
         parameters = sum(parameter.numel() for parameter in run.model.parameters())
         hidden = repr((str(run.model), fingerprint_of(objective)))
         self.identity = {
@@ -55,28 +59,49 @@ class Checkpoint:
             "recipe": asdict(run.recipe),
             "seed": run.seed,
             "examples": len(data),
-            "data": _fingerprint_of_data(data),
+            "pixels and labels": _fingerprint_of_data(data),
             "layers, sets, attack": hashlib.sha256(hidden.encode()).hexdigest()[:16],
         }
 
     @contextmanager
     def open(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> Iterator[None]:
         """Claims the folder; model, optimiser and random numbers go on from what it holds."""
-        with claim(self.path, self.identity, "run", self._now(None, None)) as record:
-            if record["state"] is not None:
-                self.run.history.extend(record["history"])
-                tensors = read_tensors(self.folder / record["state"], record["sha256"])
-                finished = record["state"] == WEIGHTS
-                self.run.model.load_state_dict(tensors if finished else _weights(tensors))
-                if not finished:
-                    generator.set_state(tensors["random"])
-                weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-                for name in tensors:
-                    if name.startswith("optimizer."):
-                        _, i, key = name.split(".", 2)
-                        in_layout = torch.empty_like(weights[int(i)]).copy_(tensors[name])  # of its weight
-                        optimizer.state[weights[int(i)]][key] = in_layout
+
+        def finished(record: dict[str, Any]) -> bool:
+            return len(record["history"]) == self.run.recipe.epochs
+
+        begin = self._now(None, None)
+        with claim(self.path, self.identity, "run", begin, finished=finished) as self.record:
+            try:
+                tensors = _state(self.folder, self.record)
+            except RecordError as error:
+                spare = read_json(before(self.path)) if before(self.path).exists() else self.record
+                if spare == self.record or spare["identity"] != self.record["identity"]:
+                    raise
+                self.record, tensors = spare, _state(self.folder, spare)
+                warnings.warn(f"{error}; going on from the state before it", stacklevel=4)
+                write_json(self.path, spare)
+            self.run.history.extend(self.record["history"])
+            if tensors:
+                self._go_on_from(tensors, optimizer, generator)
             yield
+
+    def _go_on_from(
+        self,
+        tensors: dict[str, torch.Tensor],
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+    ) -> None:
+        finished = self.record["state"] == WEIGHTS
+        self.run.model.load_state_dict(tensors if finished else _weights(tensors))
+        if not finished:
+            generator.set_state(tensors["random"])
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for name in tensors:
+            if name.startswith("optimizer."):
+                _, i, key = name.split(".", 2)
+                in_layout = torch.empty_like(weights[int(i)]).copy_(tensors[name])  # of its weight
+                optimizer.state[weights[int(i)]][key] = in_layout
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
         """Writes all that the next epoch depends on."""
@@ -86,12 +111,15 @@ class Checkpoint:
         tensors["random"] = generator.get_state()
         name = f"state-{len(self.run.history):04d}.safetensors"
         sha256 = write_tensors(self.folder / name, tensors)
-        write_json(self.path, {"identity": self.identity, **self._now(name, sha256)})
-        _remove_states(self.folder, but=name)
+        write_json(before(self.path), self.record)
+        but = {name, self.record["state"]}
+        self.record = {"identity": self.identity, **self._now(name, sha256)}
+        write_json(self.path, self.record)
+        _remove_states(self.folder, but)
 
     def _now(self, state: str | None, sha256: str | None) -> dict[str, Any]:
         machine = environment(next(self.run.model.parameters()).device)
-        return {"state": state, "sha256": sha256, "history": self.run.history, "environment": machine}
+        return {"state": state, "sha256": sha256, "history": list(self.run.history), "environment": machine}
 
 
 def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
@@ -99,13 +127,29 @@ def keep_weights(folder: Path, precision: str) -> dict[str, Any]:
 
     Returns what `run.json` then says. Called again, or after it was interrupted, it ends with the same.
     """
-    record = read_json(folder / RECORD)
-    if record["state"] != WEIGHTS:
-        weights = _weights(read_tensors(folder / record["state"], record["sha256"]))
-        record |= {"state": WEIGHTS, "sha256": write_tensors(folder / WEIGHTS, weights, precision)}
-        write_json(folder / RECORD, record)
-    _remove_states(folder)
+    path = folder / RECORD
+    record = read_json(path)
+    if record["state"] == WEIGHTS and not list(folder.glob(STATES)):
+        return record
+    with lock(path, folder=True):
+        record = read_json(path)
+        if record["state"] != WEIGHTS:
+            weights = _weights(_state(folder, record))
+            record |= {"state": WEIGHTS, "sha256": write_tensors(folder / WEIGHTS, weights, precision)}
+            write_json(path, record)
+        write_json(before(path), record)
+        _remove_states(folder, {WEIGHTS})
     return record
+
+
+def _state(folder: Path, record: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors that a record names, which lie in its folder; none at the beginning."""
+    name = record["state"]
+    if name is None:
+        return {}
+    if Path(name).name != name:
+        raise RecordError(f"{folder / RECORD} names a state outside of its folder: {name!r}")
+    return read_tensors(folder / name, record["sha256"])
 
 
 def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -113,9 +157,9 @@ def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
 
 
-def _remove_states(folder: Path, but: str = WEIGHTS) -> None:
-    for stale in folder.glob("state-*.safetensors"):
-        if stale.name != but:
+def _remove_states(folder: Path, but: set[str]) -> None:
+    for stale in folder.glob(STATES):
+        if stale.name not in but:
             stale.unlink(missing_ok=True)
 
 
@@ -157,9 +201,8 @@ def _public(text: str) -> str:
 
 
 def _fingerprint_of_data(data: Dataset) -> str:
-    """A hash of the labels and of some of the pixels: enough to tell one data set from another."""
-    step = max(1, data.images.numel() // 10_000)
-    while math.gcd(step, data.images.shape[1:].numel()) > 1:  # it would meet the same pixels of all images
-        step += 1
-    some = data.images.reshape(-1)[::step]
-    return hashlib.sha256(data.labels.cpu().numpy().tobytes() + some.cpu().numpy().tobytes()).hexdigest()[:16]
+    """A hash of every pixel and label."""
+    seen = hashlib.sha256(repr(tuple(data.images.shape)).encode())
+    for part in (data.labels, *data.images.split(1000)):
+        seen.update(part.cpu().contiguous().numpy().data)
+    return seen.hexdigest()[:16]

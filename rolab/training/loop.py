@@ -13,11 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from rolab.arguments import whole_number
 from rolab.data.base import Dataset
 from rolab.errors import DivergedError, NonFiniteError
 from rolab.evaluation import accuracy
 from rolab.objectives.base import Objective
 from rolab.training.checkpoint import Checkpoint, Run
+from rolab.training.checks import check_examples, check_weights
 from rolab.training.devices import pick_device
 from rolab.training.recipe import PRECISIONS, Recipe
 
@@ -50,13 +52,20 @@ def train(
         progress: a bar; or a function that is told (steps done, steps in all, a line); or False
 
     Raises:
+        ValueError: the model, the data and the recipe do not go together; nothing was written or changed.
         DivergedError: the loss became NaN or infinite.
         RecordError: the folder holds another run, is damaged or cannot be written.
     """
-    place = pick_device(device)
+    place, seed = pick_device(device), whole_number(seed, "seed")
+    if not callable(objective) or isinstance(objective, type):
+        raise ValueError(f"objective: expected an objective (model, x, y) -> scalar, got {objective!r}")
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe: expected a Recipe, got {recipe!r}")
+    check_weights(model, kept=folder is not None)
+    check_examples(model, data, test, recipe.batch_size)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     model.to(place).to(memory_format=layout)
-    data = Dataset(data.images.to(place, memory_format=layout), data.labels.to(place))
+    data = data.to(place, layout)
     optimizer = recipe.optimizer(model)
     generator = torch.Generator().manual_seed(seed)
     run = Run(model, recipe, seed)
@@ -69,8 +78,7 @@ def train(
                 loss = _epoch(run, data, objective, optimizer, generator, report)
             except NonFiniteError as error:
                 left = f" The state after epoch {epoch} is kept in {kept.folder}." if kept and epoch else ""
-                advice = f"a learning_rate below {recipe.learning_rate:g} may help.{left}"
-                raise DivergedError(f"training diverged in epoch {epoch + 1}: {error}; {advice}") from error
+                raise DivergedError(f"training diverged in epoch {epoch + 1}: {error}.{left}") from error
             seconds = round(time.perf_counter() - started, 3)
             run.history.append({"epoch": epoch + 1, "loss": loss, "seconds": seconds})
             if test is not None:
@@ -91,17 +99,22 @@ def _epoch(
     """
     model, recipe, device = run.model.train(), run.recipe, data.images.device
     (done, steps, _), total = _status(run, data), 0.0
+    lower = f"a learning_rate below {recipe.learning_rate:g} may help"
     with _seeded(generator, device):
         order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
         for i, rows in enumerate(order.to(device).split(recipe.batch_size)):  # for every mini-batch
             optimizer.param_groups[0]["lr"] = recipe.rate(done + i, steps)
             x, y = data.images[rows], data.labels[rows]
-            loss = training_step(model, x, y, objective, optimizer, recipe.precision)
+            try:
+                loss = training_step(model, x, y, objective, optimizer, recipe.precision)
+            except NonFiniteError as error:
+                first = "no step came before it: look at the objective and the initial weights"
+                raise NonFiniteError(f"{error}; {lower if done + i else first}") from error
             total += loss * len(rows)
             if i % 20 == 0:
                 report(*_status(run, data, i, loss))
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
-        raise NonFiniteError("a weight became NaN or infinite")
+        raise NonFiniteError(f"a weight became NaN or infinite; {lower}")
     return total / len(data)
 
 

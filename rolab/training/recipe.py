@@ -44,9 +44,12 @@ class Recipe:
                 if not valid(value := getattr(self, name)):
                     raise ValueError(f"{name} is {value!r}, expected {expected}")
 
+        def is_a(kinds: Any, value: Any) -> bool:
+            return isinstance(value, kinds) and not isinstance(value, bool)
+
         rates = "learning_rate", "momentum", "weight_decay"
-        check("a whole number from 1 up", lambda n: isinstance(n, int) and n >= 1, "epochs", "batch_size")
-        check("a finite number from 0 up", lambda a: isinstance(a, int | float) and 0 <= a < math.inf, *rates)
+        check("a whole number from 1 up", lambda n: is_a(int, n) and n >= 1, "epochs", "batch_size")
+        check("a finite number from 0 up", lambda a: is_a(int | float, a) and 0 <= a < math.inf, *rates)
         check(f"one of {', '.join(SCHEDULES)}", list(SCHEDULES).__contains__, "schedule")
         check(f"one of {', '.join(PRECISIONS)}", list(PRECISIONS).__contains__, "precision")
         check("True or False", lambda on: isinstance(on, bool), "nesterov", "shuffle", "channels_last")

@@ -113,3 +113,21 @@ def test_attacks_need_no_double_precision(attack):
     more = () if attack is single_pixel else (lambda x: Ball("linf", 0.1) & pixel_box(x),)
     with NoDouble():
         attack(model, x, y, *more)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("norm, radius", [("linf", 0.1), ("l2", 2.0)])
+def test_it_leaves_no_more_than_square_attack(norm, radius, mnist_test):
+    """Within two points at equal queries, 150 digits."""
+    torchattacks = pytest.importorskip("torchattacks")
+    from rolab import zoo
+
+    net, x, y = zoo.load("mnist/baseline"), mnist_test.images[:150], mnist_test.labels[:150]
+    kind = {"linf": "Linf", "l2": "L2"}[norm]
+    square = torchattacks.Square(net, norm=kind, eps=radius, n_queries=1000, n_restarts=1, seed=0)
+    U = lambda x: Ball(norm, radius) & pixel_box(x)  # noqa: E731
+    d = random_search(net, x, y, U, queries=1000, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        left, left_there = ((net(z).argmax(1) == y).double().mean() for z in (x + d, square(x, y)))
+    assert U(x).contains(d).all() and left <= left_there + 0.02

@@ -8,6 +8,7 @@ from small_nets import Rounded, boxed, images, small_net
 from torch import nn
 
 from rolab.attacks import ensemble, first_order, log_loss, margin, pgd, random_search
+from rolab.errors import MaskingWarning
 from rolab.sets import Ball, Budget, Scenarios, pixel_box
 
 exactly = settings(max_examples=15, deadline=None, derandomize=True)
@@ -62,7 +63,8 @@ def test_it_sees_through_a_net_without_gradients():
     model, x, U = Rounded(small_net(), 8), images(60), Ball("linf", 0.25)
     y = model(x).argmax(1)
     assert (model(x + first_order(model, x, y, U)).argmax(1) == y).all()
-    d = ensemble(model, x, y, U, budget=400, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(MaskingWarning, match="Is the gradient 0. Yes"):
+        d = ensemble(model, x, y, U, budget=400, generator=torch.Generator().manual_seed(0))
     assert (model(x + d).argmax(1) != y).double().mean() > 0.2
 
 

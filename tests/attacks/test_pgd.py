@@ -403,3 +403,29 @@ def test_mixed_precision_does_not_lead_out_of_the_set(attack):
         with torch.autocast("cpu", torch.bfloat16):
             d = attack(small_net().float(), x, y, U)
         assert U.contains(d, atol=1e-5).all()
+
+
+@losses
+def test_every_loss_reaches_a_target_wherever_it_ranks(loss):
+    """Case 06: the third largest logit is a target of which the plain ratio is constant."""
+    torch.manual_seed(0)
+    net, x = nn.Linear(20, 10), torch.rand(50, 20)
+    ranked = net(x).argsort(1, descending=True)
+    for place in range(1, 5):
+        d = pgd(net, x, ranked[:, 0], Ball("linf", 0.5), target=ranked[:, place], loss=loss)
+        assert torch.equal(net(x + d).argmax(1), ranked[:, place])
+
+
+def test_the_mean_of_the_gradients_finds_what_one_gradient_misses(mnist_test):
+    """On the net of notebook 09 whose loss is rough, against the same steps along single gradients."""
+    from rolab import zoo
+
+    net, x, y = zoo.load("mnist/masked"), mnist_test.images[:100], mnist_test.labels[:100]
+    U = Ball("l2", 1.5) & pixel_box(x)
+    with torch.no_grad():
+        left = net(x + pgd(net, x, y, U)).argmax(1) == y
+        d, alone = torch.zeros_like(x), torch.ones(100, dtype=torch.bool)
+        for i in range(20):
+            d = d.lerp(U.maximizer(input_gradient(net, x + d, y)), 1 - i / 20)
+            alone &= net(x + d).argmax(1) == y
+    assert left.sum() + 3 <= alone.sum()

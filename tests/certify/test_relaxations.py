@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_nets import deep_conv, examples, generator, small_conv
+from small_nets import deep_conv, examples, generator, mixed_net, small_conv
 from torch import nn
 
 from rolab.certify import layers_of
-from rolab.certify.relaxations import LinearRelaxation, MaxPool, Relu, logits
+from rolab.certify.relaxations import Beside, LinearRelaxation, MaxPool, Relu, logits
 from rolab.nets import ConvNet
 
 quick = settings(max_examples=15, deadline=None, derandomize=True)
@@ -17,9 +17,12 @@ quick = settings(max_examples=15, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
 
 
-@pytest.mark.parametrize("build, shape", [(small_conv, (1, 6, 6)), (deep_conv, (2, 9, 9))])
-def test_the_layers_are_the_network(build, shape):
-    net = build(0)
+@pytest.mark.parametrize(
+    "build, shape, seed",
+    [(small_conv, (1, 6, 6), 0), (deep_conv, (2, 9, 9), 0), *((mixed_net, (2, 6, 6), i) for i in range(20))],
+)
+def test_the_layers_are_the_network(build, shape, seed):
+    net = build(seed)
     x, _ = examples(net, 0, 5, *shape)
     with torch.no_grad():
         torch.testing.assert_close(logits(layers_of(net, x), x), net(x))
@@ -50,11 +53,13 @@ def test_planes_enclose_what_they_bound(seed):
     upper[0] = lower[0]
     pool = MaxPool(torch.tensor([[0, 1, 2], [2, 3, 4], [5, 5, 5]]))
     relu = Relu()
+    carried = Beside(3, MaxPool(torch.tensor([[0, 1], [2, 1]])))
     both = pool.relaxation(relu(lower), relu(upper)).behind(relu.relaxation(lower, upper))
     for bend, planes in [
         (relu, relu.relaxation(lower, upper)),
         (pool, pool.relaxation(lower, upper)),
         (lambda z: pool(relu(z)), both),
+        (carried, carried.relaxation(lower, upper)),
     ]:
         for t in [0.0, 1.0, *torch.rand(20, 3, 6, generator=source, dtype=torch.float64)]:
             z = lower + t * (upper - lower)

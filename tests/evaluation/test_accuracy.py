@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_nets import Small, right_one_by_one
+from small_nets import Small, right_one_by_one, separated
+from torch import nn
 
 from rolab.attacks import input_gradient
 from rolab.evaluation import (
@@ -100,11 +101,26 @@ def test_a_sweep_takes_functions_of_the_images(model, data):
 
 def test_one_gradient_serves_all_sets(model, data, monkeypatch):
     asked = []
+    real = sys.modules["rolab.evaluation.accuracy"].ascent_directions
     monkeypatch.setattr(
-        sys.modules["rolab.evaluation.accuracy"], "gradients", lambda *a: asked.append(a) or gradients(*a)
+        sys.modules["rolab.evaluation.accuracy"], "ascent_directions", lambda *a: asked.append(a) or real(*a)
     )
     accuracy_vs_radius(model, data, [Ball("linf", 0.1 * k) for k in range(5)])
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("sure", [1e-3, 1e3, 1e6])
+@pytest.mark.parametrize("norm", NORMS)
+def test_how_sure_a_net_is_changes_neither_its_sweep_nor_its_collection(sure, norm):
+    """In single precision the gradient itself is 0 from a margin of 104 on."""
+    (model, data), sets = separated(), [Ball(norm, r) for r in (0.1, 0.3, 1.0)]
+    same = nn.Sequential(model, nn.Linear(2, 2, bias=False))
+    same[1].weight.data = sure * torch.eye(2)
+    assert accuracy_vs_radius(same, data, sets) == accuracy_vs_radius(model, data, sets)
+    collect = {norm: Ball(norm, 1.0)}, {norm: [0.1, 0.3, 1.0, 3.0]}, {norm: 20}
+    A, B = (adversarial_collection(net, data, *collect) for net in (model, same))
+    assert torch.equal(A.rows, B.rows) and A.radii == B.radii
+    torch.testing.assert_close(A.perturbation, B.perturbation)
 
 
 def test_an_empty_sweep_is_empty(model, data):

@@ -13,6 +13,7 @@ from torch import nn
 
 from rolab.attacks import first_order, pgd
 from rolab.data import Dataset
+from rolab.errors import MaskingWarning
 from rolab.evaluation import correct_under_attack, predict
 from rolab.experiments.attack_grid import first_failure_radius, linf_in_pixel_box, pgd_grid
 from rolab.sets import Ball
@@ -76,7 +77,9 @@ def test_restarts_find_what_the_first_run_does_not():
             return torch.cat([-z, z], 1)
 
     data = Dataset(torch.full((20, 1, 2, 3), 0.5), torch.zeros(20, dtype=torch.long))
-    right = pgd_grid(Flat(), data, [linf_in_pixel_box(0.3)], [1, 3], 3, seeded())
+    with pytest.warns(MaskingWarning, match="Is the gradient 0. Yes") as seen:
+        right = pgd_grid(Flat(), data, [linf_in_pixel_box(0.3)], [1, 3], 3, seeded())
+    assert len(seen) == 1
     assert right[0, :, 0].all() and not right[0, -1, -1].any()
 
 

@@ -57,7 +57,7 @@ def test_a_wrong_preset_is_named_with_the_right_ones(preset):
         mnist_experiment(preset)
 
 
-@pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (2**63,), (0.5,), ("0",), (None,)])
+@pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (2**63,), (0.5,), ("0",), (None,), (True,), (0, False)])
 def test_wrong_seeds_are_named(seeds):
     with pytest.raises(ValueError, match="seeds is .*expected distinct whole numbers"):
         mnist_experiment("fast", seeds)

@@ -15,7 +15,7 @@ from rolab.evaluation import AccuracyEstimate, masking_report, predict, transfer
 from rolab.experiments.attack_grid import linf_in_pixel_box
 from rolab.experiments.robustness_benchmark import BenchmarkConfig, benchmark
 from rolab.experiments.robustness_results import RobustnessResults
-from rolab.storage import write_json
+from rolab.storage import read_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
 
 def test_the_record_is_on_disk_and_complete(whole, tmp_path):
     again = written(tmp_path / "robustness.json")
-    assert json.loads((tmp_path / "robustness.json").read_text()) == again
+    assert read_json(tmp_path / "robustness.json") == again
     assert timeless(again) == timeless(whole)
     kinds = ("pgd", "ensemble", "certified", "masking")
     assert list(whole["runs"]) == [f"{net}/{kind}" for net in NETS for kind in kinds] + ["transfer/0.1"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_disk import make_read_only, small_disk
 from table_forms import assert_markdown, assert_schema
 from tiny_experiment import FIGURES, SIZES, TINY, snapshot, tiny
 
@@ -62,7 +63,7 @@ def test_everything_that_was_promised_is_written(finished):
         for name in (f"{net}.json", f"{net}.safetensors", f"{net}/run.json", f"{net}/evaluation.json"):
             assert (out / "seed-0" / name).exists(), name
     assert read_json(out / "table1.json") == result
-    assert not list(out.rglob(".*"))
+    assert {path.suffix for path in out.rglob(".*")} == {".lock"}
 
 
 @pytest.mark.slow
@@ -227,6 +228,15 @@ def test_where_nothing_can_be_drawn_the_table_is_not_lost(finished, tmp_path, mo
     assert not [name for name in FIGURES if (copy / name).exists()]
     reproduce(tiny, copy, device="cpu", progress=False)
     assert all((copy / name).exists() for name in FIGURES)
+
+
+@pytest.mark.slow
+def test_a_finished_experiment_is_shown_where_nothing_may_be_written(finished, tmp_path):
+    out, result, _ = finished
+    with small_disk(tmp_path / "disk", "200m") as disk:
+        shutil.copytree(out, disk / "out")
+        make_read_only(disk)
+        assert reproduce(tiny, disk / "out", device="cpu", progress=False) == result
 
 
 SCRIPT = """

@@ -1,16 +1,32 @@
 """Folders that an experiment may not have, and errors in its workers: one sentence, nothing touched."""
 
 import json
+import os
+import warnings
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import active_children
 
 import pytest
+from benchmark_nets import written
+from single_pixels import SmallNet, small_images
+from small_disk import make_read_only, small_disk
 from tiny_experiment import snapshot, tiny
 
 from rolab.errors import DataError, DivergedError, RecordError
-from rolab.experiments import NETS, by_name, cifar10_experiment, mnist_experiment
+from rolab.experiments import (
+    NETS,
+    attack_grid,
+    by_name,
+    cifar10_experiment,
+    mnist_experiment,
+    runner,
+    single_pixel,
+)
 from rolab.experiments.presets import robust_net
 from rolab.experiments.runner import reproduce
+from rolab.experiments.single_pixel import count_misread
 from rolab.storage import claim, lock, read_json, write_json
 from rolab.training import Recipe
 
@@ -60,6 +76,91 @@ def test_a_folder_that_another_run_is_writing_to_is_left_alone(tmp_path):
         assert snapshot(tmp_path) == before
 
 
+def pausing(function, told, go):
+    """The function, which first tells that it was called, and waits."""
+
+    def paused(*arguments):
+        os.write(told, b"!")
+        os.read(go, 1)
+        return function(*arguments)
+
+    return paused
+
+
+def count(out):
+    return count_misread({"a": SmallNet()}, small_images(), out, {"all": None}, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("work", "module", "part"),
+    [(count, single_pixel, "_count"), (written, attack_grid, "grid_counts")],
+    ids=["single-pixel", "evaluate"],
+)
+def test_of_two_processes_that_write_one_record_the_second_is_refused_before_it_computes(
+    tmp_path, monkeypatch, work, module, part
+):
+    out = tmp_path / "record.json"
+    (tell, told), (go, wait) = os.pipe(), os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads: these wait
+        child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(module, part, pausing(getattr(module, part), told, go))
+            work(out)
+        finally:
+            os._exit(0)
+    assert os.read(tell, 1) == b"!"
+    monkeypatch.setattr(module, part, lambda *arguments: pytest.fail("it computes"))
+    begun = out.read_bytes()
+    with pytest.raises(RecordError, match=r"^another process is writing to .*: wait for it, or stop it$"):
+        work(out)
+    assert out.read_bytes() == begun
+    os.write(wait, b"!" * 100)
+    os.waitpid(child, 0)
+    assert work(out) == read_json(out) != json.loads(begun), "what the first has found is there, and whole"
+    for end in (tell, told, go, wait):
+        os.close(end)
+
+
+@pytest.mark.parametrize("work", [count, written], ids=["single-pixel", "evaluate"])
+def test_a_finished_record_is_shown_where_nothing_may_be_written(tmp_path, work):
+    with small_disk(tmp_path / "disk", "200k") as disk:
+        record = work(disk / "record.json")
+        make_read_only(disk)
+        assert work(disk / "record.json") == record
+        with pytest.raises(RecordError, match="Read-only file system"):
+            work(disk / "another.json")
+
+
+def test_minutes_count_a_killed_sitting_up_to_what_it_saved_last(tmp_path, monkeypatch):
+    """Jobs that take ten minutes each, and save; in the third, the process ends."""
+    clock = [0.0]
+    monkeypatch.setattr(runner.time, "perf_counter", lambda: clock[0])
+
+    @contextmanager
+    def pool(device, jobs, progress):
+        begun = []
+
+        def submit(job, experiment, seed, net, folder, place):
+            begun.append(net)
+            clock[0] += 600
+            if len(begun) == 3:
+                raise KeyboardInterrupt
+            write_json(folder / net / "run.json", {"at": clock[0]})
+            (done := Future()).set_result(None)
+            return done
+
+        yield 1, submit
+
+    monkeypatch.setattr(runner, "worker_pool", pool)
+    for sitting in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(tiny, tmp_path, device="cpu", progress=False)
+        assert read_json(tmp_path / "experiment.json")["seconds"] == sitting * 2 * 600
+        clock[0] += 10_000  # between the sittings
+
+
 @pytest.mark.parametrize("foreign", ["thesis.tex", "seed-0/notes", "table1.json"])
 def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path, foreign):
     (tmp_path / foreign).parent.mkdir(exist_ok=True)
@@ -71,7 +172,7 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path, foreign
 
 
 def test_an_empty_folder_is_welcome_and_so_is_what_a_killed_start_leaves(tmp_path):
-    (tmp_path / ".experiment.json.k1ll3d").write_bytes(b"{")
+    (tmp_path / ".experiment.json.k1ll3d.unfinished").write_bytes(b"{")
     claimed(tmp_path)
     identity = json.loads(json.dumps(tiny.identity()))
     assert read_json(tmp_path / "experiment.json")["identity"] == identity

@@ -1,11 +1,16 @@
 """The nets of a seed begin alike, and what a finished one keeps is always the same."""
 
+import random
+import shutil
+import warnings
 from dataclasses import replace
 
 import pytest
 import torch
+from tiny_experiment import tiny
 
 from rolab.data import Dataset
+from rolab.errors import RecordError
 from rolab.experiments import NETS, mnist_experiment
 from rolab.experiments import seed as seeds
 from rolab.nets import ConvNet
@@ -45,6 +50,50 @@ def test_all_nets_of_a_seed_have_one_initialisation_one_recipe_and_the_same_data
     assert [repr(each[4]) for each in asked[:4]] == [repr(experiment.objective(net)) for net in NETS]
 
 
+@pytest.mark.slow
+def test_no_bit_of_a_seed_s_folder_changes_the_table_unseen(tmp_path, mnist_test):
+    """A hundred bits, each alone, over its records, nets and collection: the same again, or one sentence."""
+    some = replace(
+        tiny,
+        load=lambda split: mnist_test[:400] if split == "test" else mnist_test[400:1600],
+        nets={net: tiny.nets[net] for net in ("baseline", "robust-linf")},
+        recipe=Recipe(epochs=2, batch_size=50),
+    )
+
+    def measured(folder):
+        for net in some.nets:
+            seeds.train_net(some, 0, net, folder, "cpu", lambda *_: None)
+        return seeds.evaluate_seed(some, 0, folder, "cpu", lambda *_: None)
+
+    whole, chance, folder, told, refused = (
+        measured(kept := tmp_path / "kept"),
+        random.Random(0),
+        tmp_path / "seed-0",
+        0,
+        0,
+    )
+    names = sorted(
+        path.relative_to(kept) for path in kept.rglob("*") if path.suffix in (".json", ".safetensors")
+    )
+    for _ in range(100):
+        shutil.copytree(kept, folder)
+        path = folder / chance.choice(names)
+        content = bytearray(path.read_bytes())
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                found = measured(folder)
+                assert {name: found[name] for name in whole} == whole
+            except RecordError as error:
+                refused += 1
+                assert path.name == "weights.safetensors" and str(path) in str(error)
+        told += bool(said)
+        shutil.rmtree(folder)
+    assert refused > 5 and told > 50, f"{refused} refused, {told} mended"
+
+
 def test_what_a_finished_run_keeps_is_the_same_however_often_it_was_interrupted(tmp_path):
     data = Dataset(torch.rand(20, 1, 28, 28), torch.arange(20) % 10)
 
@@ -57,7 +106,8 @@ def test_what_a_finished_run_keeps_is_the_same_however_often_it_was_interrupted(
     state, before = (tmp_path / "state-0001.safetensors").read_bytes(), read_json(tmp_path / "run.json")
     first = keep_weights(tmp_path, "float16")
     assert first == read_json(tmp_path / "run.json") and first["history"] == before["history"] == history
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["run.json", "weights.safetensors"]
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".run.json.lock", "run.json", "run.before.json", "weights.safetensors"}
     (tmp_path / "state-0001.safetensors").write_bytes(state)  # killed before it was removed,
     assert keep_weights(tmp_path, "float16") == first
     (tmp_path / "state-0001.safetensors").write_bytes(state)  # and before the record was written

@@ -10,7 +10,7 @@ from rolab.course.nb03_perturbations.single_pixel_scan import single_pixel_scan
 from rolab.data import mnist
 from rolab.errors import RecordError
 from rolab.experiments import single_pixel
-from rolab.storage import load_result
+from rolab.storage import load_result, read_json
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ RADII = {"within [0, 1]": None, "by 0.5": 0.5}
 def test_the_count_is_what_scans_find(data, tmp_path):
     nets = {"a": SmallNet(), "b": SmallNet(5)}
     record = single_pixel.count_misread(nets, data, tmp_path / "count.json", RADII, progress=False)
-    assert record == json.loads((tmp_path / "count.json").read_text())
+    assert record == read_json(tmp_path / "count.json")
     assert [(row["net"], row["radius"]) for row in record["rows"]] == [
         (net, radius) for net in nets for radius in RADII.values()
     ]

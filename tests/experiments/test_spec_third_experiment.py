@@ -14,9 +14,10 @@ from rolab.storage import read_json
 @pytest.mark.slow
 def test_a_third_experiment_runs_whole_with_its_own_data_net_objective_and_titles(tmp_path):
     result = reproduce(toy, tmp_path, device="cpu", progress=False)
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"}
     drawn = {f"{name}.{kind}" for name in ("figure7", "figure8", "figure9") for kind in ("html", "png")}
-    assert names == drawn | {"experiment.json", "table3.json", "table3.md", "seed-0"}
+    records = {"experiment.json", "experiment.before.json", "table3.json", "table3.md"}
+    assert names == drawn | records | {"seed-0"}
     assert read_json(tmp_path / "table3.json") == result and result["experiment"] == "stripes"
 
     rows = {row["net"]: row for row in result["rows"]}

@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linear_programs import CLOSE, production, random_program
+from linear_programs import CLOSE, Own, production, random_program
 from scipy.optimize import linprog
 
 from rolab.lp import (
     RobustLP,
     SolverError,
 )
-from rolab.sets import Ball, Budget, Scenarios, UncertaintySet
+from rolab.sets import Ball, Budget, Scenarios
 
 
 def test_the_cutting_set_trace_of_the_production_example():
@@ -70,13 +70,6 @@ def test_to_replace_the_scenario_in_place_of_adding_it_goes_in_circles():
 
 
 def test_a_set_with_two_methods_is_enough_for_cutting_sets():
-    class Own(UncertaintySet):
-        def maximizer(self, g):
-            return Ball("l2", 0.05).maximizer(g)
-
-        def project(self, d):
-            return Ball("l2", 0.05).project(d)
-
     program = production(Own())
     assert program.solve("cutting-set").objective == pytest.approx(17603.26, rel=CLOSE)
     with pytest.raises(ValueError, match="cutting-set"):

@@ -193,6 +193,15 @@ def test_one_budget_robustifies_a_program_and_attacks_a_digit_with_few_pixels():
         ({"variables": ["x", "x"]}, "variables: .*no name twice"),
         ({"lower": 2, "upper": 1}, "lower, upper: expected lower <= upper, got 2 and 1 for 'x1'"),
         ({"lower": [0, 0, 0]}, "lower: expected a number"),
+        ({"lower": math.inf}, "lower: expected finite numbers or -inf for no bound, got inf"),
+        ({"upper": [1, -math.inf]}, "upper: expected finite numbers or inf for no bound, got -inf"),
+        ({"upper": {"x9": 1}}, "upper: there is no variable 'x9'; there are 'x1', 'x2'"),
+        ({"upper": "much"}, "upper: expected a number"),
+        ({"rows": {1: ([1, 2], "<=", 4)}}, "rows: expected names of rows that are strings, got 1"),
+        ({"rows": {("s", 1): ([1, 2], "<=", 4)}}, r"rows: expected names .* strings, got \('s', 1\)"),
+        ({"rows": {"a": ([1, 2], "<=", [4])}}, "row 'a': expected .coefficients, sense, right-hand side"),
+        ({"uncertain": {1: Ball("l2", 1)}}, "uncertain: expected names of rows that are strings, got 1"),
+        ({"uncertain": {("a", 1): Ball("l2", 1)}}, "uncertain: expected names of rows .*, got 1"),
         ({"uncertain": {"b": Ball("l2", 1)}}, "uncertain: there is no row 'b'; there are 'a'"),
         ({"uncertain": {"a": 0.1}}, "uncertain: expected an UncertaintySet for 'a', got 0.1"),
         ({"uncertain": {"e": Ball("l2", 1)}}, "uncertain: 'e' is an equality"),
@@ -236,12 +245,103 @@ def test_bad_programs_are_refused_with_the_offending_name(wrong, said):
         ({"b": [math.nan]}, "b: expected finite entries"),
         ({"senses": ["<=", "<="]}, "senses: expected 1, got 2"),
         ({"names": ["a", "b"]}, "names: expected 1, got 2"),
+        ({"names": [1]}, "names: expected names of rows that are strings, got 1"),
+        ({"b": [[1.0]]}, r"b: expected numbers \(n,\), got shape \(1, 1\)"),
+        ({"c": [[1.0], [2.0]]}, r"c: expected numbers \(n,\), got shape \(2, 1\)"),
+        ({"c": ["a", "b"]}, r"c: expected numbers \(n,\), got"),
     ],
 )
 def test_bad_arrays_are_refused(wrong, said):
     right = {"c": [1.0, 2.0], "A": np.ones((1, 2)), "b": [1.0]}
     with pytest.raises(ValueError, match=said):
         RobustLP.from_arrays(**(right | wrong))
+
+
+class Series(list):
+    """What rolab reads of a Series of pandas: numbers with labels."""
+
+    def __init__(self, numbers):
+        super().__init__(numbers.values())
+        self.index = list(numbers)
+
+
+class Frame:
+    """What rolab reads of a DataFrame."""
+
+    def __init__(self, values, index, columns):
+        self.values, self.index, self.columns = np.array(values, float), index, columns
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+    def __getattr__(self, name):
+        return getattr(self.values, name)
+
+
+@pytest.fixture(params=["stand-ins", "pandas"])
+def labelled(request):
+    if request.param == "stand-ins":
+        return Series, Frame
+    pandas = pytest.importorskip("pandas")
+    return pandas.Series, lambda values, index, columns: pandas.DataFrame(values, index, columns)
+
+
+def test_labelled_numbers_are_read_by_label(labelled):
+    S, F = labelled
+    plain = production().solve().objective
+    rows = {"store": (S({"b": 1, "a": 1}), "<=", 1750), "labour": (S({"b": 2, "a": 4}), "<=", 4800)}
+    program = RobustLP(maximize=S({"a": 12, "b": 9}), rows=rows, upper=S({"b": 1500, "a": 1000}))
+    assert program.variables == ("a", "b") and program.solve().objective == pytest.approx(plain)
+    assert program.worst_case(S({"b": 1.0, "a": 0.0})).objective == 9
+    A, b = F([[2, 4], [1, 1]], ["labour", "store"], ["b", "a"]), S({"store": 1750, "labour": 4800})
+    P = F([[0, 0.1], [0.2, 0]], ["b", "a"], ["u", "v"])
+    moved = {"labour": Uncertain(Box(-1, 1), row=P, rhs=S({"v": 3.0, "u": 5.0}))}
+    read = RobustLP.from_arrays(S({"a": 12, "b": 9}), A, b, maximize=True, uncertain=moved)
+    assert read.names == ("store", "labour") and read.A.toarray().tolist() == [[1, 1], [4, 2]]
+    row = read.standard_form.by_name["labour"]
+    assert row.P.toarray().tolist() == [[0.2, 0], [0, 0.1]] and row.q.tolist() == [5, 3]
+
+
+def test_labels_that_do_not_fit_are_refused(labelled):
+    S, F = labelled
+    with pytest.raises(ValueError, match="row 'a': there is no variable 'c'; there are 'a', 'b'"):
+        RobustLP(maximize=S({"a": 1, "b": 1}), rows={"a": (S({"a": 1, "c": 1}), "<=", 1)})
+    with pytest.raises(ValueError, match="A: expected the labels 'a', 'b', got 'a', 'c'"):
+        RobustLP.from_arrays(S({"a": 1, "b": 1}), F([[1, 1]], ["r"], ["a", "c"]), [1])
+    moved = {"r": Uncertain(Box(-1, 1), row=np.eye(2), rhs=S({"u": 1, "v": 1}))}
+    with pytest.raises(ValueError, match="rhs: expected the labels none, got 'u', 'v'"):
+        RobustLP(maximize=[1, 1], rows={"r": ([1, 1], "<=", 1)}, uncertain=moved)
+
+
+def test_bounds_by_name_leave_the_others_as_usual():
+    program = RobustLP(maximize={"a": 1, "b": 2}, upper={"b": 3}, lower={"a": None})
+    assert program.lower.tolist() == [-math.inf, 0] and program.upper.tolist() == [math.inf, 3]
+
+
+@pytest.mark.parametrize("method", [*BOTH, "both", "oracle"])
+def test_a_program_without_rows_has_an_answer_a_proof_and_a_price(method):
+    for program in (
+        RobustLP(maximize=[1, 2], upper=[3, 4]),
+        RobustLP(minimize=[-1, -2], upper=[3, 4], rows={}),
+    ):
+        answer = program.solve(method)
+        assert answer.x == pytest.approx([3, 4]) and answer.verify() <= 1e-6
+    program = RobustLP(maximize=[0.05, 0.08], upper=1.0, uncertain={"objective": Ball("l2", 0.02)})
+    assert [row["objective"] for row in program.price_of_robustness([0, 1])] == pytest.approx(
+        [0.13, 0.13 - 0.02 * math.sqrt(2)]
+    )
+
+
+def test_numbers_of_python_stay_float64():
+    program = RobustLP(
+        maximize=[0.1, 0.7],
+        rows={"a": ([0.3, 1.1], "<=", 0.9)},
+        uncertain={"a": Uncertain(Box(-0.1, 0.1), row=[[0.1], [0.3]], rhs=[0.7])},
+    )
+    row = program.standard_form.by_name["a"]
+    assert program.c.tolist() == [0.1, 0.7] and program.A.toarray().tolist() == [[0.3, 1.1]]
+    assert row.P.toarray().tolist() == [[0.1], [0.3]] and row.q.tolist() == [0.7]
+    assert abs(program.worst_case([1.0, 1.0]).scenarios["a"].z[0]) == 0.1
 
 
 def test_the_program_of_the_readme_runs_as_it_says(capsys):

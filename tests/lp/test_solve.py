@@ -2,9 +2,21 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linear_programs import BOTH, CLOSE, SMOOTH, polygon, production, quick, random_program, vertices
+from linear_programs import (
+    BOTH,
+    CLOSE,
+    SMOOTH,
+    Own,
+    polygon,
+    portfolio,
+    production,
+    quick,
+    random_program,
+    vertices,
+)
 from scipy.optimize import linprog
 
 from rolab.lp import DisagreementError, SolverError
@@ -62,9 +74,37 @@ def test_both_refuses_to_answer_when_the_methods_disagree(monkeypatch):
         program.solve()
 
 
-def test_both_says_what_to_do_where_cutting_sets_take_too_many_rounds():
-    with pytest.raises(SolverError, match='after 2 rounds .*method="counterpart" needs no rounds'):
-        production(Ball("l2", 0.05)).solve(rounds=2)
+def test_both_answers_by_the_part_that_succeeds_and_says_which_it_was(monkeypatch):
+    program, own = production(Ball("l2", 0.05)), production(Own())
+    answer = program.solve(rounds=2)
+    assert answer.method == "counterpart" and answer.verify() <= 1e-6
+    assert own.solve().method == "cutting-set", "a set without an expression"
+    with pytest.raises(SolverError, match="after 2 rounds a row is still broken by .* of its size"):
+        own.solve(rounds=2)
+
+    def gives_up(*_):
+        raise SolverError("gave up")
+
+    monkeypatch.setattr(solve_module, "counterpart", gives_up)
+    found = program.solve()
+    assert found.method == "cutting-set" and found.objective == pytest.approx(answer.objective, rel=1e-6)
+    with pytest.raises(SolverError, match="after 2 rounds"):
+        program.solve(rounds=2)
+
+
+@pytest.mark.parametrize("gamma", [7, 10, pytest.param(20, marks=pytest.mark.slow)])
+def test_the_portfolio_of_bertsimas_and_sim_is_solved_by_default(gamma):
+    """The cutting sets need 214 to 321 rounds: more than the default has, but the counterpart has a proof."""
+    program = portfolio(gamma)
+    answer = program.solve()
+    assert answer.method in ("both", "counterpart") and answer.verify() <= 1e-6
+    # The dual of Bertsimas and Sim, in scipy's hands: max p·x - Γ t - Σ s, s_i + t ≥ σ_i x_i.
+    n, p = 150, program.c
+    deviation = program.uncertain["objective",].row.diagonal()
+    rows = sp.hstack([sp.diags_array(deviation), -np.ones((n, 1)), -sp.eye_array(n)])
+    whole = np.concatenate([np.ones(n), np.zeros(n + 1)])[None]
+    truth = -linprog([*-p, gamma, *np.ones(n)], rows, np.zeros(n), whole, [1.0]).fun
+    assert answer.objective == pytest.approx(truth, rel=1e-6)
 
 
 @pytest.mark.parametrize(

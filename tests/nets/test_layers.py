@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from rolab.nets.layers import CIFAR10_MEAN, CIFAR10_STD, Dropout, Standardize
+from rolab.nets.layers import CIFAR10_MEAN, CIFAR10_STD, Dropout, Residual, Standardize
 
 
 def test_standardised_pixels_have_mean_0_and_deviation_1():
@@ -63,3 +64,10 @@ def test_the_seed_decides_on_what_is_dropped():
     assert torch.equal(masks[0], masks[1])
     assert not torch.equal(masks[0], masks[2])
     assert not torch.equal(Dropout(0.3)(x), Dropout(0.3)(x))
+
+
+def test_a_residual_block_is_the_sum_of_its_shortcut_and_its_body():
+    torch.manual_seed(0)
+    x, body, shortcut = torch.rand(3, 4), nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Sequential()
+    assert torch.equal(Residual(body)(x), x + body(x))
+    assert Residual(body, shortcut).shortcut is shortcut, "an empty Sequential is falsy, and a shortcut"

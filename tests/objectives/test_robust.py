@@ -1,5 +1,7 @@
 """The robust objective: Algorithm 1 against the closed form, and what the descent step really sees."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,6 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order, input_gradient, pgd
+from rolab.attacks.losses import log_loss
+from rolab.attacks.pgd import inner_maximum
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Robust, frozen_statistics
 from rolab.sets import Ball, pixel_box
@@ -178,7 +182,7 @@ def test_the_running_averages_are_those_of_the_descent_alone(attack):
     Robust(U, attack)(model, x, y)
     again = net_in_training()
     with frozen_statistics(again):
-        step = attack(again, x, y, U)
+        step = inner_maximum(attack)(again, x, y, U)
     assert all(torch.equal(a, b) for a, b in zip(averages(again), averages(net_in_training()), strict=True))
     again(x + step)
     assert all(torch.equal(a, b) for a, b in zip(averages(model), averages(again), strict=True))
@@ -284,3 +288,41 @@ def test_smoothing_outside_0_to_1_is_refused(smoothing):
     for make in (Nominal, lambda s: Robust(Ball("l2", 0.1), smoothing=s)):
         with pytest.raises(ValueError, match="smoothing: expected a number from 0 to 1, got"):
             make(smoothing)
+
+
+# The inner maximum is one
+
+
+def test_pgd_goes_on_in_training_when_an_example_is_misread():
+    """Misread or not, each example gains loss; bare `pgd` leaves those alone that are misread already."""
+    model, (x, y), U = small_net(), batch(40), Ball("linf", 0.2)
+    misread = model(x).argmax(1) != y
+    assert 10 < misread.sum() < 40
+    clean, bare = log_loss(model(x), y), pgd(model, x, y, U)
+    assert not bare[misread].any()
+    d = inner_maximum(pgd)(model, x, y, U)
+    assert U.contains(d).all() and d.flatten(1).any(1).all()
+    assert (log_loss(model(x + d), y) > clean + 0.05).all()
+    for attack in (pgd, partial(pgd, steps=20), partial(pgd, steps=20, step=Ball("linf", 0.05))):
+        loss = Robust(U, attack)(model, x, y)
+        assert loss > Nominal()(model, x + bare, y) + 0.05
+        assert loss > Robust(U)(model, x, y) - 1e-3
+    assert inner_maximum(first_order) is first_order
+
+
+def test_on_two_classes_the_inner_maximum_is_that_of_equation_9():
+    """Logistic regression: log(1 + exp(−(m − ε‖w‖₁))) for each example, however wrong it is already."""
+    model, (x, y) = Logistic(12, 3), batch(30, 4, classes=2)
+    margin = (2 * y - 1) * (x.flatten(1) @ model.w + model.b)
+    worst = torch.nn.functional.softplus(-(margin - 0.3 * model.w.abs().sum())).mean()
+    assert (margin < 0).any() and (margin > 0).any()
+    torch.testing.assert_close(Robust(Ball("linf", 0.3), pgd)(model, x, y), worst)
+
+
+def test_with_go_on_the_largest_loss_is_kept_not_the_first_that_misleads():
+    model, (x, y), U = small_net(), batch(30), Ball("l2", 0.6)
+    seen = []
+    model.register_forward_hook(lambda module, inputs, z: seen.append(log_loss(z.detach(), y)))
+    d = pgd(model, x, y, U, steps=8, go_on=True)
+    assert len(seen) == 9
+    torch.testing.assert_close(log_loss(model(x + d), y), torch.stack(seen[:9]).amax(0))

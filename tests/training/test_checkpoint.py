@@ -1,9 +1,14 @@
 """Checkpoints: runs that are stopped, killed or damaged, and folders that hold something else."""
 
+import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_disk import make_read_only, small_disk
 from tiny_runs import SHORT, STEPS, Fused, U, Watched, blobs, contents, net, run, weights, without_seconds
 from torch import nn
 
@@ -25,6 +31,8 @@ from rolab.storage import lock, read_json, write_json
 from rolab.training import Recipe, Run, checkpoint, keep_weights
 from rolab.training.checkpoint import Checkpoint, fingerprint_of
 
+TWO_STATES = ["run.before.json", "run.json", "state-0002.safetensors", "state-0003.safetensors"]
+
 # Stopped and started again
 
 
@@ -34,9 +42,10 @@ def uninterrupted(tmp_path_factory):
     return run(net(0, 0.3), objective=Watched(Robust(U)), folder=folder, test=blobs(20, 1)), contents(folder)
 
 
-def sitting(folder: Path, before=lambda step: None):
+def sitting(folder: Path, before=lambda step: None, epochs: int | None = None):
     """Starts the run of `uninterrupted` in a folder, or goes on with it, from weights that do not matter."""
-    epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
+    if epochs is None:
+        epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
     objective = Watched(Robust(U), lambda step: before(5 * epochs + step))
     return run(net(7 if epochs else 0, 0.3), objective=objective, folder=folder, test=blobs(20, 1))
 
@@ -59,7 +68,7 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path_factory
     assert torch.equal(weights(found.model), weights(whole.model))
     assert without_seconds(found.history) == without_seconds(whole.history)
     assert contents(folder) == files
-    assert sorted(files) == ["run.json", "state-0003.safetensors"]
+    assert sorted(files) == TWO_STATES
     shutil.rmtree(folder.parent)
 
 
@@ -134,15 +143,83 @@ def test_a_process_that_is_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_
     assert len(read_json(tmp_path / "whole/run.json")["history"]) == 2
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeypatch, epoch):
-    """The new state file is there, `run.json` still tells of the one before: that one counts."""
-    folder = tmp_path / "run"
+def forked(folder: Path, before=lambda step: None) -> int:
+    """A process of its own that goes on with the run of `uninterrupted`; its number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads: these wait
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            sitting(folder, before)
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def slowly(step: int) -> None:
+    time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_goes_on_to_the_same_bits(tmp_path, uninterrupted):
+    """Real processes, twenty times a real SIGKILL, at any moment: also while a file is written."""
+    folder, moments = tmp_path / "run", random.Random(0)
+    whole, files = uninterrupted
+    kills = 0
+    while kills < 20:
+        child = forked(folder, slowly)
+        time.sleep(moments.uniform(0, 0.35))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            kills += 1
+        elif kills < 20:  # it was done
+            assert os.WEXITSTATUS(status) == 0 and contents(folder) == files
+            shutil.rmtree(folder)
+    found = sitting(folder)
+    assert torch.equal(weights(found.model), weights(whole.model))
+    assert contents(folder) == files, "and nothing unfinished is left"
+
+
+def test_of_two_processes_that_train_in_one_folder_the_second_is_refused_before_it_computes(
+    tmp_path, uninterrupted
+):
+    folder, (_, files) = tmp_path / "run", uninterrupted
+    (tell, told), (go, wait) = os.pipe(), os.pipe()
+
+    def in_the_middle(step: int) -> None:
+        if step == 7:
+            os.write(told, b"!")
+            os.read(go, 1)
+
+    child = forked(folder, in_the_middle)
+    assert os.read(tell, 1) == b"!"
+    watched = Watched(Robust(U))
+    with pytest.raises(
+        RecordError, match=r"another process is writing to .*run\.json: wait for it, or stop it$"
+    ):
+        run(net(0, 0.3), objective=watched, folder=folder, test=blobs(20, 1))
+    with pytest.raises(RecordError, match="another process is writing to"):
+        keep_weights(folder, "float16")
+    assert not watched.batches
+    os.write(wait, b"!")
+    assert os.waitpid(child, 0)[1] == 0
+    assert contents(folder) == files
+    for end in (tell, told, go, wait):
+        os.close(end)
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_killed_between_a_state_and_the_records_that_name_it(tmp_path, monkeypatch, at):
+    """An epoch writes its state, the record before, and `run.json`, which counts: killed before a record."""
+    folder, epoch = tmp_path / "run", (at + 1) // 2
     written, write_json = [], checkpoint.write_json
 
     def killed(path, record):
         written.append(path)
-        if len(written) == epoch:
+        if len(written) == at:
             raise KeyboardInterrupt
         write_json(path, record)
 
@@ -154,15 +231,16 @@ def test_killed_between_the_state_and_the_record_that_names_it(tmp_path, monkeyp
     assert len(read_json(folder / "run.json")["history"]) == epoch - 1
     found = run(folder=folder)
     assert torch.equal(weights(found.model), weights(run().model))
-    assert sorted(path.name for path in folder.iterdir()) == ["run.json", "state-0003.safetensors"]
+    assert sorted(contents(folder)) == TWO_STATES
 
 
 def test_killed_while_the_first_file_of_the_folder_is_written(tmp_path):
     """What `storage.write` leaves then is a hidden file, whose name nobody else needs."""
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / ".run.json.k1ll3d").write_bytes(b"{")
+    (folder / ".run.json.k1ll3d.unfinished").write_bytes(b"{")
     assert len(run(folder=folder).history) == 3
+    assert sorted(contents(folder)) == TWO_STATES
 
 
 # What a folder must not hold
@@ -176,7 +254,7 @@ def test_killed_while_the_first_file_of_the_folder_is_written(tmp_path):
         ({"recipe": replace(SHORT, epochs=4)}, "recipe.epochs; 3 there, 4 here"),
         ({"objective": Robust(U)}, "objective, layers, sets, attack"),
         ({"objective": 2 * Nominal()}, "objective, layers, sets, attack"),
-        ({"data": blobs(44)}, "examples, data"),
+        ({"data": blobs(44)}, "examples, pixels and labels"),
         ({"seed": 1, "objective": Robust(U)}, "objective, seed, layers, sets, attack"),
     ],
 )
@@ -204,26 +282,101 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.safetensors"]
 
 
-@pytest.mark.parametrize("damage", ["altered", "truncated", "missing", "record"])
-def test_a_damaged_run_is_refused(tmp_path, damage):
-    folder = tmp_path / "run"
-    run(folder=folder)
-    state = folder / "state-0003.safetensors"
-    content = bytearray(state.read_bytes())
-    match damage:
-        case "altered":
-            content[-1] ^= 1
-            state.write_bytes(content)
-        case "truncated":
-            state.write_bytes(content[:-100])
-        case "missing":
-            state.unlink()
-        case "record":
-            (folder / "run.json").write_bytes((folder / "run.json").read_bytes()[:50])
-    with pytest.raises(
-        RecordError, match={"missing": "cannot read", "record": "damaged"}.get(damage, "was altered")
-    ):
-        run(folder=folder)
+def alter(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "altered": alter,
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "missing": Path.unlink,
+    "emptied": lambda path: path.write_bytes(b""),
+}
+damages = pytest.mark.parametrize("damage", DAMAGES)
+
+
+@damages
+@pytest.mark.parametrize("name", ["run.json", "state-0003.safetensors"])
+def test_a_damaged_state_or_record_is_answered_by_the_one_before(tmp_path, uninterrupted, damage, name):
+    folder, (whole, files) = tmp_path / "run", uninterrupted
+    sitting(folder)
+    DAMAGES[damage](folder / name)
+    words = r"(was altered|cannot read|is damaged).*; going on from the (record|state) before it$"
+    with pytest.warns(UserWarning, match=words) as told:
+        found = sitting(folder, epochs=3)
+    assert len(told) == 1 and str(folder / name) in str(told[0].message)
+    assert torch.equal(weights(found.model), weights(whole.model))
+    assert without_seconds(found.history) == without_seconds(whole.history)
+    assert contents(folder) == files
+    sitting(folder)  # and there is nothing to tell any more
+
+
+def test_no_bit_of_a_run_changes_unseen_and_none_loses_it(tmp_path, uninterrupted):
+    """A hundred bits, each alone, over all files of a run: its records and its states."""
+    whole, files = uninterrupted
+    sitting(kept := tmp_path / "kept")
+    chance, folder, told = random.Random(0), tmp_path / "run", 0
+    for _ in range(100):
+        shutil.copytree(kept, folder)
+        path = folder / chance.choice(sorted(files))
+        content = bytearray(path.read_bytes())
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = sitting(folder, epochs=3)
+        told += len(said)
+        assert torch.equal(weights(found.model), weights(whole.model))
+        assert without_seconds(found.history) == without_seconds(whole.history)
+        shutil.rmtree(folder)
+    assert told > 25, "half of the files are those of before, which nobody needs"
+
+
+def test_a_damaged_first_epoch_is_begun_again(tmp_path):
+    once = replace(SHORT, epochs=1)
+    first = run(folder=tmp_path, recipe=once)
+    alter(tmp_path / "state-0001.safetensors")
+    with pytest.warns(UserWarning, match="going on from the state before it"):
+        again = run(folder=tmp_path, recipe=once)
+    assert torch.equal(weights(again.model), weights(first.model))
+
+
+@damages
+def test_where_nothing_whole_is_left_a_run_is_refused(tmp_path, damage):
+    run(folder=tmp_path)
+    for number in (2, 3):
+        DAMAGES[damage](tmp_path / f"state-000{number}.safetensors")
+    with pytest.raises(RecordError, match=r"state-000\d\.safetensors"):
+        run(folder=tmp_path)
+    if damage != "missing":  # then the folder is empty, and welcome
+        for name in ("run.json", "run.before.json"):
+            DAMAGES[damage](tmp_path / name)
+        with pytest.raises(RecordError, match=r"run\.before\.json (was altered|is damaged)"):
+            run(folder=tmp_path)
+
+
+def test_the_state_of_another_run_answers_for_none(tmp_path):
+    for seed in (0, 1):
+        run(folder=tmp_path / str(seed), seed=seed)
+    shutil.copytree(
+        tmp_path / "1", tmp_path / "0", dirs_exist_ok=True, ignore=lambda *_: ["run.json", ".run.json.lock"]
+    )
+    with pytest.raises(RecordError, match=r"state-0003\.safetensors was altered"):
+        run(folder=tmp_path / "0")
+
+
+def test_a_state_outside_of_its_folder_is_not_read(tmp_path):
+    """Also where somebody has written the record, and its hash, by hand."""
+    run(folder=tmp_path / "run")
+    record = read_json(tmp_path / "run/run.json")
+    shutil.copy(tmp_path / "run/state-0003.safetensors", tmp_path / "mine")
+    for name in ("../mine", str(tmp_path / "mine")):
+        for path in ("run.json", "run.before.json"):
+            write_json(tmp_path / "run" / path, record | {"state": name})
+        with pytest.raises(RecordError, match="names a state outside of its folder"):
+            run(folder=tmp_path / "run")
 
 
 def test_a_folder_that_cannot_be_written_fails_before_the_first_step(tmp_path):
@@ -291,8 +444,68 @@ def test_a_folder_is_refused_to_other_pictures_with_the_same_labels(tmp_path):
     other = Dataset(data.images.where(data.images == 0, 1 - data.images), data.labels)
     recipe = Recipe(epochs=1, batch_size=20)
     run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
-    with pytest.raises(RecordError, match="holds another run .what differs: data;"):
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
         run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
+
+
+@pytest.mark.parametrize("pixel", [(0, 0), (31, 347), (59, 783)])
+def test_a_folder_is_refused_where_one_pixel_differs(tmp_path, pixel):
+    data = Dataset(torch.rand(60, 1, 28, 28), torch.arange(60) % 10)
+    other = Dataset(data.images.clone(), data.labels)
+    other.images.view(60, -1)[pixel] += 2**-20
+    recipe = Recipe(epochs=1, batch_size=60)
+    run(ConvNet(), data, recipe=recipe, folder=tmp_path / "run")
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
+        run(ConvNet(), other, recipe=recipe, folder=tmp_path / "run")
+    last = Dataset(data.images, torch.cat([data.labels[:-1], torch.tensor([8])]))
+    with pytest.raises(RecordError, match="holds another run .what differs: pixels and labels;"):
+        run(ConvNet(), last, recipe=recipe, folder=tmp_path / "run")
+
+
+# Disks that are full, or read-only
+
+
+def test_on_a_full_disk_the_last_state_is_kept_and_gone_on_from(tmp_path, uninterrupted):
+    whole, files = uninterrupted
+    with small_disk(tmp_path / "disk", "200k") as disk:
+        folder = disk / "run"
+
+        def fill(step: int) -> None:
+            if step == 12:
+                with suppress(OSError), open(disk / "filler", "wb", buffering=0) as file:
+                    while True:
+                        file.write(bytes(4096))
+
+        with pytest.raises(RecordError, match=r"cannot write .*state-0003.*: No space left on device$"):
+            sitting(folder, fill)
+        assert len(read_json(folder / "run.json")["history"]) == 2
+        (disk / "filler").unlink()
+        found = sitting(folder)
+        assert torch.equal(weights(found.model), weights(whole.model))
+        assert contents(folder) == files
+
+
+def test_a_finished_run_is_loaded_where_nothing_may_be_written_and_another_refused(tmp_path, uninterrupted):
+    whole, _ = uninterrupted
+    with small_disk(tmp_path / "disk", "400k") as disk:
+        sitting(disk / "run")
+        sitting(disk / "kept")
+        keep_weights(disk / "kept", "float32")
+        with pytest.raises(KeyboardInterrupt):
+            sitting(disk / "begun", interrupted)
+        for left in disk.glob("*/.*.lock"):
+            left.unlink()
+        make_read_only(disk)
+        for name in ("run", "kept"):
+            assert torch.equal(weights(sitting(disk / name).model), weights(whole.model))
+        assert keep_weights(disk / "kept", "float32")["state"] == "weights.safetensors"
+        with pytest.raises(RecordError, match=r"^cannot write .*begun is read-only, and the run unfinished$"):
+            sitting(disk / "begun", lambda step: pytest.fail("it computes"))
+
+
+def interrupted(step: int) -> None:
+    if step == 12:
+        raise KeyboardInterrupt
 
 
 RADIUS = 0.05
@@ -392,6 +605,6 @@ def test_a_finished_run_of_which_only_the_weights_are_kept_is_loaded(tmp_path):
     whole = run(folder=tmp_path).model
     record = keep_weights(tmp_path, "float32")
     assert keep_weights(tmp_path, "float32") == record
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json", "weights.safetensors"]
+    assert sorted(contents(tmp_path)) == ["run.before.json", "run.json", "weights.safetensors"]
     again = run(net(3), folder=tmp_path)
     assert torch.equal(weights(again.model), weights(whole)) and len(again.history) == 3

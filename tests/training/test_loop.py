@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from rolab.attacks import first_order
 from rolab.data import Dataset
-from rolab.errors import DivergedError
+from rolab.errors import DataError, DivergedError
 from rolab.evaluation import accuracy
 from rolab.nets import ConvNet
 from rolab.objectives import Nominal, Robust
@@ -100,6 +100,7 @@ def test_the_descent_step_sees_the_perturbed_batch():
 
     data, recipe = blobs(), replace(SHORT, epochs=1, shuffle=False)
     run(Spy(), data, Robust(U), recipe)
+    assert torch.equal(seen.pop(0), data.images[[0, -1]]), "what is checked before training"
     assert len(seen) == 10
     for step in range(5):
         clean, perturbed = seen[2 * step], seen[2 * step + 1]
@@ -172,8 +173,7 @@ def test_the_model_is_trained_in_place_and_comes_back_in_eval_mode():
     before = weights(model)
     found = run(model)
     assert found.model is model
-    assert all(modes)
-    assert len(modes) == STEPS
+    assert modes == [False] + [True] * STEPS, "one look before training, and the steps"
     assert not model.training
     assert not torch.equal(weights(model), before)
 
@@ -183,7 +183,9 @@ def test_every_epoch_is_trained_in_train_mode_although_the_test_between_is_not()
     modes: list[bool] = []
     model[3].register_forward_hook(lambda module, *_: modes.append(module.training))
     run(model, test=blobs(20, 1))
-    assert modes == ([True] * 5 + [False]) * 3
+    assert modes == [False] * 2 + ([True] * 5 + [False]) * 3, (
+        "a look at either before training, and the epochs"
+    )
 
 
 def test_the_global_random_state_is_left_alone():
@@ -248,6 +250,7 @@ def test_mixed_precision_on_the_cpu(objective):
     model.conv2.register_forward_hook(lambda module, args, out: types.append(out.dtype))
     data = Dataset(torch.rand(40, 1, 28, 28), torch.arange(40) % 10)
     found = run(model, data, objective, Recipe(epochs=2, batch_size=20, precision="bfloat16"))
+    assert types.pop(0) == torch.float32, "a look before training"
     assert set(types) == {torch.bfloat16}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert math.isfinite(found.history[-1]["loss"])
@@ -274,6 +277,7 @@ def test_the_memory_format_is_the_recipe_s_and_changes_no_number(channels_last):
         return weights(model)
 
     found = trained(channels_last)
+    assert layouts.pop(0) is False, "a look before training, at the weights as they came"
     assert set(layouts) == {channels_last}
     torch.testing.assert_close(found, trained(not channels_last), rtol=1e-4, atol=1e-5)
 
@@ -292,12 +296,12 @@ def test_too_large_a_learning_rate_stops_with_a_clear_message(objective):
 @pytest.mark.parametrize(
     "objective", [Nominal(), Robust(U), Robust(Ball("l2", 0.5)), Robust(Ball("l1", 0.5))]
 )
-def test_a_pixel_that_is_not_a_number_stops_with_a_clear_message(tmp_path, objective):
-    data = blobs()
+def test_a_pixel_that_is_not_a_number_is_named_before_training(tmp_path, objective):
+    data, model = blobs(), net()
     data.images[17, 0, 1, 2] = math.nan
-    with pytest.raises(DivergedError, match=r"training diverged in epoch 1.*(?i:nan)"):
-        run(data=data, objective=objective, folder=tmp_path / "run")
-    assert not list(tmp_path.glob("run/state*"))
+    with pytest.raises(DataError, match=r"^data: expected pixels in \[0, 1\], got NaN in 1 of 45 images$"):
+        run(model, data=data, objective=objective, folder=tmp_path / "run")
+    assert not list(tmp_path.iterdir()) and torch.equal(weights(model), weights(net()))
 
 
 def test_the_loss_that_is_not_finite_is_not_descended():

@@ -16,6 +16,7 @@ from typing import Any
 
 import ipywidgets
 
+from rolab.course.live.controls import has_new_widgets
 from rolab.plotting.figure import Figure
 from rolab.plotting.kernel_free_slider import LISTS, changes, lookup, padded, path, structure
 from rolab.plotting.style import CONFIG, WIDTH
@@ -23,8 +24,7 @@ from rolab.plotting.style import CONFIG, WIDTH
 
 def has_live_charts() -> bool:
     """Live charts need anywidget, plotly, and widgets of version 8, which Colab does not have."""
-    new = int(ipywidgets.__version__.split(".")[0]) >= 8
-    return new and all(find_spec(package) for package in ("anywidget", "plotly"))
+    return has_new_widgets() and all(find_spec(package) for package in ("anywidget", "plotly"))
 
 
 class PictureChart:

@@ -6,16 +6,24 @@ options, or are disabled. All work from the keyboard.
 
 from __future__ import annotations
 
+import math
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from numbers import Real
 from typing import Any
 
 import ipywidgets
+from torch import Tensor
 
 WIDE = {"description_width": "70px"}
+
+
+def has_new_widgets() -> bool:
+    """Whether ipywidgets is of version 8; older ones take a description for HTML, and have no anywidget."""
+    return int(ipywidgets.__version__.split(".")[0]) >= 8
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,11 @@ class Control(ABC):
 
     label: str  # what stands before it
     disabled: bool = field(default=False, kw_only=True)
+
+    @property
+    def description(self) -> str:
+        """The label as its widgets take it."""
+        return self.label if has_new_widgets() else escape(self.label)
 
     def check(self, name: str, value: Any) -> Any:
         """The value, or the nearest that is possible, or a `ValueError` with its name; for None, `at`."""
@@ -39,7 +52,7 @@ class Control(ABC):
 
     def adapt(self, parts: Sequence[Any], value: Any) -> None:
         """Gives widgets the traits of this control, and their value."""
-        parts[0].description, traits = self.label, {"disabled": self.disabled, **self.traits()}
+        parts[0].description, traits = self.description, {"disabled": self.disabled, **self.traits()}
         ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
         for part in parts:
             for name, trait in traits.items():
@@ -62,6 +75,13 @@ def _field(whole: bool) -> Any:
     return ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
 
 
+def a_number(name: str, value: Any) -> float:
+    """The value, if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"{name}: expected a number, got {value!r}")
+    return value  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class Slide(Control):
     """A slider over ascending places; in equal steps, with a field for the number."""
@@ -80,7 +100,7 @@ class Slide(Control):
         return min(range(len(self.places)), key=lambda k: abs(self.places[k] - value))
 
     def check(self, name: str, value: Any) -> float:
-        value = self.at if value is None else value
+        value = self.at if value is None else a_number(name, value)
         return self.places[0 if value is None else self.place(value)]
 
     def traits(self) -> dict[str, Any]:
@@ -139,6 +159,8 @@ class Toggle(Control):
     at: bool = False
 
     def check(self, name: str, value: Any) -> bool:
+        if value not in (None, False, True):
+            raise ValueError(f"{name}: expected True or False, got {value!r}")
         return self.at if value is None else bool(value)
 
     def widgets(self, **look: Any) -> Sequence[Any]:
@@ -156,17 +178,23 @@ class Number(Control):
     step: float = 1
 
     def check(self, name: str, value: Any) -> float:
-        value = self.at if value is None else value
+        value = self.at if value is None else a_number(name, value)
+        if self.whole and value != int(value):
+            raise ValueError(f"{name} is {value}, expected a whole number")
         if not self.least <= value <= self.most:
             raise ValueError(f"{name} is {value}, expected {self.least:g} to {self.most:g}")
-        return value
+        return int(value) if self.whole else value
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has no places after the point."""
+        return isinstance(self.least, int) and isinstance(self.most, int)
 
     def traits(self) -> dict[str, Any]:
         return {"min": self.least, "max": self.most, "step": self.step}
 
     def widgets(self, **look: Any) -> Sequence[Any]:
-        whole = isinstance(self.least, int) and isinstance(self.most, int)
-        return (_described(_field(whole), "170px", look),)
+        return (_described(_field(self.whole), "170px", look),)
 
 
 @dataclass(frozen=True)
@@ -175,6 +203,10 @@ class Button(Control):
 
     action: Callable[..., Mapping[str, Any]]
     tip: str = ""
+
+    @property
+    def description(self) -> str:
+        return self.label  # no button takes HTML
 
     def widgets(self, **look: Any) -> Sequence[Any]:
         del look["value"]
@@ -221,6 +253,14 @@ def sentence(say: Callable[..., str], **controls: Any) -> ipywidgets.VBox:
         control.observe(show, "value")
     show()
     return ipywidgets.VBox([*controls.values(), line, error])
+
+
+def stamp(tensors: Iterable[Tensor]) -> tuple:
+    """What changes when tensors do, in place or by others: quick enough to be asked at each move of a slider.
+
+    Of a net, its parameters and buffers; PyTorch counts what is done to them, but not to their `.data`.
+    """
+    return tuple((t.data_ptr(), t.is_inference() or t._version, t.detach().sum().item()) for t in tensors)
 
 
 class Cache:

@@ -45,7 +45,7 @@ class Explorer(ABC):
         return f"{figure.title}."
 
     def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
-        """What else changes when one control has."""
+        """What else changes when one control has; it may change back itself."""
         return {}
 
     def clicked(self, x: float, y: float, /, **state: Any) -> Mapping[str, Any]:
@@ -101,6 +101,7 @@ class Explorer(ABC):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         data, metadata = self.figure()._repr_mimebundle_()
+        show_errors(self._view.set, self._view.error)()  # what it shows may have changed since it was made
         view = {"version_major": 2, "version_minor": 0, "model_id": self._view.model_id}
         return {WIDGET: view, **data}, metadata
 
@@ -115,7 +116,9 @@ class Live(ipywidgets.VBox):
         self.summary, self.error = ipywidgets.HTML(), ipywidgets.HTML()
         self.shown, self._described = explorer.draw(**state), explorer.controls(**state)
         self._parts = {
-            name: c.widgets(value=state.get(name), description=c.label, disabled=c.disabled, **c.traits())
+            name: c.widgets(
+                value=state.get(name), description=c.description, disabled=c.disabled, **c.traits()
+            )
             for name, c in self._described.items()
         }
         self.controls = {name: parts[0] for name, parts in self._parts.items()}
@@ -164,7 +167,7 @@ class Live(ipywidgets.VBox):
             self.set(**control.action(**self.state))
         else:
             change = {name: self.controls[name].value}
-            self.set(**change, **self.explorer.follow(name, **{**self.state, **change}))
+            self.set(**{**change, **self.explorer.follow(name, **{**self.state, **change})})
 
     def _click(self, x: float, y: float) -> None:
         show_errors(lambda: self.set(**self.explorer.clicked(x, y, **self.state)), self.error)()

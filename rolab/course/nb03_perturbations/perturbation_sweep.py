@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rolab.attacks import Attack, first_order, input_gradient
+from rolab.attacks import Attack, ascent_direction, first_order
 from rolab.data import MNIST_CLASSES
-from rolab.evaluation import eval_mode
+from rolab.evaluation import device_of, eval_mode
 from rolab.experiments.styles import style
 from rolab.plotting import INK, PALE, RED, Axis, Cursor, Line, Mark, Panel, Picture, Sliding, Style, pixels
 from rolab.plotting.figure import Legend, legend_rows
@@ -78,10 +78,14 @@ class PerturbationSweep:
         """The place of the first radius at which the answer is not the label; None where there is none."""
         return next((k for k, answer in enumerate(self.answers) if answer != self.label), None)
 
-    def sentence(self, k: int) -> str:
-        """What the net says at the k-th radius, in words: the figure's title."""
-        radius = f"{style(self.norm).label} radius {self.radii[k]:g}"
-        return f"{radius}: {said(self.net, self.probability[k], self.label, self.classes)}"
+    @cached_property
+    def sentences(self) -> list[str]:
+        """What the net says at each radius, in words: the figure's titles."""
+        norm = style(self.norm).label
+        answers = [said(self.net, probability, self.label, self.classes) for probability in self.probability]
+        return [
+            f"{norm} radius {radius:g}: {answer}" for radius, answer in zip(self.radii, answers, strict=True)
+        ]
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -150,7 +154,7 @@ def perturbation_sweep(
 
     What only names or draws goes into the `PerturbationSweep`, which says what it is.
     """
-    device = next(model.parameters()).device
+    device = device_of(model, x)
     x, y = x.to(device), torch.tensor([label], device=device)
     scales = torch.tensor(radii, device=device)
     with eval_mode(model):
@@ -160,7 +164,7 @@ def perturbation_sweep(
             sets = sets & pixel_box(images) if in_pixel_box else sets
             d = attack(model, images, y.repeat(len(radii)), sets)
         elif in_pixel_box:
-            g = input_gradient(model, x, y)
+            g = ascent_direction(model, x, y)
             d = torch.cat([(U.scaled(radius) & pixel_box(x)).maximizer(g) for radius in radii])
         else:
             d = scales.view(-1, *[1] * (x.ndim - 1)) * first_order(model, x, y, U)
@@ -190,7 +194,7 @@ class SweepFigure(Sliding):
         return f"{seen}. Shown: {self.title}."
 
     def message(self, k: int) -> str:
-        return self.sweep.sentence(k)
+        return self.sweep.sentences[k]
 
     def flips(self) -> str:
         return self.sweep.flips()

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from rolab.course.live.controls import Button, Cache, Choice, Control, Number, Toggle
+from rolab.course.live.controls import Button, Cache, Choice, Control, Number, Toggle, stamp
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb03_perturbations.single_pixel_scan import (
     SinglePixelFigure,
@@ -58,11 +58,13 @@ class SinglePixelExplorer(Explorer):
         return self._scan(**self.state(**state))
 
     def _scan(self, net: str, index: int, radius: float, in_pixel_box: bool, **_: Any) -> SinglePixelScan:
-        def compute() -> SinglePixelScan:
-            x, label = self.data.images[index : index + 1], int(self.data.labels[index])
-            return single_pixel_scan(self.nets[net], x, label, radius, in_pixel_box, net=net)
+        x, label, model = self.data.images[index : index + 1], int(self.data.labels[index]), self.nets[net]
 
-        return self._scans.get((net, index, radius, in_pixel_box), compute)
+        def compute() -> SinglePixelScan:
+            return single_pixel_scan(model, x, label, radius, in_pixel_box, net=net)
+
+        now = stamp((x, *model.parameters(), *model.buffers()))  # the net may be trained in place
+        return self._scans.get((net, index, label, radius, in_pixel_box, now), compute)
 
     def draw(self, *, row: int, column: int, revealed: bool, **state: Any) -> SinglePixelFigure:  # type: ignore[override]
         scan = self._scan(**state)

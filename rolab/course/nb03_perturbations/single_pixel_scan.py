@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rolab.attacks import input_gradient
 from rolab.course.nb03_perturbations.perturbation_sweep import picture_row, said
-from rolab.evaluation import BATCH, eval_mode
+from rolab.evaluation import BATCH, device_of, eval_mode
 from rolab.experiments.styles import STYLES
 from rolab.plotting import INK, RED, Axis, Bars, Figure, Legend, Line, Mark, Panel, Picture, Points, pixels
 
@@ -135,7 +135,7 @@ def single_pixel_scan(
         raise ValueError(f"x: expected one grey image (1, 1, H, W), got {tuple(x.shape)}")
     if not radius > 0:
         raise ValueError(f"radius: expected a positive number, got {radius!r}")
-    device = next(model.parameters()).device
+    device = device_of(model, x)
     x = x.to(device)
     flat = x.flatten()
     up, down = torch.full_like(flat, radius), torch.full_like(flat, -radius)

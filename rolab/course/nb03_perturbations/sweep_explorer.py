@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from rolab.attacks import Attack, first_order, pgd
-from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle
+from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle, stamp
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb03_perturbations.perturbation_sweep import (
     ComparisonFigure,
@@ -23,7 +23,7 @@ from rolab.course.nb03_perturbations.perturbation_sweep import (
     perturbation_sweep,
 )
 from rolab.data import MNIST_CLASSES, Dataset
-from rolab.evaluation import eval_mode, predict
+from rolab.evaluation import device_of, eval_mode, predict
 from rolab.experiments.styles import style
 from rolab.plotting.figure import Figure
 from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
@@ -103,13 +103,15 @@ class PerturbationExplorer(Explorer):
     def _sweep(
         self, net: str, index: int, norm: str, method: str, in_pixel_box: bool, **_: Any
     ) -> PerturbationSweep:
+        x, label, model = self.data.images[index : index + 1], int(self.data.labels[index]), self.nets[net]
+
         def compute() -> PerturbationSweep:
-            x, label = self.data.images[index : index + 1], int(self.data.labels[index])
             named: dict[str, Any] = {"net": net, "norm": norm, "method": method, **self.named}
-            what = self.nets[net], x, label, self.sets[norm], self.radii[norm], self.attacks[method]
+            what = model, x, label, self.sets[norm], self.radii[norm], self.attacks[method]
             return perturbation_sweep(*what, in_pixel_box=in_pixel_box, **named)
 
-        return self._sweeps.get((net, index, norm, in_pixel_box, method), compute)
+        now = stamp((x, *model.parameters(), *model.buffers()))  # the net may be trained in place
+        return self._sweeps.get((net, index, label, norm, in_pixel_box, method, now), compute)
 
     def draw(self, **state: Any) -> SweepFigure | ComparisonFigure:
         first, k = self._sweep(**state), self.place(state["norm"], state["epsilon"])
@@ -138,7 +140,7 @@ class PerturbationExplorer(Explorer):
         after = state["index"] if after is None else after
         U, model = self.sets[state["norm"]].scaled(state["epsilon"]), self.nets[state["net"]]
         attack, boxed = self.attacks[state["method"]], state["in_pixel_box"]
-        device = next(model.parameters()).device
+        device = device_of(model, self.data.images)
         for rows in ((torch.arange(len(self.data)) + after + 1) % len(self.data)).split(100):
             chunk = self.data[rows]
             x, y = chunk.images.to(device), chunk.labels.to(device)

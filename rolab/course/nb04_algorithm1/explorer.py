@@ -51,7 +51,8 @@ class TrainingExplorer(Explorer):
             raise ValueError("norms, largest, ticks: expected a norm, a positive radius and two ticks")
         if (points is None) != (labels is None):
             raise ValueError("points, labels: expected both or none")
-        self.points, self.labels = two_moons() if points is None or labels is None else (points, labels)
+        given = two_moons() if points is None or labels is None else (points, labels)
+        self.points, self.labels = (part.clone() for part in given)  # the runs are kept, and see these
         self.norms, self.steps = tuple(norms), STEPS
         self.radii = tuple(round(largest * k / (ticks - 1), 10) for k in range(ticks))
         self._runs, self._reached = Cache(self.KEPT), dict[tuple[str, float], int]()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab import zoo
+from rolab.attacks.guards import guards
 from rolab.course.checking import exercise, require
 from rolab.data import mnist
 from rolab.evaluation import flatness
@@ -13,50 +14,68 @@ from rolab.sets import Ball, pixel_box
 
 RADIUS = 0.3
 DIGITS = 60
-MASKERS = ("B", "D")  # of the suspects
+MASKERS = ("B", "D", "E", "F")  # of the suspects
 
 
 class Disguised(nn.Module):
     """A network behind a change of its image, or of its logits.
 
     shades: of grey, in which it sees its image; flat almost everywhere, so its gradient is 0
+    noise: that it adds to each pixel, anew each time
     times: as large are its logits: the same answers, but very sure of itself
+    probabilities: what it returns in place of logits
     """
 
-    def __init__(self, net: nn.Module, shades: int | None = None, times: float = 1.0) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        shades: int | None = None,
+        noise: float = 0.0,
+        times: float = 1.0,
+        probabilities: bool = False,
+    ) -> None:
         super().__init__()
-        self.net, self.shades, self.times = net, shades, times
+        self.net, self.shades, self.noise = net, shades, noise
+        self.times, self.probabilities = times, probabilities
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pixels to logits."""
+        """Pixels to logits, or to probabilities."""
         if self.shades is not None:
             x = (x * (self.shades - 1)).round() / (self.shades - 1)
-        return self.times * self.net(x)
+        if self.noise:
+            x = x + self.noise * torch.randn_like(x)
+        z = self.times * self.net(x)
+        return z.softmax(1) if self.probabilities else z
 
 
 def suspects() -> dict[str, nn.Module]:
-    """Four networks that read digits. Two of them mask their gradients."""
+    """Six networks that read digits. An attack that follows the gradient can judge two of them."""
     return {
         "A": zoo.load("mnist/robust-linf"),
         "B": Disguised(zoo.load("mnist/robust-l2"), shades=4).eval(),
         "C": Disguised(zoo.load("mnist/baseline"), times=4.0).eval(),
         "D": zoo.load("mnist/masked"),
+        "E": Disguised(zoo.load("mnist/robust-linf"), times=10.0, probabilities=True).eval(),
+        "F": Disguised(zoo.load("mnist/robust-l2"), noise=0.1).eval(),
     }
 
 
 @exercise("who masks its gradients?")
 def masks(f: Callable) -> str:
-    """f(net, data, radius) → whether the net misleads an attack that follows its gradient (ℓ∞, pixel box)."""
+    """f(net, data, radius) → whether no attack along its gradient can judge the net (ℓ∞, pixel box)."""
     data = mnist("test")[:DIGITS]
     for name, net in suspects().items():
         called = f(net, data, RADIUS)
         truth = isinstance(called, bool) or (isinstance(called, Tensor) and called.dtype == torch.bool)
         require(truth, f"suspect {name}: expected True or False, got {called!r}")
         if bool(called) != (name in MASKERS):
-            generator = torch.Generator().manual_seed(0)
-            evidence = flatness(net, data, lambda x: Ball("linf", RADIUS) & pixel_box(x), generator)
-            require(False, f"you call suspect {name} {'a masker' if called else 'honest'}. {evidence}")
-    return "A is honest, C only loud; B and D mislead the single step"
+            evidence = [check for check in guards(net, data.images, data.labels) if check.masked][:1]
+            if not evidence:
+                generator = torch.Generator().manual_seed(0)
+                evidence = [flatness(net, data, lambda x: Ball("linf", RADIUS) & pixel_box(x), generator)]
+            require(False, f"you call suspect {name} {'a masker' if called else 'honest'}. {evidence[0]}")
+    return "A is honest, C only loud; B has no gradient, D's misleads, E gives probabilities, F rolls dice"
 
 
 @exercise("the worst of all attacks")

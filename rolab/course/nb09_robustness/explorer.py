@@ -7,7 +7,7 @@ explorer.at(radius=0.3, masked=False)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolab.course.live.controls import Control, Slide, Toggle
@@ -43,6 +43,11 @@ class RobustnessExplorer(Explorer):
     def draw(self, **state: Any) -> RobustnessFigure:
         nets = [net for net in self.results.nets if state.pop(net)]
         return robustness_figure(self.results, **state, nets=nets)
+
+    def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
+        """The last box stays ticked: there is no figure of no net."""
+        nets = self.results.nets
+        return {changed: True} if changed in nets and not any(state[net] for net in nets) else {}
 
     def say(self, figure: RobustnessFigure, /, **state: Any) -> str:  # type: ignore[override]
         """The title, and which net stands best."""

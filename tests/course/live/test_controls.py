@@ -1,14 +1,27 @@
 """Controls: what they accept, the widgets they make, and how these take on another description."""
 
 import ipywidgets
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from rolab.course.live.controls import Cache, Choice, Number, Slide, Toggle, sentence, show_errors
+from rolab.course.live.controls import (
+    Button,
+    Cache,
+    Choice,
+    Number,
+    Slide,
+    Toggle,
+    sentence,
+    show_errors,
+    stamp,
+)
 
 
 def widgets(control, value):
     """The widgets of a control, as the explorer makes them."""
-    look = {"description": control.label, "disabled": control.disabled, **control.traits()}
+    look = {"description": control.description, "disabled": control.disabled, **control.traits()}
     return control.widgets(value=value, **look)
 
 
@@ -86,3 +99,99 @@ def test_a_cache_keeps_the_last():
     for key in "aabcab":
         cache.get((key,), lambda key=key: made.append(key))
     assert made == list("abcab") and len(cache) == 2
+
+
+@pytest.mark.parametrize("version, shown", [("7.7.1", "a &lt;b&gt; &amp; c"), ("8.1.0", "a <b> & c")])
+@pytest.mark.parametrize(
+    "control",
+    [
+        Choice("a <b> & c", ["x", "y"], "x"),
+        Number("a <b> & c", 0, 9),
+        Slide("a <b> & c", (0, 1, 2)),
+        Slide("a <b> & c", (0, 1, 5)),
+        Toggle("a <b> & c"),
+        Button("a <b> & c", dict),
+    ],
+)
+def test_a_label_is_no_html(control, version, shown, monkeypatch):
+    """Before version 8 all descriptions but those of buttons are put into the page as HTML."""
+    monkeypatch.setattr(ipywidgets, "__version__", version)
+    assert control.description == (control.label if isinstance(control, Button) else shown)
+    if not isinstance(control, Button):
+        parts = widgets(control, control.check("it", None))
+        control.adapt(parts, parts[0].value)
+        assert parts[0].description == shown
+
+
+@pytest.mark.parametrize(
+    "control, value, message",
+    [
+        (Number("n", 0, 9), 2.5, "^it is 2.5, expected a whole number$"),
+        (Number("n", 0, 9), "2", "^it: expected a number, got '2'$"),
+        (Number("n", 0, 9), True, "^it: expected a number, got True$"),
+        (Number("r", 0.0, 9.0), float("nan"), "^it: expected a number, got nan$"),
+        (Number("r", 0.0, 9.0), 10, "^it is 10, expected 0 to 9$"),
+        (Slide("ε", (0.0, 0.1)), "far", "^it: expected a number, got 'far'$"),
+        (Slide("ε", (0.0, 0.1)), float("nan"), "^it: expected a number, got nan$"),
+        (Slide("ε", (0.0, 0.1)), [0.1], r"^it: expected a number, got \[0\.1\]$"),
+        (Toggle("yes"), "no", "^it: expected True or False, got 'no'$"),
+        (Toggle("yes"), 2, "^it: expected True or False, got 2$"),
+    ],
+)
+def test_what_a_control_cannot_be_set_to_is_named(control, value, message):
+    with pytest.raises(ValueError, match=message):
+        control.check("it", value)
+
+
+def test_a_whole_number_may_come_as_any_type():
+    assert type(Number("n", 0, 9).check("n", np.int64(3))) is int and Number("n", 0, 9).check("n", 3.0) == 3
+
+
+def net():
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def descended(model):
+    optimizer = torch.optim.SGD(model.parameters(), 1e-6)
+    model(torch.rand(5, 3)).sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        descended,
+        lambda model: model.load_state_dict(net().state_dict()),
+        lambda model: model[0].weight.data.fill_(0.5),
+        lambda model: model[2].bias.data.mul_(1.5),
+        lambda model: model[1].running_mean.add_(0.1),
+        lambda model: model.train()(torch.rand(5, 3)),
+        lambda model: setattr(model[0], "weight", nn.Parameter(torch.rand(4, 3))),
+        lambda model: setattr(model[0].weight, "data", torch.rand(4, 3)),
+        lambda model: nn.init.zeros_(model[0].bias),
+        lambda model: model.double(),
+        lambda model: model.__setitem__(0, nn.Linear(3, 4)),
+    ],
+)
+def test_a_stamp_changes_with_a_net(change):
+    def now(model):
+        return stamp((*model.parameters(), *model.buffers()))
+
+    model = net().eval()
+    before = now(model)
+    model(torch.rand(5, 3)).sum().backward()
+    assert now(model) == now(model) == before, "looking at a net changes nothing"
+    change(model)
+    assert now(model) != before
+
+
+def test_a_stamp_of_weights_that_are_no_numbers_is_never_the_same():
+    """So nothing is kept of a net that answers nothing."""
+    bad = torch.tensor([float("nan")])
+    assert stamp([bad]) != stamp([bad])
+
+
+def test_a_stamp_can_be_had_of_what_was_made_for_inference():
+    with torch.inference_mode():
+        weight = torch.rand(3)
+    assert stamp([weight]) == stamp([weight])

@@ -125,3 +125,24 @@ def test_old_widgets_get_pictures(explorer, monkeypatch):
     before = bytes(live.chart.widget.value)
     live.controls["x"].value = 2.0
     assert before.startswith(b"\x89PNG") and bytes(live.chart.widget.value) != before
+
+
+def test_what_is_shown_again_is_drawn_again(explorer, monkeypatch):
+    """What it is drawn of, such as a net that is trained, may have changed; the reader's state stays."""
+    explorer._repr_mimebundle_()
+    view = explorer._view
+    view.controls["x"].value = 3.0
+    monkeypatch.setitem(explorer.LARGEST, 1, 40.0)
+    data, _ = explorer._repr_mimebundle_()
+    assert explorer._view is view and view.error.value == ""
+    places = data["application/vnd.plotly.v1+json"]["layout"]["xaxis"]["range"]
+    assert page_of(view.chart)["layout"]["xaxis"]["range"] == places == [0, 40]
+
+
+def test_a_control_may_change_back(explorer, monkeypatch):
+    live = explorer.live(plain=False, dots=2)
+    monkeypatch.setattr(explorer, "follow", lambda changed, /, **state: {"dots": 2})
+    live.controls["dots"].value = 5
+    assert (
+        live.controls["dots"].value == live.state["dots"] == live.shown.dots == 2 and live.error.value == ""
+    )

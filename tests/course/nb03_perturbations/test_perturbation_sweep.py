@@ -42,8 +42,8 @@ def test_the_flip_is_the_first_wrong_answer(explorer):
         wrong = [k for k, answer in enumerate(answers) if answer != label]
         assert sweep.answers == answers and sweep.flip == (wrong[0] if wrong else None)
         found.add(sweep.flips().split(" ")[0])
-        assert f"says {answers[5]} " in sweep.sentence(5)
-        assert sweep.sentence(5).endswith("right" if answers[5] == label else f"the label is {label}")
+        assert f"says {answers[5]} " in sweep.sentences[5]
+        assert sweep.sentences[5].endswith("right" if answers[5] == label else f"the label is {label}")
     assert found >= {"flips", "wrong"}
     explorer.radii["linf"] = (0.0, 1e-4)
     assert explorer.sweep(net="robust-l2", index=0, norm="linf").flips() == "no flip up to 0.0001"
@@ -99,9 +99,9 @@ def test_a_sentence_names_the_answer_and_the_label(names):
     image, d = torch.rand(1, 3, 32, 32), torch.zeros(2, 3, 32, 32)
     sweep = PerturbationSweep("baseline", "linf", 3, image, (0.0, 0.01), d, probability, classes=names)
     assert sweep.label == 3 and sweep.answers == [3, 5], "labels stay numbers"
-    assert sweep.sentence(0) == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
+    assert sweep.sentences[0] == f"ℓ∞ radius 0: the baseline net says {names[3]} (55 % sure), right"
     said = f"says {names[5]} (55 % sure), the label is {names[3]}"
-    assert sweep.sentence(1) == f"ℓ∞ radius 0.01: the baseline net {said}"
+    assert sweep.sentences[1] == f"ℓ∞ radius 0.01: the baseline net {said}"
     assert [sweep.row(k)["answer"] for k in (0, 1)] == [names[3], names[5]]
     assert list(sweep.row(0)) == ["ε", "answer", *names]
     assert ComparisonFigure((sweep, sweep), 1).message(1).startswith(f"ℓ∞ radius 0.01, label {names[3]}: ")

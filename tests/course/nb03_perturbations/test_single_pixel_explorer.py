@@ -151,3 +151,21 @@ def test_the_standing_figure_is_revealed_and_opens_at_the_step(explorer):
 def test_a_wrong_argument_is_named(explorer, call, name):
     with pytest.raises(ValueError, match=rf"^{name}\b"):
         call(explorer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e.nets["baseline"].load_state_dict(e.nets["robust-l2"].state_dict()),
+        lambda e: next(e.nets["baseline"].parameters()).data.mul_(0.5),
+        lambda e: e.data.images[2].mul_(0.5),
+        lambda e: e.data.labels[2].add_(1).remainder_(4),
+    ],
+)
+def test_the_net_is_shown_as_it_is_now(explorer, change):
+    live = explorer.live(plain=False, index=2, revealed=True)
+    before = shown(page_of(live.chart))
+    change(explorer)
+    fresh = SinglePixelExplorer(explorer.nets, explorer.data).live(plain=False, index=2, revealed=True)
+    live.set()
+    assert shown(page_of(live.chart)) == shown(page_of(fresh.chart)) != before

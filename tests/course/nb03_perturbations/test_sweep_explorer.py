@@ -1,15 +1,24 @@
 """The explorer of sweeps: live widget, standing figure and table hold the same numbers."""
 
+import gc
+import html
 import json
+import re
+import tracemalloc
+from html.parser import HTMLParser
 
 import pytest
+import torch
+from ipywidgets import Button
 from live_charts import page_of
-from perturbation_sweeps import colourful
+from perturbation_sweeps import Nearest, colourful
 from torch import nn
 
+from rolab.attacks import first_order
 from rolab.course.nb03_perturbations.sweep_explorer import PerturbationExplorer
-from rolab.data import CIFAR10_CLASSES
+from rolab.data import CIFAR10_CLASSES, Dataset
 from rolab.evaluation import predict
+from rolab.sets import Ball
 
 
 def shown(live):
@@ -247,3 +256,133 @@ def test_what_is_shown_has_a_noun(colour, noun, opening):
     assert f"all of these {noun}s correctly" in live.error.value
     with pytest.raises(ValueError, match=noun):
         PerturbationExplorer(nets, data[:0], noun=noun)
+
+
+# A net that is trained while it is shown
+
+
+def retrained(net):
+    """One step of descent, in place."""
+    optimizer = torch.optim.SGD(net.parameters(), 5.0)
+    x = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.nn.functional.cross_entropy(net(x), torch.arange(20) % 10).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: retrained(e.nets["baseline"]),
+        lambda e: e.nets["baseline"].linear.weight.data.mul_(0.1),
+        lambda e: e.nets["baseline"].load_state_dict(e.nets["robust-l2"].state_dict()),
+        lambda e: e.nets.update(baseline=e.nets["robust-l2"]),
+        lambda e: e.data.images[3].mul_(0.5),
+        lambda e: e.data.labels[3].add_(1).remainder_(10),
+    ],
+)
+def test_the_net_is_shown_as_it_is_now(explorer, mnist_test, change):
+    """Against an explorer that has seen nothing before."""
+    data = Dataset(mnist_test.images[:5].clone(), mnist_test.labels[:5].clone())
+    explorer = PerturbationExplorer(explorer.nets, data, points=21)
+    state = {"net": "baseline", "index": 3, "norm": "l2"}
+    live, shown = explorer.live(plain=False, **state, epsilon=1.0), explorer.at(**state)
+    before = shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
+    change(explorer)
+    fresh = PerturbationExplorer(explorer.nets, data, points=21)
+    now = fresh.at(**state)._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
+    assert shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"] == now != before
+    assert (
+        shown._view.error.value == ""
+        and page_of(shown._view.chart) == fresh.live(plain=False, **state).shown.still()
+    )
+    live.controls["epsilon"].value = 2.0
+    assert drawn(live) == drawn(fresh.live(plain=False, **state, epsilon=2.0)) and live.error.value == ""
+
+
+# What a user calls things is text
+
+
+HOSTILE = (
+    '<img src=x onerror="alert(1)">',
+    "<a href='javascript:alert(2)'>",
+    "</script><script>",
+    "&lt;b&gt;",
+    "a<b & c>d",
+)
+
+
+def texts(page):
+    """All that plotly reads tags in."""
+    if isinstance(page, dict):
+        for key, value in page.items():
+            if key in ("text", "name", "label", "prefix", "hovertemplate") and isinstance(value, str):
+                yield value
+            yield from texts(value)
+    elif isinstance(page, list):
+        for value in page:
+            yield from texts(value)
+
+
+class Tags(HTMLParser):
+    """The tags of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def handle_starttag(self, tag, attributes):
+        self.found.add(tag)
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+
+def read(markup):
+    """What a browser shows of text with entities; tags must not be in it."""
+    assert not re.search(r"<(?!br>|extra></extra>)|&(?!(amp|lt|gt|quot|#x27);)", markup), markup
+    return html.unescape(markup)
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+@pytest.mark.parametrize("beside", [None, "other"])
+def test_what_a_user_calls_things_arrives_as_text(mnist_test, tmp_path, word, beside, monkeypatch):
+    nets = {word: Nearest(mnist_test), "other": Nearest(mnist_test, 0.1)}
+    classes = [word, *range(1, 10)]
+    explorer = PerturbationExplorer(
+        nets, mnist_test[3:5], {word: Ball("l2", 1.0)}, {word: 2.0}, 3, {word: first_order}, classes, word
+    )
+    shown = explorer.at(net=word, beside=beside, index=0)  # a nought
+    page = shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
+    assert any(word in read(text) for text in texts(page))
+    assert any(word in read(text) for text in texts(explorer.figure("norm").plotly()))
+    for version in ("7.7.1", "8.1.0"):
+        monkeypatch.setattr("ipywidgets.__version__", version)
+        live = explorer.live(plain=False, net=word, beside=beside)
+        assert word in html.unescape(live.summary.value) and word not in live.summary.value.replace(
+            html.escape(word), ""
+        )
+        live.controls["next"].click()
+        assert "<" not in live.error.value
+        labels = [
+            control.description for control in live.controls.values() if not isinstance(control, Button)
+        ]
+        assert version == "8.1.0" or all(read(label) for label in labels)
+    shown.figure().html(path := tmp_path / "page.html")
+    parser = Tags()
+    parser.feed(path.read_text(encoding="utf-8"))
+    assert not parser.found - set(
+        "html head meta title style body div script p details summary table tr th td".split()
+    )
+
+
+def test_ten_live_explorers_share_plotly_js(explorer):
+    """A few hundred kilobytes each, of widgets that ipywidgets keeps; plotly.js alone has four megabytes."""
+    explorer.live(plain=False)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            explorer.live(plain=False)
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 5e6

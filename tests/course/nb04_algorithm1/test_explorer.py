@@ -169,3 +169,13 @@ def test_old_widgets_get_the_plain_explorer(explorer, monkeypatch):
 def test_a_wrong_argument_is_named(explorer, call, said):
     with pytest.raises(ValueError, match=f"^{said}"):
         call(explorer)
+
+
+def test_runs_that_are_kept_see_the_points_they_began_with():
+    points, labels = two_moons(40)
+    explorer = TrainingExplorer(points, labels)
+    before = explorer.run("l2", 0.2)[3].loss
+    points.mul_(3)
+    labels.sub_(1).abs_()
+    run = explorer.run("l2", 0.2)
+    assert run[3].loss == before and run[4].loss == TrainingExplorer(*two_moons(40)).run("l2", 0.2)[4].loss

@@ -1,9 +1,12 @@
 """The checkers of notebook 09: right answers get a tick, wrong ones the property that they violate."""
 
+import re
+
 import pytest
 import torch
 
 from rolab.attacks import first_order, log_loss
+from rolab.attacks.guards import guards
 from rolab.course import check
 from rolab.sets import Ball, pixel_box
 
@@ -30,10 +33,49 @@ def flat(net, data, radius):
     return (elsewhere > along).float().mean() > 0.15
 
 
-def test_a_test_by_random_steps_finds_the_two():
-    report = check.masks(flat)
+@torch.no_grad()
+def gives_probabilities(net, data, radius):
+    z = net(data.images)
+    return bool((z >= 0).all()) and torch.allclose(z.sum(1), torch.ones(len(z)))
+
+
+@torch.no_grad()
+def random(net, data, radius):
+    return not torch.equal(net(data.images), net(data.images))
+
+
+def any_of(*tests):
+    return lambda *given: any(bool(test(*given)) for test in tests)
+
+
+def test_random_steps_and_a_look_at_the_outputs_find_the_four():
+    report = check.masks(any_of(flat, gives_probabilities, random))
     assert report, report
-    assert check.masks(lambda *given: bool(flat(*given)))
+    assert check.masks(lambda *given: torch.tensor(any_of(random, gives_probabilities, flat)(*given)))
+
+
+def test_so_do_the_guards_of_the_library_with_random_steps():
+    def guarded(net, data, radius):
+        return any(finding.masked for finding in guards(net, data.images, data.labels))
+
+    report = check.masks(any_of(guarded, flat))
+    assert report, report
+    report = check.masks(guarded)
+    assert not report and "suspect D honest. Is the loss flat along the gradient" in report.message
+
+
+@pytest.mark.parametrize(
+    "tests, complaint",
+    [
+        ((flat,), r"suspect E honest. Are the outputs probabilities\? Yes: 100.0 %"),
+        ((flat, gives_probabilities), r"suspect F honest. Is the net random\? Yes"),
+        ((flat, random), "suspect E honest"),
+        ((random, gives_probabilities), r"suspect B honest. Is the gradient 0\? Yes"),
+    ],
+)
+def test_each_of_the_four_needs_a_look_of_its_own(tests, complaint):
+    report = check.masks(any_of(*tests))
+    assert not report and re.search(complaint, report.message), report
 
 
 @pytest.mark.parametrize(
@@ -61,7 +103,9 @@ def test_the_suspects_answer_as_the_nets_behind_them():
     from rolab.evaluation import predict
 
     some, suspects = mnist("test").images[:50], check.suspects()
-    assert list(suspects) == ["A", "B", "C", "D"]
+    assert list(suspects) == ["A", "B", "C", "D", "E", "F"]
+    E = suspects["E"]
+    torch.testing.assert_close(E(some), (10 * E.net(some)).softmax(1))
     assert torch.equal(predict(suspects["C"], some), predict(suspects["C"].net, some))
     shades = torch.arange(4) / 3
     coarse = shades[torch.randint(4, some.shape, generator=torch.Generator().manual_seed(0))]

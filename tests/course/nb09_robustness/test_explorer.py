@@ -120,15 +120,24 @@ def test_nets_that_stand_alike_are_both_named():
     assert "baseline and the fifth stand best alike: 50.0 %" in said
 
 
-def test_errors_are_shown_where_the_reader_looks(explorer):
+def test_the_last_box_stays_ticked(explorer):
     live = explorer.live(plain=False)
     shown = drawn(live)
-    for net in NETS:
-        live.controls[net].value = False
-    assert 'role="alert"' in live.error.value and "nets: expected at least one, got none" in live.error.value
-    for net in NETS:
-        live.controls[net].value = True
-    assert live.error.value == "" and drawn(live) == shown
+    for order in itertools.permutations(NETS):
+        for net in order:
+            live.controls[net].value = False
+            assert live.error.value == "" and list(drawn(live)[0])
+        assert [net for net in NETS if live.controls[net].value] == [order[-1]]
+        live.controls["steps"].value = 5
+        assert live.error.value == "" and live.state[order[-1]]
+        live.set(steps=1, **dict.fromkeys(NETS, True))
+        assert live.error.value == "" and drawn(live) == shown
+
+
+def test_no_net_at_all_is_an_error_by_name(explorer):
+    for call in (explorer.figure, explorer.table, explorer.live):
+        with pytest.raises(ValueError, match="^nets: expected at least one, got none$"):
+            call(**dict.fromkeys(NETS, False))
 
 
 def test_the_sliders_show_their_values_and_work_from_the_keyboard(explorer):
