@@ -59,14 +59,16 @@ def _as_numbers(values: Any) -> tuple[np.ndarray, str]:
         values = values.detach().cpu()
         values = (values.double() if values.is_floating_point() else values).numpy()
     array = np.asarray(values, object if isinstance(values, list | tuple) else None)  # True stays True
-    if np.ma.is_masked(values):
-        return array, "masked entries"
-    if not array.ndim:
-        return array, type(values).__name__
-    if array.dtype.kind == "O":
-        wrong = [each for each in array.ravel() if isinstance(each, bool | np.bool_ | str | bytes)]
-        return array.astype(float), repr(wrong[0]) if wrong else ""
-    return array.astype(float), "" if array.dtype.kind in "fiu" else f"entries of type {array.dtype.name}"
+    if np.ma.is_masked(values) or not array.ndim:
+        return array, "masked entries" if array.ndim else type(values).__name__
+    if array.dtype.kind not in "fiuO":
+        return array, f"entries of type {array.dtype.name}"
+    wrong = (
+        [v for v in array.ravel() if isinstance(v, bool | np.bool_ | str | bytes)]
+        if array.dtype.kind == "O"
+        else []
+    )
+    return array.astype(float), repr(wrong[0]) if wrong else ""
 
 
 def _order(values: Any, name: str, other: Any, axis: int, what: str) -> Any:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from rolab.arguments import cvxpy
 from rolab.errors import SolverError
@@ -82,31 +83,51 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
 
 
 def _by_closed_form(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
-    best = _at(A, b, np.zeros(A.shape[1]), U)
+    best = _start(A, b, U)
     for lengths in step_lengths(np.linalg.norm(A, axis=0)):
         unit = math.inf
-        while best.value < unit / 8 and not _close(A, b, best, 1e-9):  # what is left may be far smaller
+        while 0 < best.value < unit / 8:  # what is left may be far smaller, and is then a unit of its own
             unit = best.value
             try:
                 lower, x = _step(A, b, U, best, lengths)
             except SolverError:
                 break
-            fits = [best, *(_at(A, b, each, U) for each in _polished(A, b, U, x, lengths))]
-            best = replace(min(fits, key=lambda fit: fit.value), lower=max(lower, best.lower))
+            for each in _polished(A, b, U, x, lengths):
+                best = _better(best, _at(A, b, each, U))
+            best = replace(best, lower=lower)
+        if _close(A, b, best, 1e-9):
+            break
     return best
 
 
 def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
-    best = _at(A, b, np.zeros(A.shape[1]), U)
-    lengths, known = next(step_lengths(np.linalg.norm(A, axis=0))), best.perturbation.reshape(1, -1)
-    while len(known) < ROUNDS and not _close(A, b, best, TOLERANCE / 10):
-        lower, x = _step(A, b, Scenarios(known), best, lengths)
-        fit, again = (_at(A, b, x, each) for each in (U, Scenarios(known)))
-        if again.value > fit.value:  # ascent missed a matrix that it had found elsewhere
-            fit = replace(fit, value=again.value, perturbation=again.perturbation)
-        known = np.vstack([known, fit.perturbation.ravel()])
-        best = replace(min(fit, best, key=lambda fit: fit.value), lower=max(lower, best.lower))
+    best = _start(A, b, U)
+    known = torch.from_numpy(best.perturbation.reshape(1, -1))
+    for lengths in step_lengths(np.linalg.norm(A, axis=0)):
+        while len(known) < ROUNDS and not _close(A, b, best, 1e-8):
+            try:
+                lower, x = _step(A, b, Scenarios(known), best, lengths)
+            except SolverError:
+                break
+            fit, again = (_at(A, b, x, each) for each in (U, Scenarios(known)))
+            if again.value > fit.value:  # ascent missed a matrix that it had found elsewhere
+                fit = replace(fit, value=again.value, perturbation=again.perturbation)
+            known = torch.cat([known, torch.from_numpy(fit.perturbation.reshape(1, -1))])
+            best = replace(_better(best, fit), lower=lower)
     return best
+
+
+def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
+    """0 or least squares, whichever has the smaller worst case."""
+    size = np.linalg.norm(A, axis=0)
+    lengths = np.where(size > 0, size, 1.0)
+    nominal = np.linalg.lstsq(A / lengths, b)[0] / lengths
+    return _better(_at(A, b, np.zeros_like(nominal), U), _at(A, b, nominal, U))
+
+
+def _better(best: RobustFit, other: RobustFit) -> RobustFit:
+    """The first, which may be simpler, unless the other is better by more than rounding."""
+    return other if other.value < (1 - 1e-14) * best.value else best
 
 
 def _at(A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet) -> RobustFit:

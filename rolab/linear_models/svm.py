@@ -126,28 +126,32 @@ def _search(
     X: np.ndarray, y: np.ndarray, U: UncertaintySet, budget: Budgeted
 ) -> tuple[np.ndarray, float, float]:
     """The w and b of the least objective, which is at first that of w = 0, and this objective."""
-    cp, zero = cvxpy(), np.zeros(X.shape[1])
-    best, lower = (zero, float(np.sign(y.sum())), float(2 * min((y > 0).sum(), (y < 0).sum()))), 0.0
+    cp, lower = cvxpy(), 0.0
+    best = np.zeros(X.shape[1]), float(np.sign(y.sum())), float(2 * min((y > 0).sum(), (y < 0).sum()))
 
-    def far(tolerance: float) -> bool:
+    def close(tolerance: float) -> bool:
         w, b, objective = best
         rounding = 1e-15 * (1 + np.abs(X) @ np.abs(w) + abs(b)).sum()
-        return objective - lower > tolerance * objective + rounding
+        return bool(objective - lower <= tolerance * objective + rounding)
 
     for lengths in step_lengths(np.abs(X).max(0)):
         unit = math.inf
-        while best[2] < unit / 8 and far(1e-9):  # what is left may be far smaller
+        while 0 < best[2] < unit / 8:  # what is left may be far smaller, and is then a unit of its own
             unit = best[2]
             z, bias = cp.Variable(X.shape[1]), cp.Variable()
             losses = 1 - cp.multiply(y, (X / lengths) @ z + bias)
             rise = _rise(U, y, cp.multiply(1 / lengths, z), budget)
             try:
-                lower = max(lower, unit * solve(_counterpart(losses, rise, unit, budget)))
+                lower = unit * solve(_counterpart(losses, rise, unit, budget))
             except SolverError:
                 break
             for w in drop_near_zeros(z.value / lengths, lengths):
-                best = min(best, *_classifiers(X, y, w, float(bias.value), U, budget), key=lambda fit: fit[2])
-    if far(TOLERANCE):
+                for other in _classifiers(X, y, w, float(bias.value), U, budget):
+                    if other[2] < (1 - 1e-14) * best[2]:  # the simpler one, unless it is worse
+                        best = other
+        if close(1e-9):
+            break
+    if not close(TOLERANCE):
         came = f"one between {lower:g} and {best[2]:g}"
         raise SolverError(f"X, y: expected the least objective to {TOLERANCE:g} of it, got {came}")
     return best
