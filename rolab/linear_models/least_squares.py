@@ -109,12 +109,18 @@ def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustF
                 lower, x = _step(A, b, Scenarios(known), best, lengths)
             except SolverError:
                 break
-            fit, again = (_at(A, b, x, each) for each in (U, Scenarios(known)))
-            if again.value > fit.value:  # ascent missed a matrix that it had found elsewhere
-                fit = replace(fit, value=again.value, perturbation=again.perturbation)
+            fit = _at(A, b, x, U)
             known = torch.cat([known, torch.from_numpy(fit.perturbation.reshape(1, -1))])
+            best, fit = (_against(A, b, each, known) for each in (best, fit))
             best = replace(_better(best, fit), lower=lower)
     return best
+
+
+def _against(A: np.ndarray, b: np.ndarray, fit: RobustFit, known: torch.Tensor) -> RobustFit:
+    """The fit, its value raised if ascent missed a matrix there that it found elsewhere."""
+    again = _at(A, b, fit.x, Scenarios(known))
+    missed = again.value > fit.value
+    return replace(fit, value=again.value, perturbation=again.perturbation) if missed else fit
 
 
 def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
