@@ -46,10 +46,11 @@ def as_array(
     return numbers if like is None else numbers[_order(values, name, *like)]
 
 
-def check_size(value: Any, name: str) -> None:
-    """Raise a `ValueError` unless the value is a finite number from 0 on."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < math.inf:
-        raise ValueError(f"{name}: expected a finite number >= 0, got {value!r}")
+def check_number(value: Any, name: str, least: float = -math.inf) -> None:
+    """Raise a `ValueError` unless the value is a finite number from `least` on."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < math.inf:
+        bound = f" >= {least:g}" if least > -math.inf else ""
+        raise ValueError(f"{name}: expected a finite number{bound}, got {value!r}")
 
 
 def _as_numbers(values: Any) -> tuple[np.ndarray, str]:
@@ -58,16 +59,16 @@ def _as_numbers(values: Any) -> tuple[np.ndarray, str]:
         values = values.detach().cpu()
         values = (values.double() if values.is_floating_point() else values).numpy()
     array = np.asarray(values, object if isinstance(values, list | tuple) else None)  # True stays True
-    if np.ma.is_masked(values):
-        return array, "masked entries"
-    if not array.ndim:
-        return array, type(values).__name__
-    if array.dtype.kind == "O":
-        wrong = [each for each in array.ravel() if isinstance(each, bool | np.bool_ | str | bytes)]
-        return (array, repr(wrong[0])) if wrong else (array.astype(float), "")
-    if array.dtype.kind not in "fiu":
+    if np.ma.is_masked(values) or not array.ndim:
+        return array, "masked entries" if array.ndim else type(values).__name__
+    if array.dtype.kind not in "fiuO":
         return array, f"entries of type {array.dtype.name}"
-    return array.astype(float), ""
+    wrong = (
+        [v for v in array.ravel() if isinstance(v, bool | np.bool_ | str | bytes)]
+        if array.dtype.kind == "O"
+        else []
+    )
+    return array.astype(float), repr(wrong[0]) if wrong else ""
 
 
 def _order(values: Any, name: str, other: Any, axis: int, what: str) -> Any:

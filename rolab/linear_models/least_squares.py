@@ -83,44 +83,57 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
 
 
 def _by_closed_form(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
-    best = _at(A, b, np.zeros(A.shape[1]), U)
+    best = _start(A, b, U)
     for lengths in step_lengths(np.linalg.norm(A, axis=0)):
         unit = math.inf
-        while best.value < unit / 8 and not _close(A, b, best, 1e-9):  # what is left may be far smaller
+        while 0 < best.value < unit / 8:  # what is left may be far smaller, and is then a unit of its own
             unit = best.value
             try:
                 lower, x = _step(A, b, U, best, lengths)
             except SolverError:
                 break
-            fits = [best, *(_at(A, b, each, U) for each in _polished(A, b, U, x, lengths))]
-            best = replace(min(fits, key=lambda fit: fit.value), lower=max(lower, best.lower))
+            for each in _polished(A, b, U, x, lengths):
+                best = _better(best, _at(A, b, each, U))
+            best = replace(best, lower=lower)
+        if _close(A, b, best, 1e-9):
+            break
     return best
 
 
 def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
-    best = _at(A, b, np.zeros(A.shape[1]), U)
-    lengths = next(step_lengths(np.linalg.norm(A, axis=0)))
+    best = _start(A, b, U)
     known = torch.from_numpy(best.perturbation.reshape(1, -1))
-    for _ in range(ROUNDS):
-        if _close(A, b, best, 1e-9):
-            break
-        try:
-            lower, x = _step(A, b, Scenarios(known), best, lengths)
-        except SolverError:
-            break
-        fit = _at(A, b, x, U)
-        known = torch.vstack([known, torch.from_numpy(fit.perturbation.ravel())])
-        fits = [_at_least(A, b, each, Scenarios(known)) for each in (fit, best)]
-        before, best = best, replace(min(fits, key=lambda fit: fit.value), lower=max(lower, best.lower))
-        if (best.value, best.lower) == (before.value, before.lower):
-            break
+    for lengths in step_lengths(np.linalg.norm(A, axis=0)):
+        while len(known) < ROUNDS and not _close(A, b, best, 1e-8):
+            try:
+                lower, x = _step(A, b, Scenarios(known), best, lengths)
+            except SolverError:
+                break
+            fit = _at(A, b, x, U)
+            known = torch.cat([known, torch.from_numpy(fit.perturbation.reshape(1, -1))])
+            best, fit = (_against(A, b, each, known) for each in (best, fit))
+            best = replace(_better(best, fit), lower=lower)
     return best
 
 
-def _at_least(A: np.ndarray, b: np.ndarray, fit: RobustFit, known: Scenarios) -> RobustFit:
-    """The fit with the worst of its own matrix and the known ones: ascent may miss one of these."""
-    again = _at(A, b, fit.x, known)
-    return max(fit, replace(again, bound=fit.bound, lower=fit.lower), key=lambda fit: fit.value)
+def _against(A: np.ndarray, b: np.ndarray, fit: RobustFit, known: torch.Tensor) -> RobustFit:
+    """The fit, its value raised if ascent missed a matrix there that it found elsewhere."""
+    again = _at(A, b, fit.x, Scenarios(known))
+    missed = again.value > fit.value
+    return replace(fit, value=again.value, perturbation=again.perturbation) if missed else fit
+
+
+def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
+    """0 or least squares, whichever has the smaller worst case."""
+    size = np.linalg.norm(A, axis=0)
+    lengths = np.where(size > 0, size, 1.0)
+    nominal = np.linalg.lstsq(A / lengths, b)[0] / lengths
+    return _better(_at(A, b, np.zeros_like(nominal), U), _at(A, b, nominal, U))
+
+
+def _better(best: RobustFit, other: RobustFit) -> RobustFit:
+    """The first, which may be simpler, unless the other is better by more than rounding."""
+    return other if other.value < (1 - 1e-14) * best.value else best
 
 
 def _at(A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet) -> RobustFit:
@@ -139,7 +152,7 @@ def _step(
     A: np.ndarray, b: np.ndarray, U: UncertaintySet, best: RobustFit, lengths: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """The least worst case and its x, where the solver sees z in x = best.x + best.value · z / lengths."""
-    u, z = largest_move(U, A.reshape(1, -1)) or 1.0, cvxpy().Variable(A.shape[1])
+    u, z = unit_of(largest_move(U, A.reshape(1, -1))), cvxpy().Variable(A.shape[1])
     r = (A @ best.x - b) / best.value + (A / lengths) @ z
     x = best.x * (u / best.value) + cvxpy().multiply(u / lengths, z)
     lower = best.value * solve(_counterpart(r, x, U.scaled(1 / u)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rolab.linear_models.inputs import as_data, check_size
+from rolab.linear_models.inputs import as_data, check_number
 from rolab.linear_models.least_squares import robust_least_squares
 from rolab.linear_models.square_root import ROUNDING, square_root_ridge, zero_solution_radius
 from rolab.sets import Ball, Columns
@@ -41,7 +41,7 @@ def ridge_equivalent(A: Any, b: Any, gamma: float) -> EquivalentPenalty:
         ValueError: names A, b or gamma.
     """
     A, b = as_data(A, b)
-    check_size(gamma, "gamma")
+    check_number(gamma, "gamma", least=0)
     penalty, x = square_root_ridge(A, b, gamma)
     return EquivalentPenalty(penalty, x, zero_solution_radius(A, b, 2))
 
@@ -58,7 +58,7 @@ def lasso_equivalent(A: Any, b: Any, rho: float) -> EquivalentPenalty:
         ValueError: names A, b or rho.
     """
     A, b = as_data(A, b)
-    check_size(rho, "rho")
+    check_number(rho, "rho", least=0)
     zero_from = zero_solution_radius(A, b, math.inf)
     if rho >= zero_from:
         return EquivalentPenalty(2 * float(np.abs(A.T @ b).max()), np.zeros(A.shape[1]), zero_from)

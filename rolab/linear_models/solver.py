@@ -15,14 +15,24 @@ from rolab.errors import SolverError
 from rolab.sets import UncertaintySet
 
 TOLERANCE = 1e-6  # how far the best may lie below an answer, relative to it; what is further is an error
+PRECISIONS = (1e-14, 0.99), (1e-11, 0.99), (1e-11, 0.8), (1e-10, 0.8), (1e-9, 0.8), (1e-8, 0.9)  # and steps:
+# the shorter they stop of the boundary, the further they come
 
 
 def solve(problem: Any) -> float:
     """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
     cp = cvxpy()
-    for tolerance in (1e-14, 1e-11, 1e-10, 1e-9, 1e-8):  # of what is beyond reach Clarabel may accept 1e-8
+    for tolerance, step in (
+        (1e-14, 0.99),
+        (1e-11, 0.99),
+        (1e-11, 0.8),
+        (1e-10, 0.8),
+        (1e-9, 0.8),
+        (1e-8, 0.9),
+    ):
         options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
-        options |= {f"reduced_{name}": 1e-8 for name in options}
+        options |= {f"reduced_{name}": 1e-8 for name in options}  # what it may accept of what is beyond reach
+        options["max_step_fraction"] = step
         data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts=options)
         found = chain.solve_via_data(problem, data, solver_opts=options)
         if str(found.status) in ("Solved", "AlmostSolved"):
@@ -42,14 +52,14 @@ def unit_of(values: Any) -> float:
 
 def largest_move(U: UncertaintySet, g: np.ndarray) -> float:
     """The largest entry of U's furthest points in the directions ±g (N, d)."""
-    directions = torch.from_numpy(np.where(g.any(axis=1, keepdims=True), g, 1.0))
+    directions = torch.from_numpy(g if g.any() else np.ones_like(g))
     return max(float(U.maximizer(sign * directions).abs().max()) for sign in (1, -1))
 
 
 def step_lengths(columns: np.ndarray) -> Iterator[np.ndarray]:
-    """What a step of size 1 is divided by: the size of its column, so that columns may have their own units.
+    """What the entries of a step are divided by: the sizes of the columns, which may have units of their own.
 
-    Or 1: where the set couples columns, one far smaller than the set does not count.
+    Should that fail, by 1: to a set that couples the columns, one far smaller than it is nothing.
     """
     yield np.where(columns > 0, columns, 1.0)
     yield np.ones_like(columns)

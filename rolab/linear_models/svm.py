@@ -18,18 +18,20 @@ separate the data with margin, then it is Σ [1 - m_i]₊ + c‖w‖_*: the regu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from rolab.arguments import cvxpy
 from rolab.errors import SolverError
-from rolab.linear_models.inputs import as_array, check_size
+from rolab.linear_models.inputs import as_array, check_number
 from rolab.linear_models.solver import TOLERANCE, drop_near_zeros, largest_move, solve, step_lengths, unit_of
 from rolab.norms import Lp
 from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, resolve
+
+Budgeted = Literal["each", "one", "penalty"]  # a set for each example, one for all, or that as a regulariser
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +56,19 @@ class RobustSVM:
 def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
     """min over w, b of max over the perturbations in U of Σ [1 - y_i (wᵀ(x_i + δ_i) + b)]₊, exact, by cvxpy.
 
-    Numbers are brought to size 1 first, so that the answer is the same in any unit.
-
     Args:
         X: examples (N, d), an array, a tensor or a data frame
-        y: labels ±1 (N,), both of them; of a series the labels count
+        y: labels ±1 (N,), some of each; of a series the labels of its rows count
         U: the set of each δ_i, its batch axis running over the examples, or a function `x -> set`; or a
             `GroupBall` of X's shape with axis 1, the coupled set Σ ‖δ_i‖ ≤ c
 
     Raises:
         ValueError: names X, y or U.
-        SolverError: the objective was not brought within 1e-6 of the least, relative to itself.
+        SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y)
-    own: Any = U if _of_one(U, X) else resolve(U, torch.from_numpy(X))
-    return _least(X, y, own, regularized=False)
+    X, y = _examples(X, y, both=True)
+    V = _resolved(U, X)
+    return _fit(X, y, V, "each" if V.coupled_examples(X.shape) is None else "one")
 
 
 def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustSVM:
@@ -79,11 +79,11 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
 
     Raises:
         ValueError: names X, y, c or norm.
-        SolverError: as `robust_svm`.
+        SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y)
-    check_size(c, "c")
-    return _least(X, y, GroupBall(norm, c, X.shape, axis=1), regularized=True)
+    X, y = _examples(X, y, both=True)
+    check_number(c, "c", least=0)
+    return _fit(X, y, GroupBall(norm, c, X.shape, axis=1), "penalty")
 
 
 def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tuple[float, np.ndarray]:
@@ -92,95 +92,132 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     Each δ_i is U.maximizer(-y_i w); in the coupled set only the example moves that gains most by it.
 
     Raises:
-        ValueError: names X, y, w or U.
+        ValueError: names X, y, w, b or U.
     """
-    table = X
-    X, y = _examples(X, y)
-    w = as_array(w, "w", (X.shape[1],), (table, 1, "X's columns"))
-    directions = torch.from_numpy(-y[:, None] * w)
-    one = _of_one(U, X)
-    if one is not None:
-        losses = 1 - y * (X @ w + b)
-        gains = np.maximum(losses + one.support(directions).numpy(), 0) - np.maximum(losses, 0)
-        best, perturbation = int(gains.argmax()), np.zeros_like(X)
-        perturbation[best] = one.maximizer(directions[[best]])[0].numpy()
-    else:
-        perturbation = resolve(U, torch.from_numpy(X)).maximizer(directions).numpy()
-    value = np.maximum(1 - y * ((X + perturbation) @ w + b), 0).sum()
-    return float(value), perturbation
-
-
-def _least(X: np.ndarray, y: np.ndarray, U: UncertaintySet, regularized: bool) -> RobustSVM:
-    """The classifier of least objective; the solver sees z in w = z / lengths, and centred examples."""
-    if len(set(y)) < 2:
-        raise ValueError(f"y: expected both labels, -1 and 1, got only {y[0]:g}")
-    middle = X.mean(axis=0)
-    centred = np.where(np.ptp(X, axis=0) > 0, X - middle, 0.0)
-    unit = max(unit_of(centred), unit_of(largest_move(_of_one(U, X) or U, centred)))
-    X, centred, middle, U = X / unit, centred / unit, middle / unit, U.scaled(1 / unit)
-    cp, fits, lower = cvxpy(), [], 0.0
-    for lengths in step_lengths(centred.std(axis=0)):
-        z, bias = cp.Variable(X.shape[1]), cp.Variable()
-        losses = 1 - cp.multiply(y, (centred / lengths) @ z + bias)
-        problem = _problem(losses, cp.multiply(1 / lengths, z), y, U, _of_one(U, X), regularized)
-        try:
-            lower = max(lower, solve(problem))
-        except SolverError:
-            continue
-        for w in (np.zeros_like(middle), *drop_near_zeros(z.value / lengths, lengths)):
-            fits.append(_fit(X, y, w, float(bias.value - w @ middle), U, regularized))
-        best = min(fits, key=lambda fit: fit.objective)
-        if best.objective - lower <= TOLERANCE * best.objective + 1e-9 * len(y):  # a hinge loss has unit 1
-            return replace(best, w=best.w / unit, perturbation=unit * best.perturbation)
-    value = min((fit.objective for fit in fits), default=math.inf)
-    came = f"one between {lower:g} and {value:g}"
-    raise SolverError(f"X, y: expected the least objective to {TOLERANCE:g} of it, got {came}")
-
-
-def _problem(
-    losses: Any, w: Any, y: np.ndarray, U: UncertaintySet, one: UncertaintySet | None, regularized: bool
-) -> Any:
-    """The problem in cvxpy, of the losses 1 - m_i."""
-    cp = cvxpy()
+    examples, y = _examples(X, y)
+    w = as_array(w, "w", (examples.shape[1],), (X, 1, "X's columns"))
+    check_number(b, "b")
+    V = _resolved(U, examples)
+    one = V.coupled_examples(examples.shape)
+    perturbation = (V if one is None else one).maximizer(torch.from_numpy(-y[:, None] * w)).numpy()
+    before, after = (np.maximum(1 - y * (Z @ w + b), 0) for Z in (examples, examples + perturbation))
     if one is None:
-        return cp.Problem(cp.Minimize(cp.sum(cp.pos(losses + _rise(U, y, w)))))
-    if regularized:
-        return cp.Problem(cp.Minimize(cp.sum(cp.pos(losses)) + one.support_expression(w)))
-    hinge, pushed = (cp.Variable(len(y), nonneg=True) for _ in range(2))
-    total, goal = cp.Variable(), cp.Variable()
-    exact = [hinge >= losses, pushed >= losses + one.support_expression(w)]
-    return cp.Problem(cp.Minimize(goal), [*exact, total >= cp.sum(hinge), goal >= total - hinge + pushed])
+        return float(after.sum()), perturbation
+    best = (after - before).argmax()
+    perturbation[np.arange(len(y)) != best] = 0
+    return float(before.sum() + (after - before)[best]), perturbation
 
 
-def _fit(
-    X: np.ndarray, y: np.ndarray, w: np.ndarray, b: float, U: UncertaintySet, regularized: bool
-) -> RobustSVM:
-    """This classifier and its worst case."""
-    objective, perturbation = worst_hinge(X, y, w, b, U)
+def _fit(X: np.ndarray, y: np.ndarray, U: UncertaintySet, budget: Budgeted) -> RobustSVM:
+    """The best classifier of the examples, brought around 0 and to size 1, with its worst case."""
+    middle, one = (X.max(0) + X.min(0)) / 2, U.coupled_examples(X.shape)
+    V = U if one is None else one
+    unit = max(unit_of(X - middle), unit_of(largest_move(V, X - middle)))
+    w, b, objective = _search((X - middle) / unit, y, V.scaled(1 / unit), budget)
+    w = w / unit
+    b = float(b - middle @ w)
+    worst, perturbation = worst_hinge(X, y, w, b, U)
     margins, worst_margins = (y * (Z @ w + b) for Z in (X, X + perturbation))
-    if regularized:
-        one: Any = _of_one(U, X)
-        objective = float(np.maximum(1 - margins, 0).sum() + one.support(torch.from_numpy(w)[None])[0])
-    return RobustSVM(w, b, objective, perturbation, margins, worst_margins)
+    reached = objective if budget == "penalty" else worst
+    return RobustSVM(w, b, reached, perturbation, margins, worst_margins)
 
 
-def _rise(U: UncertaintySet, y: np.ndarray, w: Any) -> Any:
+def _search(
+    X: np.ndarray, y: np.ndarray, U: UncertaintySet, budget: Budgeted
+) -> tuple[np.ndarray, float, float]:
+    """The w and b of the least objective, which is at first that of w = 0, and this objective."""
+    cp, lower = cvxpy(), 0.0
+    best = np.zeros(X.shape[1]), float(np.sign(y.sum())), float(2 * min((y > 0).sum(), (y < 0).sum()))
+
+    def close(tolerance: float) -> bool:
+        w, b, objective = best
+        rounding = 1e-15 * (1 + np.abs(X) @ np.abs(w) + abs(b)).sum()
+        return bool(objective - lower <= tolerance * objective + rounding)
+
+    for lengths in step_lengths(np.abs(X).max(0)):
+        unit = math.inf
+        while 0 < best[2] < unit / 8:  # what is left may be far smaller, and is then a unit of its own
+            unit = best[2]
+            z, bias = cp.Variable(X.shape[1]), cp.Variable()
+            losses = 1 - cp.multiply(y, (X / lengths) @ z + bias)
+            rise = _rise(U, y, cp.multiply(1 / lengths, z), budget)
+            try:
+                lower = unit * solve(_counterpart(losses, rise, unit, budget))
+            except SolverError:
+                break
+            for w in drop_near_zeros(z.value / lengths, lengths):
+                for other in _classifiers(X, y, w, float(bias.value), U, budget):
+                    if other[2] < (1 - 1e-14) * best[2]:  # the simpler one, unless it is worse
+                        best = other
+        if close(1e-9):
+            break
+    if not close(TOLERANCE):
+        came = f"one between {lower:g} and {best[2]:g}"
+        raise SolverError(f"X, y: expected the least objective to {TOLERANCE:g} of it, got {came}")
+    return best
+
+
+def _classifiers(
+    X: np.ndarray, y: np.ndarray, w: np.ndarray, b: float, U: UncertaintySet, budget: Budgeted
+) -> list[tuple[np.ndarray, float, float]]:
+    """(w, b) and its objective; where all margins are positive at worst, also with the least brought to 1."""
+    losses = 1 - y * (X @ w + b)
+    rise = U.support(torch.from_numpy(-y[:, None] * w)).numpy()
+    least = 1 - float((losses if budget == "penalty" else losses + rise).max())
+    return [
+        (t * w, t * b, _objective(1 - t * (1 - losses), t * rise, budget))
+        for t in ([1.0, 1 / least] if least > 0 else [1.0])
+    ]
+
+
+# The three ways to add up losses 1 - m_i where a perturbation can add a rise to each: in numbers, in cvxpy
+
+
+def _objective(losses: np.ndarray, rise: np.ndarray, budget: Budgeted) -> float:
+    hinge, pushed = np.maximum(losses, 0), np.maximum(losses + rise, 0)
+    if budget == "each":
+        return float(pushed.sum())
+    return float(hinge.sum() + (rise if budget == "penalty" else pushed - hinge).max())
+
+
+def _counterpart(losses: Any, rise: Any, unit: float, budget: Budgeted) -> Any:
+    """The problem of minimising the objective over unit."""
+    cp, hinge = cvxpy(), cvxpy().Variable(losses.size, nonneg=True)
+    if budget == "each":
+        return cp.Problem(cp.Minimize(cp.sum(hinge)), [unit * hinge >= losses + rise])
+    if budget == "penalty":
+        return cp.Problem(cp.Minimize(cp.sum(hinge) + rise / unit), [unit * hinge >= losses])
+    pushed, total, goal = cp.Variable(losses.size, nonneg=True), cp.Variable(), cp.Variable()
+    within = [unit * hinge >= losses, unit * pushed >= losses + rise, total >= cp.sum(hinge)]
+    return cp.Problem(cp.Minimize(goal), [*within, goal >= total - hinge + pushed])
+
+
+def _rise(U: UncertaintySet, y: np.ndarray, w: Any, budget: Budgeted) -> Any:
     """σ_U(-y_i w) of each example in cvxpy, (N,); a set that all share is asked once for each label."""
+    if budget != "each":  # a norm
+        return U.support_expression(w)
     if U[0] is U:
         of_plus, of_minus = U.support_expression(-w), U.support_expression(w)
         return (y > 0) * of_plus + (y < 0) * of_minus
-    cp = cvxpy()
-    return U.support_expression(-y[:, None] @ cp.reshape(w, (1, w.size), order="C"))
+    return U.support_expression(-y[:, None] @ cvxpy().reshape(w, (1, w.size), order="C"))
 
 
-def _of_one(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet | None:
-    """What one example alone may do where all share one budget; None where each has its own set."""
-    return U.coupled_examples(X.shape) if isinstance(U, UncertaintySet) else None
+# From what users pass
 
 
-def _examples(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _resolved(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:
+    found = resolve(U, torch.from_numpy(X))
+    if found.coupled_examples(X.shape) is None and found.dimension not in (None, X.shape[1]):
+        expected = f"a set of {X.shape[1]} entries, a feature each"
+        raise ValueError(f"U: expected {expected}, got {found.dimension} of {found!r}")
+    return found
+
+
+def _examples(X: Any, y: Any, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
     examples = as_array(X, "X", ("N", "d"))
     labels = as_array(y, "y", (len(examples),), (X, 0, "X's rows"))
     if not (np.abs(labels) == 1).all():
         raise ValueError(f"y: expected labels -1 and 1, got {np.unique(labels)[:5].tolist()}")
+    if both and (labels == labels[0]).all():
+        raise ValueError(f"y: expected labels -1 and 1, some of each, got {labels[0]:g} only")
     return examples, labels

@@ -48,7 +48,7 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
 
     For any other U the t above still gives a bound, and so do sets that hold U: the parts of an intersection,
     a Frobenius ball around a budget set, an ellipsoid or a smaller ball. `value` is what alternating ascent
-    finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r and at every ±e_i. The truth is between the two.
+    finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r, at every ±e_i and at random. The truth is between.
 
     Args:
         A: the design (m, n), an array, a tensor or a data frame
@@ -88,7 +88,10 @@ def _worst(r: Tensor, x: Tensor, U: UncertaintySet) -> tuple[Tensor, Tensor]:
         together, bound = _row_by_row(r, x, *(rows.maximizer(sign * x.expand(shape)) for sign in (1, -1)))
         return together[None], bound
     directions = every_row[:, :, None] * x  # e_i xᵀ
-    found = _furthest(U, torch.cat([directions, -directions, torch.outer(r, x)[None]]))
+    anywhere = (
+        torch.randn(2 * len(r), len(r), 1, generator=torch.Generator().manual_seed(0), dtype=r.dtype) * x
+    )
+    found = _furthest(U, torch.cat([directions, -directions, torch.outer(r, x)[None], anywhere]))
     _, bound = _row_by_row(r, x, *(found[begin : begin + len(r)].diagonal().T for begin in (0, len(r))))
     for larger in enclosing(U, shape):
         bound = bound.minimum(_worst(r, x, larger)[1])

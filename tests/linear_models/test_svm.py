@@ -8,18 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 from torch import nn
 
 from rolab.attacks import first_order
-from rolab.errors import SolverError
-from rolab.linear_models import svm
-from rolab.linear_models.solver import solve
 from rolab.linear_models.svm import regularized_svm, robust_svm, worst_hinge
 from rolab.norms import Lp
-from rolab.sets import Ball, Box, Budget, GroupBall, Scenarios, pixel_box
+from rolab.sets import Ball, Box, Budget, Ellipsoid, GroupBall, Polyhedron, Scenarios, pixel_box
 
 quick = settings(max_examples=10, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
@@ -233,66 +230,75 @@ def test_a_large_budget_leaves_no_weights():
 
 # Units
 
-IN_A_UNIT = {
-    "l1": lambda s: Ball("l1", 0.3 * s),
-    "l2": lambda s: Ball("l2", 0.3 * s),
-    "linf": lambda s: Ball("linf", 0.3 * s),
-    "l3": lambda s: Ball(3.0, 0.3 * s),
-    "own radii": lambda s: Ball("l2", s * torch.linspace(0.0, 0.5, 16, dtype=torch.float64)),
-    "a function": lambda s: lambda x: Box(-0.2 * x.abs(), 0.3 * x.abs()),
-    "budget": lambda s: Budget(1.5, 0.2 * s),
-    "box": lambda s: Box(-0.1 * s, 0.3 * s),
-    "sum": lambda s: Ball("l2", 0.2 * s) + Ball("linf", 0.1 * s),
-    "intersection": lambda s: Ball("l2", 0.2 * s) & Ball("l1", 0.25 * s),
-    "scenarios": lambda s: Scenarios(s * np.array([[0.6, 0.2], [0.0, 0.0], [-0.1, 0.4]])),
-    "one budget": lambda s: GroupBall("l2", 0.9 * s, (16, 2), axis=1),
+TRIANGLE = np.array([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]])
+IN_UNITS = {  # the fit where the features are in this unit
+    "l1": lambda X, y, k: robust_svm(X, y, Ball("l1", 0.2 * k)),
+    "l2": lambda X, y, k: robust_svm(X, y, Ball("l2", 0.2 * k)),
+    "linf": lambda X, y, k: robust_svm(X, y, Ball("linf", 0.1 * k)),
+    "box": lambda X, y, k: robust_svm(X, y, Box(-0.1 * k, 0.2 * k)),
+    "budget": lambda X, y, k: robust_svm(X, y, Budget(1.5, 0.1 * k)),
+    "ellipsoid": lambda X, y, k: robust_svm(X, y, Ellipsoid(np.diag([1.0, 0.1]), 0.2 * k)),
+    "scenarios": lambda X, y, k: robust_svm(X, y, Scenarios(0.2 * k * TRIANGLE)),
+    "polyhedron": lambda X, y, k: robust_svm(X, y, Polyhedron(TRIANGLE, 0.2 * k * np.ones(3))),
+    "sum": lambda X, y, k: robust_svm(X, y, Ball("l2", 0.1 * k) + Ball("linf", 0.1 * k)),
+    "each": lambda X, y, k: robust_svm(X, y, Ball("l2", k * torch.linspace(0, 0.3, 16).double())),
+    "function": lambda X, y, k: robust_svm(X, y, lambda x: Ball("l2", 0.3 * k) & Box(-x.abs(), x.abs())),
+    "coupled": lambda X, y, k: robust_svm(X, y, GroupBall("l2", 0.9 * k, X.shape, axis=1)),
+    "regularised l2": lambda X, y, k: regularized_svm(X, y, 0.9 * k, "l2"),
+    "regularised l1": lambda X, y, k: regularized_svm(X, y, 0.9 * k, "l1"),
 }
-FITS = {
-    **{name: lambda X, y, s, U=U: robust_svm(X, y, U(s)) for name, U in IN_A_UNIT.items()},
-    **{f"regularised {p}": lambda X, y, s, p=p: regularized_svm(X, y, 0.9 * s, p) for p in NORMS},
-}
 
 
-@pytest.mark.parametrize("kind", FITS)
-@pytest.mark.parametrize("seed", [3, 11])
-def test_the_classifier_is_the_same_in_every_unit(kind, seed):
-    X, y, _, _ = clouds(seed)
-    one = FITS[kind](X, y, 1.0)
-    for s in (1e-12, 1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9, 1e12):
-        other = FITS[kind](s * X, y, s)
-        assert other.objective == pytest.approx(one.objective, rel=1e-8)
-        assert np.linalg.norm(s * other.w - one.w) <= 1e-6 * np.linalg.norm(one.w)
-        assert other.margins == pytest.approx(y * (s * X @ other.w + other.b), rel=1e-9)
-        assert other.margins == pytest.approx(one.margins, abs=1e-5)
+@pytest.mark.parametrize("fit", IN_UNITS.values(), ids=IN_UNITS.keys())
+@settings(max_examples=5, deadline=None, derandomize=True)
+@example(power=-12)
+@example(power=12)
+@given(power=st.floats(-12, 12))
+def test_in_other_units_the_classifier_is_the_same(fit, power):
+    """It was up to 64 % off in the weights."""
+    X, y, _, _ = clouds(1, apart=0.3)
+    one, k = fit(X, y, 1.0), 10.0**power
+    other = fit(k * X, y, k)
+    assert one.objective > 2 and one.w.any()  # where the loss can be 0, many weights are best
+    assert other.objective == pytest.approx(one.objective, rel=1e-6)
+    assert k * other.w == pytest.approx(one.w, rel=1e-5, abs=1e-6 * np.abs(one.w).max())
+    assert other.b == pytest.approx(one.b, rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("s", [1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9])
-def test_features_have_units_of_their_own_and_any_zero(s):
-    """A feature and its box × s, and moved by as much: its weight / s."""
-    X, y, _, _ = clouds(7)
-    units, low, high = np.array([1.0, s]), np.array([-0.1, -0.2]), np.array([0.3, 0.1])
-    one, other = (
-        robust_svm(X * u + 5 * u, y, Box(torch.from_numpy(low * u), torch.from_numpy(high * u)))
-        for u in (np.ones(2), units)
-    )
-    assert other.objective == pytest.approx(one.objective, rel=1e-8)
-    assert np.linalg.norm(other.w * units - one.w) <= 1e-6 * np.linalg.norm(one.w)
+@pytest.mark.parametrize("shift", [0.0, 1e3, 1e6])
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(powers=st.lists(st.floats(-12, 12), min_size=2, max_size=2))
+def test_features_have_units_of_their_own_and_a_zero_of_their_own(shift, powers):
+    X, y, _, _ = clouds(1, apart=0.3)
+    c = 10.0 ** np.array(powers)
+    one = robust_svm(X, y, Box(-0.1, 0.2))
+    other = robust_svm((X + shift) * c, y, Box(*(torch.from_numpy(side * c) for side in (-0.1, 0.2))))
+    assert other.objective == pytest.approx(one.objective, rel=1e-6)
+    assert c * other.w == pytest.approx(one.w, rel=1e-5)
 
 
-def test_a_feature_that_does_not_vary_has_no_weight():
-    X, y, _, _ = clouds(7)
-    fit = robust_svm(np.column_stack([X, np.full(16, 0.1)]), y, Ball("l2", 0.3))
-    assert fit.objective == pytest.approx(robust_svm(X, y, Ball("l2", 0.3)).objective, rel=1e-8)
-    assert abs(fit.w[2]) <= 1e-6
+@pytest.mark.parametrize("c", [1e-12, 1e-9, 1e-6, 1e-3])
+def test_a_tiny_price_of_weights_finds_the_widest_margin(c):
+    """On separable data the least c‖w‖ with all margins ≥ 1: any factor c has the same w."""
+    X, y, _, _ = clouds(1, apart=4.0)
+    w, b = linear(X)
+    widest = cp.Problem(cp.Minimize(cp.norm(w)), [cp.multiply(y, X @ w + b) >= 1]).solve(solver="CLARABEL")
+    fit = regularized_svm(X, y, c, "l2")
+    assert fit.objective == pytest.approx(c * widest, rel=1e-6, abs=0)
+    assert fit.w == pytest.approx(w.value, rel=1e-4)
 
 
-def test_a_solver_that_gives_up_is_an_error(monkeypatch):
-    X, y, _, _ = clouds(7)
-    monkeypatch.setattr(svm, "solve", lambda problem: solve(problem) - 1)
-    with pytest.raises(
-        SolverError, match=r"^X, y: expected the least objective to 1e-06 of it, got one betw"
-    ):
-        robust_svm(X, y, Ball("l2", 0.3))
+def test_where_all_examples_can_be_kept_the_loss_is_0():
+    X, y, _, _ = clouds(1, apart=4.0)
+    for U in (Ball("l2", 0.5), GroupBall("l2", 0.5, X.shape, axis=1)):
+        assert robust_svm(X, y, U).objective == 0
+
+
+@pytest.mark.parametrize("radius", [1e3, 1e6, 1e12])
+def test_where_the_set_is_far_larger_than_the_data_there_are_no_weights(radius):
+    X, y, _, _ = clouds(1)
+    for fit in (robust_svm(X, y, Ball("l2", radius)), regularized_svm(X, y, radius, "l2")):
+        assert not fit.w.any() and fit.objective == 16
 
 
 # Bad input
@@ -305,27 +311,21 @@ def test_a_solver_that_gives_up_is_an_error(monkeypatch):
         ({"X": np.full((4, 2), math.nan)}, "X: expected finite"),
         ({"y": np.array([0, 1, 0, 1])}, "y: expected labels -1 and 1, got [0.0, 1.0]"),
         ({"y": np.ones(3)}, "y: expected finite numbers of shape (4,), got shape (3,)"),
-        ({"y": np.ones(4)}, "y: expected both labels, -1 and 1, got only 1"),
+        ({"y": np.array([1, 1, 1, 1])}, "y: expected labels -1 and 1, some of each, got 1 only"),
         (
-            {"y": np.array([True, False, True, False])},
-            "y: expected finite numbers of shape (4,), got entries",
+            {"y": np.array([True, True, False, True])},
+            "y: expected finite numbers of shape (4,), got entries of",
         ),
         ({"y": ["1", "-1", "1", "-1"]}, "y: expected finite numbers of shape (4,), got '1'"),
         ({"y": np.ones((4, 1))}, "y: expected finite numbers of shape (4,), got shape (4, 1)"),
-        ({"y": [1, -1, 1, math.nan]}, "y: expected finite numbers of shape (4,), got NaN"),
-        ({"y": [1, -1, 1, 2]}, "y: expected labels -1 and 1, got [-1.0, 1.0, 2.0]"),
-        ({"X": np.ones((0, 2))}, "X: expected finite numbers of shape (N, d), got shape (0, 2)"),
-        ({"X": np.ones((4, 0))}, "X: expected finite numbers of shape (N, d), got shape (4, 0)"),
+        ({"y": np.array([1, -1, math.nan, 1])}, "y: expected finite numbers of shape (4,), got NaN"),
         (
-            {"X": np.ones((4, 2), bool)},
-            "X: expected finite numbers of shape (N, d), got entries of type bool",
+            {"X": np.ones((0, 2)), "y": np.ones(0)},
+            "X: expected finite numbers of shape (N, d), got shape (0, 2)",
         ),
-        ({"X": [["a", "b"]] * 4}, "X: expected finite numbers of shape (N, d), got 'a'"),
-        (
-            {"y": pd.Series([1, -1, 1, -1], index=[3, 2, 1, 0])},
-            "y: expected an array, as X's rows have no labels, got a series with the labels [3, 2, 1, 0]",
-        ),
-        ({"U": Ball("l2", torch.ones(3))}, "radius: expected"),
+        ({"y": pd.Series([1, -1, 1, -1], [0, 2, 1, 3])}, "y: expected an array, as X's rows have no labels"),
+        ({"U": Scenarios(np.ones((3, 5)))}, "U: expected a set of 2 entries, a feature each, got 5 of"),
+        ({"U": Ball("l2", torch.ones(3))}, "radius: expected a number or a tensor (4,), one per example"),
         ({"U": "l2"}, "U: expected an UncertaintySet or a function"),
         ({"U": GroupBall("l2", 1.0, (4, 2), axis=0)}, "U: expected a GroupBall with shape (4, 2) and axis 1"),
         ({"U": GroupBall("l2", 1.0, (5, 2), axis=1)}, "U: expected a GroupBall with shape (4, 2) and axis 1"),
@@ -338,25 +338,39 @@ def test_bad_data_are_named(change, message):
     assert str(caught.value).startswith(message)
 
 
+def test_of_a_series_the_labels_count():
+    X, y, w, b = clouds(0)
+    table = pd.DataFrame(X, columns=["age", "height"], index=np.arange(len(y)) + 100)
+    labels = pd.Series(y, table.index)
+    for fit in (
+        lambda X, y: robust_svm(X, y, Ball("l2", 0.3)),
+        lambda X, y: regularized_svm(X, y, 1.0, "l2"),
+    ):
+        assert fit(table, labels.sample(frac=1, random_state=0)).w == pytest.approx(fit(X, y).w)
+        with pytest.raises(
+            ValueError, match="^y: expected the labels of X's rows, got a series with the labels"
+        ):
+            fit(table, pd.Series(y))
+    weights = pd.Series(w, table.columns)[::-1]
+    value, _ = worst_hinge(table, labels, weights, b, Ball("l2", 0.3))
+    assert value == worst_hinge(X, y, w, b, Ball("l2", 0.3))[0]
+
+
+def test_a_bad_classifier_is_named():
+    X, y, w, b = clouds(0)
+    with pytest.raises(ValueError, match=r"^w: expected finite numbers of shape \(2,\), got shape \(3,\)"):
+        worst_hinge(X, y, np.ones(3), b, Ball("l2", 0.3))
+    for bias in (math.nan, "0", True):
+        with pytest.raises(ValueError, match="^b: expected a finite number, got"):
+            worst_hinge(X, y, w, bias, Ball("l2", 0.3))
+
+
 def test_a_bad_regulariser_is_named():
     X, y, _, _ = clouds(0)
+    for c in (True, math.inf, "1", torch.ones(16)):
+        with pytest.raises(ValueError, match="^c: expected a finite number >= 0"):
+            regularized_svm(X, y, c, "l2")
     with pytest.raises(ValueError, match="^c: expected a finite number >= 0"):
         regularized_svm(X, y, -1.0, "l2")
-    with pytest.raises(ValueError, match="^c: expected a finite number >= 0, got True"):
-        regularized_svm(X, y, True, "l2")
     with pytest.raises(ValueError, match="^norm: expected"):
         regularized_svm(X, y, 1.0, "l0")
-
-
-def test_labels_count():
-    """A series in another order is that of the same labels."""
-    X, y, w, _ = clouds(0)
-    frame = pd.DataFrame(X, index=[f"row {i}" for i in range(16)], columns=["u", "v"])
-    labels, weights = pd.Series(y, index=frame.index)[::-1], pd.Series(w, index=frame.columns)[::-1]
-    U = Ball("l2", 0.3)
-    assert robust_svm(frame, labels, U).w == pytest.approx(robust_svm(X, y, U).w, rel=1e-6)
-    assert worst_hinge(frame, labels, weights, 0.5, U)[0] == pytest.approx(worst_hinge(X, y, w, 0.5, U)[0])
-    with pytest.raises(
-        ValueError, match=r"^y: expected the labels of X's rows, got a series with the labels \[0"
-    ):
-        robust_svm(frame, pd.Series(y), U)
