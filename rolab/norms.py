@@ -239,7 +239,8 @@ class Lp:
         if far.any():
             near = self._capped_prox(torch.where(far, 0.0, a), r, cap)
             return torch.where(far, self._capped_scaling(a, r, cap), near)
-        part, unit = (1 / unit, torch.ones_like(r)) if self.p == 1 else (torch.ones_like(r), unit)
+        one = torch.ones_like(r)
+        part, unit = ((1 / unit).clamp(max=limits.max), one) if self.p == 1 else (one, unit)
         c, a = cap / unit, a / unit
 
         def spent(y: Tensor) -> Tensor:

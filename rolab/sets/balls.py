@@ -369,8 +369,6 @@ def _picked(pick: Callable[..., Tensor], a: Bound, b: Bound, name: str) -> Bound
 def _check_bound(bound: Any, name: str, side: int) -> None:
     if not isinstance(bound, Tensor | Real):
         raise ValueError(f"{name}: expected a number or a tensor, got {type(bound).__name__}")
-    if isinstance(bound, Tensor) and bound.numel() == 0:  # a batch of no examples
-        return
     least, most = _extremes(bound)
     if not (math.isfinite(least) and math.isfinite(most)):
         raise ValueError(f"{name}: expected finite entries, got NaN or infinity")
@@ -380,5 +378,7 @@ def _check_bound(bound: Any, name: str, side: int) -> None:
 
 
 def _extremes(bound: Any) -> tuple[float, float]:
+    if isinstance(bound, Tensor) and not bound.numel():  # a batch of no examples
+        return 0.0, 0.0
     least, most = bound.detach().aminmax() if isinstance(bound, Tensor) else (bound, bound)
     return float(least), float(most)
