@@ -254,9 +254,9 @@ def rounding(d: Tensor) -> float:
 
 
 def power_of_two(x: Any) -> Tensor:
-    """Powers of two near the entries of x ≥ 0 in float64, to scale by without rounding; 1 for 0."""
+    """Powers of two near the entries of x ≥ 0 in float64, to scale by and back without rounding; 1 for 0."""
     x = torch.as_tensor(x, dtype=torch.float64)
-    return torch.ldexp(torch.ones_like(x), torch.where(x > 0, x.frexp().exponent, 0))
+    return torch.ldexp(torch.ones_like(x), torch.where(x > 0, x.frexp().exponent, 0).clamp(-1000, 1000))
 
 
 def one_if_zero(x: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ def reproduce(
     if experiment not in EXPERIMENTS:
         raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(EXPERIMENTS)}")
     try:
-        numbers = None if seeds is None else tuple(map(int, _listed("seeds", seeds)))
+        numbers = None if seeds is None else tuple(map(int, seeds.split(",")))
     except ValueError:
         expected = "whole numbers with commas between, such as 0,1,2"
         raise ValueError(f"seeds is {seeds!r}, expected {expected}") from None

@@ -47,8 +47,8 @@ def balanced(sizes: sp.coo_array, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def power_of_2(exponents: np.ndarray) -> np.ndarray:
-    """2 to the nearest whole exponents."""
-    return np.exp2(np.round(exponents))
+    """2 to the nearest whole exponents; its inverse is a number, too."""
+    return np.exp2(np.round(exponents).clip(-1000, 1000))
 
 
 @lru_cache(maxsize=256)

@@ -139,7 +139,7 @@ def test_minutes_count_a_killed_sitting_up_to_what_it_saved_last(tmp_path, monke
     monkeypatch.setattr(runner.time, "perf_counter", lambda: clock[0])
 
     @contextmanager
-    def pool(device, jobs, progress):
+    def pool(device, jobs, progress, *memory):
         begun = []
 
         def submit(job, experiment, seed, net, folder, place):
