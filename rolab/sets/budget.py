@@ -52,6 +52,12 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         side = self.radius if is_number(self.radius) else radius[:, None].expand_as(rows)
         return BallInBox(Ball(Lp(1), gamma * radius), Box(-side, side))
 
+    def as_linear_image(self) -> tuple[UncertaintySet, Any]:
+        """With Γ ≤ 1 it is the ℓ1 ball of radius Γ · radius, whose support has no small numbers in it."""
+        if is_number(self.gamma) and self.gamma <= 1:
+            return Ball(Lp(1), self.gamma * self.radius).as_linear_image()
+        return super().as_linear_image()
+
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         w, radii = self._in_units(z, rows)
         return type(self)(self.gamma, torch.from_numpy(radii)).on(rows).constraints(w)
