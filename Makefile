@@ -9,7 +9,7 @@ READY := .venv/.ready
 PEERS := torchattacks foolbox eagerpy GitPython gitdb smmap
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lab check notebooks results browser benchmarks clean
+.PHONY: help reproduce test lab check notebooks results browser sweep benchmarks clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -64,6 +64,9 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 browser: $(READY) ## every explorer in a browser on a busy machine, three times: an hour and a half
 	rm -f results/browser.json
 	ROLAB_BROWSER_RECORD=$(CURDIR)/results/browser.json $(BIN)/pytest tests/browser
+
+sweep: $(READY) ## robust programs of all kinds in all units by all methods: a quarter of an hour
+	ROLAB_SWEEP=1 $(BIN)/pytest tests/lp/test_units.py -k sweep
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome

@@ -1,5 +1,6 @@
 """Units: a program whose numbers are multiplied by a constant has the same answer, multiplied accordingly."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +130,7 @@ def test_the_answer_does_not_depend_on_the_units_where_the_sets_take_a_solver(ki
         assert check(kind, what, 10.0 ** (-9 if i % 2 else 6), METHODS[i % 2]) is None
 
 
+@pytest.mark.skipif("ROLAB_SWEEP" not in os.environ, reason="a quarter of an hour: make sweep")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_sweep_over_all_units_and_methods(kind):
