@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -10,26 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.arguments import cvxpy
+from rolab.arguments import cvxpy, power_of_two
 from rolab.errors import SolverError
 from rolab.sets import UncertaintySet
 
 TOLERANCE = 1e-6  # how far the best may lie below an answer, relative to it; what is further is an error
-PRECISIONS = (1e-14, 0.99), (1e-11, 0.99), (1e-11, 0.8), (1e-10, 0.8), (1e-9, 0.8), (1e-8, 0.9)  # and steps:
-# the shorter they stop of the boundary, the further they come
+# Tolerances, and how far towards the boundary a step goes: the shorter they stop, the further they come.
+PRECISIONS = (1e-14, 0.99), (1e-11, 0.99), (1e-11, 0.8), (1e-10, 0.8), (1e-9, 0.8), (1e-8, 0.9)
 
 
 def solve(problem: Any) -> float:
     """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
     cp = cvxpy()
-    for tolerance, step in (
-        (1e-14, 0.99),
-        (1e-11, 0.99),
-        (1e-11, 0.8),
-        (1e-10, 0.8),
-        (1e-9, 0.8),
-        (1e-8, 0.9),
-    ):
+    for tolerance, step in PRECISIONS:
         options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
         options |= {f"reduced_{name}": 1e-8 for name in options}  # what it may accept of what is beyond reach
         options["max_step_fraction"] = step
@@ -47,7 +39,7 @@ def solve(problem: Any) -> float:
 def unit_of(values: Any) -> float:
     """The power of 2 that brings the largest of the magnitudes into [1, 2), and no rounding; of zeros, 1."""
     largest = float(np.abs(values).max(initial=0))
-    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0
+    return float(power_of_two(largest)) / 2 if largest else 1.0
 
 
 def largest_move(U: UncertaintySet, g: np.ndarray) -> float:
