@@ -8,7 +8,8 @@ from hypothesis import settings
 
 # Set before torch is imported, and inherited by every process and kernel that a test starts: small nets are
 # slower on many threads, and runs that are compared bit by bit need the same number everywhere.
-os.environ.setdefault("OMP_NUM_THREADS", str(min(4, os.cpu_count() or 1)))
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+os.environ["OMP_NUM_THREADS"] = str(max(1, min(4, os.cpu_count() or 1) // workers))
 
 # No deadline: a busy machine is not a bug. In CI the same examples each time: red means something changed.
 settings.register_profile("default", deadline=None)

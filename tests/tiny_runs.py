@@ -3,13 +3,14 @@
 import itertools
 import json
 import math
+import time
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from rolab.data import Dataset
-from rolab.objectives import Nominal, Objective
+from rolab.objectives import Nominal, Objective, Robust
 from rolab.sets import Ball
 from rolab.storage import read_json
 from rolab.training import Recipe, train
@@ -75,6 +76,23 @@ class Watched(Objective):
         self.before(len(self.batches))
         self.batches.append((x.clone(), y.clone()))
         return self.inside(model, x, y)
+
+
+def sitting(folder: Path, before=lambda step: None, epochs: int | None = None):
+    """Starts a robust run in a folder, or goes on with it, from weights that do not matter."""
+    if epochs is None:
+        epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
+    objective = Watched(Robust(U), lambda step: before(5 * epochs + step))
+    return run(net(7 if epochs else 0, 0.3), objective=objective, folder=folder, test=blobs(20, 1))
+
+
+def slowly(step: int) -> None:
+    time.sleep(0.01)
+
+
+def sitting_with_a_pause(folder: Path, pause) -> None:
+    """A sitting that calls `pause` before its eighth step."""
+    sitting(folder, lambda step: pause() if step == 7 else None)
 
 
 # Divergence

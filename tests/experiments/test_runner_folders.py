@@ -1,8 +1,6 @@
 """Folders that an experiment may not have, and errors in its workers: one sentence, nothing touched."""
 
 import json
-import os
-import warnings
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +8,8 @@ from multiprocessing import active_children
 
 import pytest
 from benchmark_nets import written
-from single_pixels import SmallNet, small_images
+from processes import paused, pausing_before
+from single_pixels import counted
 from small_disk import make_read_only, small_disk
 from tiny_experiment import snapshot, tiny
 
@@ -26,7 +25,6 @@ from rolab.experiments import (
 )
 from rolab.experiments.presets import robust_net
 from rolab.experiments.runner import reproduce
-from rolab.experiments.single_pixel import count_misread
 from rolab.storage import claim, lock, read_json, write_json
 from rolab.training import Recipe
 
@@ -76,54 +74,25 @@ def test_a_folder_that_another_run_is_writing_to_is_left_alone(tmp_path):
         assert snapshot(tmp_path) == before
 
 
-def pausing(function, told, go):
-    """The function, which first tells that it was called, and waits."""
-
-    def paused(*arguments):
-        os.write(told, b"!")
-        os.read(go, 1)
-        return function(*arguments)
-
-    return paused
-
-
-def count(out):
-    return count_misread({"a": SmallNet()}, small_images(), out, {"all": None}, progress=False)
-
-
 @pytest.mark.parametrize(
     ("work", "module", "part"),
-    [(count, single_pixel, "_count"), (written, attack_grid, "grid_counts")],
+    [(counted, single_pixel, "_count"), (written, attack_grid, "grid_counts")],
     ids=["single-pixel", "evaluate"],
 )
 def test_of_two_processes_that_write_one_record_the_second_is_refused_before_it_computes(
     tmp_path, monkeypatch, work, module, part
 ):
     out = tmp_path / "record.json"
-    (tell, told), (go, wait) = os.pipe(), os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads: these wait
-        child = os.fork()
-    if child == 0:
-        try:
-            monkeypatch.setattr(module, part, pausing(getattr(module, part), told, go))
+    with paused(pausing_before, module.__name__, part, work, out):
+        monkeypatch.setattr(module, part, lambda *arguments: pytest.fail("it computes"))
+        begun = out.read_bytes()
+        with pytest.raises(RecordError, match=r"^another process is writing to .*: wait for it, or stop it$"):
             work(out)
-        finally:
-            os._exit(0)
-    assert os.read(tell, 1) == b"!"
-    monkeypatch.setattr(module, part, lambda *arguments: pytest.fail("it computes"))
-    begun = out.read_bytes()
-    with pytest.raises(RecordError, match=r"^another process is writing to .*: wait for it, or stop it$"):
-        work(out)
-    assert out.read_bytes() == begun
-    os.write(wait, b"!" * 100)
-    os.waitpid(child, 0)
+        assert out.read_bytes() == begun
     assert work(out) == read_json(out) != json.loads(begun), "what the first has found is there, and whole"
-    for end in (tell, told, go, wait):
-        os.close(end)
 
 
-@pytest.mark.parametrize("work", [count, written], ids=["single-pixel", "evaluate"])
+@pytest.mark.parametrize("work", [counted, written], ids=["single-pixel", "evaluate"])
 def test_a_finished_record_is_shown_where_nothing_may_be_written(tmp_path, work):
     with small_disk(tmp_path / "disk", "200k") as disk:
         record = work(disk / "record.json")

@@ -1,6 +1,5 @@
 """Checkpoints: runs that are stopped, killed or damaged, and folders that hold something else."""
 
-import os
 import random
 import shutil
 import signal
@@ -17,8 +16,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import begun, paused
 from small_disk import make_read_only, small_disk
-from tiny_runs import SHORT, STEPS, Fused, U, Watched, blobs, contents, net, run, weights, without_seconds
+from tiny_runs import (
+    SHORT,
+    STEPS,
+    Fused,
+    U,
+    Watched,
+    blobs,
+    contents,
+    net,
+    run,
+    sitting,
+    sitting_with_a_pause,
+    slowly,
+    weights,
+    without_seconds,
+)
 from torch import nn
 
 from rolab.attacks import first_order, pgd
@@ -40,14 +55,6 @@ TWO_STATES = ["run.before.json", "run.json", "state-0002.safetensors", "state-00
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
     return run(net(0, 0.3), objective=Watched(Robust(U)), folder=folder, test=blobs(20, 1)), contents(folder)
-
-
-def sitting(folder: Path, before=lambda step: None, epochs: int | None = None):
-    """Starts the run of `uninterrupted` in a folder, or goes on with it, from weights that do not matter."""
-    if epochs is None:
-        epochs = len(read_json(folder / "run.json")["history"]) if folder.exists() else 0
-    objective = Watched(Robust(U), lambda step: before(5 * epochs + step))
-    return run(net(7 if epochs else 0, 0.3), objective=objective, folder=folder, test=blobs(20, 1))
 
 
 @settings(max_examples=25)
@@ -143,25 +150,6 @@ def test_a_process_that_is_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_
     assert len(read_json(tmp_path / "whole/run.json")["history"]) == 2
 
 
-def forked(folder: Path, before=lambda step: None) -> int:
-    """A process of its own that goes on with the run of `uninterrupted`; its number."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads: these wait
-        child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            sitting(folder, before)
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
-def slowly(step: int) -> None:
-    time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_killed_at_random_moments_it_goes_on_to_the_same_bits(tmp_path, uninterrupted):
     """Real processes, twenty times a real SIGKILL, at any moment: also while a file is written."""
@@ -169,14 +157,14 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_bits(tmp_path, uninterr
     whole, files = uninterrupted
     kills = 0
     while kills < 20:
-        child = forked(folder, slowly)
+        child = begun(sitting, folder, slowly)
         time.sleep(moments.uniform(0, 0.35))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
+        child.kill()
+        child.join()
+        if child.exitcode == -signal.SIGKILL:
             kills += 1
-        elif kills < 20:  # it was done
-            assert os.WEXITSTATUS(status) == 0 and contents(folder) == files
+        else:  # it was done
+            assert child.exitcode == 0 and contents(folder) == files
             shutil.rmtree(folder)
     found = sitting(folder)
     assert torch.equal(weights(found.model), weights(whole.model))
@@ -187,28 +175,16 @@ def test_of_two_processes_that_train_in_one_folder_the_second_is_refused_before_
     tmp_path, uninterrupted
 ):
     folder, (_, files) = tmp_path / "run", uninterrupted
-    (tell, told), (go, wait) = os.pipe(), os.pipe()
-
-    def in_the_middle(step: int) -> None:
-        if step == 7:
-            os.write(told, b"!")
-            os.read(go, 1)
-
-    child = forked(folder, in_the_middle)
-    assert os.read(tell, 1) == b"!"
-    watched = Watched(Robust(U))
-    with pytest.raises(
-        RecordError, match=r"another process is writing to .*run\.json: wait for it, or stop it$"
-    ):
-        run(net(0, 0.3), objective=watched, folder=folder, test=blobs(20, 1))
-    with pytest.raises(RecordError, match="another process is writing to"):
-        keep_weights(folder, "float16")
-    assert not watched.batches
-    os.write(wait, b"!")
-    assert os.waitpid(child, 0)[1] == 0
+    with paused(sitting_with_a_pause, folder):
+        watched = Watched(Robust(U))
+        with pytest.raises(
+            RecordError, match=r"another process is writing to .*run\.json: wait for it, or stop it$"
+        ):
+            run(net(0, 0.3), objective=watched, folder=folder, test=blobs(20, 1))
+        with pytest.raises(RecordError, match="another process is writing to"):
+            keep_weights(folder, "float16")
+        assert not watched.batches
     assert contents(folder) == files
-    for end in (tell, told, go, wait):
-        os.close(end)
 
 
 @pytest.mark.parametrize("at", range(1, 7))

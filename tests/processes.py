@@ -1,0 +1,60 @@
+"""Processes of their own for tests: one that is killed, one that waits in the middle of its work.
+
+They are forked from a server that has only imported, never from the tests' own process: a process that has
+computed on threads and forks leaves a child that waits for threads it does not have.
+"""
+
+import importlib
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["rolab.experiments", "rolab.training"])
+
+
+def begun(work: Callable, *arguments) -> ForkServerProcess:
+    """A process that does the work: a function of a module, not of a test."""
+    process = CONTEXT.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+@contextmanager
+def paused(work: Callable, *arguments) -> Iterator[None]:
+    """A process that waits where `work(*arguments, pause)` calls `pause`, and ends its work when it is left."""
+    reached, go = CONTEXT.Event(), CONTEXT.Event()
+    process = begun(work, *arguments, Pause(reached, go))
+    try:
+        assert reached.wait(120), "the other process did not come to its middle"
+        yield
+    finally:
+        go.set()
+        process.join(120)
+        process.kill()
+    assert process.exitcode == 0
+
+
+class Pause:
+    """Tells that it was called, and waits."""
+
+    def __init__(self, reached, go) -> None:
+        self.reached, self.go = reached, go
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.go.wait(120)
+
+
+def pausing_before(module: str, name: str, work: Callable, out, pause: Callable) -> None:
+    """`work(out)`, with a pause before each call of a function of a module."""
+    found = importlib.import_module(module)
+    function = getattr(found, name)
+
+    def after_a_pause(*arguments):
+        pause()
+        return function(*arguments)
+
+    setattr(found, name, after_a_pause)
+    work(out)
