@@ -23,7 +23,7 @@ def begun(work: Callable, *arguments) -> ForkServerProcess:
 
 @contextmanager
 def paused(work: Callable, *arguments) -> Iterator[None]:
-    """A process that waits where `work(*arguments, pause)` calls `pause`, and ends its work when it is left."""
+    """A process that waits where `work(*arguments, pause)` calls `pause`; it ends its work afterwards."""
     reached, go = CONTEXT.Event(), CONTEXT.Event()
     process = begun(work, *arguments, Pause(reached, go))
     try:
