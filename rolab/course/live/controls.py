@@ -261,7 +261,7 @@ def stamp(tensors: Iterable[Tensor]) -> tuple:
     Of a net, its parameters and buffers; PyTorch counts what is done to them, but not to their `.data`.
     """
 
-    def total(t: Tensor) -> float:  # in parts so small that PyTorch does it without threads, which may be busy
+    def total(t: Tensor) -> float:  # in parts so small that PyTorch takes one thread: others may be busy
         return sum(part.sum().item() for part in t.detach().flatten().split(1 << 14))
 
     return tuple((t.data_ptr(), t.is_inference() or t._version, total(t)) for t in tensors)
