@@ -262,7 +262,7 @@ def stamp(tensors: Iterable[Tensor]) -> tuple:
     """
 
     def total(t: Tensor) -> float:  # in parts so small that PyTorch takes one thread: others may be busy
-        return sum(part.sum().item() for part in t.detach().flatten().split(1 << 14))
+        return sum(part.sum().item() for part in t.detach().flatten().split(32_000))
 
     return tuple((t.data_ptr(), t.is_inference() or t._version, total(t)) for t in tensors)
 
