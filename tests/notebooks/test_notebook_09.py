@@ -128,3 +128,26 @@ def test_the_claims_say_which_survive():
     assert said.count("**survives**") + said.count("**Survives**") >= 2 and "**does not survive**" in said
     for net in ("robust-linf", "baseline"):
         assert f"{RESULTS.after_all(net, 0.1).percent:.1f}" in said
+
+
+def test_the_numbers_in_its_prose_are_those_of_the_record():
+    one, many = {}, {}
+    for net in RESULTS.nets:
+        for radius in (0.1, 0.2, 0.3):
+            one[net, radius] = f"{RESULTS.percent(net, radius, 1, 0):.0f}"
+            many[net, radius] = f"{RESULTS.percent(net, radius, *RESULTS.hardest):.0f}"
+    left = {
+        radius: f"{RESULTS.after_all('masked', radius).percent:.{digits}f} %"
+        for radius, digits in ((0.2, 0), (0.3, 1))
+    }
+    robust = f"robust ℓ∞ ({RESULTS.after_all('robust-linf', 0.2).percent:.0f} %)"
+    for claim in (
+        f"robust ℓ∞ ({one['robust-linf', 0.1]} → {many['robust-linf', 0.1]} %)",
+        f"({one['baseline', 0.1]} → {many['baseline', 0.1]} %)",
+        f"robust ℓ2 falls from {one['robust-l2', 0.2]} to {many['robust-l2', 0.2]} %",
+        f"robust ℓ∞ from {one['robust-linf', 0.2]} to {many['robust-linf', 0.2]} %",
+        f"leave it {left[0.2]}, not much less than {robust}",
+        f"the {one['masked', 0.2]} % that one step reports",
+        f"its {one['masked', 0.3]} % at 0.3, where {left[0.3]} is left",
+    ):
+        assert claim in SHIPPED.text, claim
