@@ -27,8 +27,8 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 reproduce: $(READY) ## reproduce the paper's Table 1 on MNIST, a few minutes
 	$(BIN)/rolab reproduce mnist --preset fast
 
-test: check ## lint, types, every test and every notebook
-	$(BIN)/pytest
+test: check ## lint, types, every test and every notebook: a quarter of an hour on two cores
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) ## open the course in JupyterLab
 	$(BIN)/jupyter lab notebooks
@@ -65,8 +65,8 @@ browser: $(READY) ## every explorer in a browser on a busy machine, three times:
 	rm -f results/browser.json
 	ROLAB_BROWSER_RECORD=$(CURDIR)/results/browser.json $(BIN)/pytest tests/browser
 
-sweep: $(READY) ## robust programs of all kinds in all units by all methods: a quarter of an hour
-	ROLAB_SWEEP=1 $(BIN)/pytest tests/lp/test_units.py -k sweep
+sweep: $(READY) ## robust programs in all units by all methods, all nets in all float types: half an hour
+	ROLAB_SWEEP=1 $(BIN)/pytest -s tests/lp/test_units.py tests/attacks/test_first_order.py -k sweep
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome

@@ -3,6 +3,8 @@
 from hashlib import sha256
 from pathlib import Path
 
+from rolab.data import Dataset, cifar10
+
 FIGURES = [
     f"{name}.{kind}"
     for name in ("figure1", "figure2", "figure3", "radius_scaling", "epochs")
@@ -36,6 +38,11 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file below a folder: when it was changed, and its bytes."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def few_cifar10_images(split: str) -> Dataset:
+    """The first 200 of the excerpt."""
+    return cifar10(split, excerpt=True)[:200]
 
 
 def check_a_finished_run(folder):

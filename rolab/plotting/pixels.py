@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ def data_uri(image: np.ndarray, enlarged: int = 1) -> str:
     from PIL import Image
 
     file = io.BytesIO()
-    large = np.ascontiguousarray(image).repeat(enlarged, 0).repeat(enlarged, 1)
-    Image.fromarray(large).save(file, "PNG", compress_level=3)  # in half the time of 6, a fifth larger
+    grey = image[..., 0] if (image == image[..., :1]).all() else image  # a third of the bytes
+    large = np.ascontiguousarray(grey).repeat(enlarged, 0).repeat(enlarged, 1)
+    runs = {"compress_type": zlib.Z_RLE} if enlarged > 1 else {}  # finds what is repeated, in half the time
+    Image.fromarray(large).save(file, "PNG", compress_level=3, **runs)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

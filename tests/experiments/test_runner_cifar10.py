@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_experiment import SIZES, check_a_finished_run
+from tiny_experiment import SIZES, check_a_finished_run, few_cifar10_images
 
 from rolab.data import CIFAR10_CLASSES
 from rolab.evaluation import accuracy
@@ -20,15 +20,15 @@ from rolab.training import Recipe
 
 @pytest.mark.slow
 def test_a_tiny_experiment_on_the_excerpt(tmp_path, monkeypatch):
-    """Every part of it, on 200 images: the nets are no good, so few examples are asked for."""
+    """Every part of it, on 200 images of each split: the nets are no good, so few examples are asked for."""
     fast = cifar10_experiment("fast", (0, 1))
     nets = [replace(net, every_seed=net.name == fast.baseline) for net in fast.nets.values()]
     nets += [longer_net(nets[0], epochs=2), augmented_net(nets[3], "baseline")]
     experiment = replace(
         fast,
+        load=few_cifar10_images,
         nets=by_name(nets),
         recipe=Recipe(epochs=1, batch_size=50, learning_rate=0.2),
-        examples=200,
         examples_per_norm=SIZES,
         epsilons=(0.0, 0.01),
         radius_scales=(1.0, 2.0),

@@ -44,7 +44,8 @@ class LiveChart:
 
     def __init__(self, figure: Figure, clicked: Callable[[float, float], Any] | None = None) -> None:
         self._touched = dict[Any, None]()  # where a page has differed from the base
-        state = {"figure": figure.still(), "patch": {}, "alt": figure.alt}
+        self._traces, self._moved = (page := figure.still())["data"], False
+        state = {"figure": page, "patch": {}, "alt": figure.alt}
         self.widget = _widget()(**state, plotly=f"IPY_MODEL_{_asset().model_id}")
         if clicked:
             self.widget.on_msg(lambda _, said, __: clicked(said["x"], said["y"]))
@@ -54,9 +55,12 @@ class LiveChart:
         page, base = figure.still(), self.widget.figure
         lists = {name: base["layout"][name] for name in LISTS}
         longer = any(len(page["layout"][name]) > len(found) for name, found in lists.items())
+        moved = page["data"] != self._traces
+        begins = moved and not self._moved  # a patch would carry these traces on while they rest again
+        self._traces, self._moved = page["data"], moved
         with self.widget.hold_sync():  # one message
             self.widget.alt = figure.alt
-            if longer or structure(page) != structure(base):
+            if longer or begins or structure(page) != structure(base):
                 self.widget.figure, self._touched = page, {}
             else:
                 self._touched |= dict.fromkeys(changes(base, padded(page, lists)))
