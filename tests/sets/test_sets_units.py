@@ -80,7 +80,7 @@ def test_rows_of_a_polyhedron_have_units_of_their_own(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_coordinates_of_a_polyhedron_and_of_a_hull_have_units_of_their_own(seed):
-    unit = 10.0 ** torch.from_numpy(np.random.default_rng(seed).uniform(-6, 6, 6))
+    unit = 10.0 ** torch.from_numpy(np.random.default_rng(seed).uniform(-12, 12, 6))
     for U, plain in (
         (Polyhedron(D / unit, AWAY), Polyhedron(D, AWAY)),
         (Scenarios(unit * POINTS), Scenarios(POINTS)),
