@@ -1,6 +1,16 @@
 """Objectives: what training descends. A new method of training is one class here."""
 
 from rolab.objectives.base import Augmented, Objective, Scaled, Sum
+from rolab.objectives.jacobian import JacobianPenalty
 from rolab.objectives.robust import Nominal, Robust, frozen_statistics
 
-__all__ = ["Augmented", "Nominal", "Objective", "Robust", "Scaled", "Sum", "frozen_statistics"]
+__all__ = [
+    "Augmented",
+    "JacobianPenalty",
+    "Nominal",
+    "Objective",
+    "Robust",
+    "Scaled",
+    "Sum",
+    "frozen_statistics",
+]
