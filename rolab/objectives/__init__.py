@@ -3,6 +3,7 @@
 from rolab.objectives.base import Augmented, Objective, Scaled, Sum
 from rolab.objectives.jacobian import JacobianPenalty
 from rolab.objectives.robust import Nominal, Robust, frozen_statistics
+from rolab.objectives.tangent import TangentPropagation
 
 __all__ = [
     "Augmented",
@@ -12,5 +13,6 @@ __all__ = [
     "Robust",
     "Scaled",
     "Sum",
+    "TangentPropagation",
     "frozen_statistics",
 ]
