@@ -2,6 +2,7 @@
 
 from rolab.objectives.base import Augmented, Objective, Scaled, Sum
 from rolab.objectives.jacobian import JacobianPenalty
+from rolab.objectives.operator_norm import OperatorNorm, operator_norms
 from rolab.objectives.robust import Nominal, Robust, frozen_statistics
 from rolab.objectives.tangent import TangentPropagation
 from rolab.objectives.virtual import KLHessian, Unlabelled, Virtual
@@ -12,6 +13,7 @@ __all__ = [
     "KLHessian",
     "Nominal",
     "Objective",
+    "OperatorNorm",
     "Robust",
     "Scaled",
     "Sum",
@@ -19,4 +21,5 @@ __all__ = [
     "Unlabelled",
     "Virtual",
     "frozen_statistics",
+    "operator_norms",
 ]
