@@ -175,6 +175,10 @@ class Ball(NormBall):
         x = as_rows(d, "d", finite=False)
         return self.norm.value(x) <= (as_column(self.radius, x) * (1 + rounding(d)) + atol)[:, 0]
 
+    @property
+    def separable(self) -> bool:
+        return self.norm.separable
+
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The dual norm, radius · ‖w‖_q."""
         return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
@@ -184,7 +188,7 @@ class Ball(NormBall):
         return [self.norm.expression(w) <= radii]
 
     def as_box(self) -> Box | None:
-        return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
+        return Box(-self.radius, self.radius) if self.separable and is_number(self.radius) else None
 
     def in_box(self, box: Box) -> BallInBox:
         return BallInBox(self, box)
@@ -197,7 +201,7 @@ class Ball(NormBall):
         return self if self.norm.euclidean else None
 
     def row_set(self, shape: Shape) -> Ball | None:
-        return self if self.norm.separable else None
+        return self if self.separable else None
 
     def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
         """For p ≤ 2 the Frobenius ball: ‖z‖₂ ≤ ‖z‖_p."""
@@ -219,7 +223,7 @@ class Box(BallAndBox):
 
     lower: Bound
     upper: Bound
-    contains_zero = True
+    contains_zero = separable = True
 
     def __post_init__(self) -> None:
         _check_bound(self.lower, "lower", -1)
@@ -334,6 +338,10 @@ class BallInBox(BallAndBox, Intersection):
         """Beside radius · ‖u‖_q + Σ max(lower_i v_i, upper_i v_i) with u + v = g."""
         step, ball, box = self.maximizer(g), self.a, self.b
         return gap(bound_in_box(ball.norm, g, ball.radius, box.lower, box.upper, step), g, step)
+
+    @property
+    def separable(self) -> bool:
+        return self.a.separable
 
     def _parts(self) -> tuple[Ball, Box]:
         return self.a, self.b

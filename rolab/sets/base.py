@@ -242,6 +242,10 @@ class Sum(_Pair):
 
     SIGN = "+"
 
+    @property
+    def separable(self) -> bool:
+        return self.a.separable and self.b.separable
+
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
         return self._zero_if_idle(g, self.a.maximizer(g) + self.b.maximizer(g))
@@ -370,6 +374,10 @@ class Scaled(UncertaintySet):
 
     def formula_in(self, w: str) -> str:
         return f"{self.factor:g}·[{self.inner.formula_in(w)}]"
+
+    @property
+    def separable(self) -> bool:
+        return self.inner.separable
 
     @property
     def contains_zero(self) -> bool:

@@ -81,6 +81,11 @@ class Oracles(ABC):
         return f"max over δ in {self!r} of ⟨{w}, δ⟩"
 
     @property
+    def separable(self) -> bool:
+        """Whether U is known to be a box: what one entry of δ is leaves the others free."""
+        return False
+
+    @property
     def contains_zero(self) -> bool:
         """Whether 0 is known to be in U without a computation."""
         return False
