@@ -289,11 +289,7 @@ def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, 
 
     if not 1 <= examples <= 10_000:
         raise ValueError(f"examples: expected 1 to 10000, got {examples}")
-    shipped = [
-        name.removeprefix("mnist/")
-        for name in shelf.names()
-        if name.startswith("mnist/") and shelf.card(name)["architecture"] == "ConvNet"  # the others, if named
-    ]
+    shipped = [name.split("/")[1] for name in shelf.names() if shelf.card(name)["architecture"] == "ConvNet"]
     chosen = shipped if nets is None else _listed("nets", nets)
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in chosen}

@@ -42,7 +42,7 @@ def main(out: Path = Path("runs/limits.json")) -> None:
     began, rows = time.perf_counter(), []
     train, test = mnist("train"), mnist("test")
     for pair in tqdm(list(combinations(range(10), 2)), unit="pair"):
-        rows += rows_of_pair(pair, _pair(train, pair), _pair(test, pair))
+        rows += rows_of_pair(pair, examples_of_pair(train, pair), examples_of_pair(test, pair))
     record = {"experiment": "limits", "rows": rows, "environment": environment()}
     write_json(user_path(out), record | {"seconds": round(time.perf_counter() - began, 1)})
     print(f"The record is {out}.")
@@ -112,7 +112,7 @@ def _chosen(features: Any, train: Examples, held_out: Examples) -> np.ndarray:
     return best[0]
 
 
-def _pair(data: Dataset, pair: tuple[int, int]) -> Examples:
+def examples_of_pair(data: Dataset, pair: tuple[int, int]) -> Examples:
     """The images of two digits (N, 784) in float64, with labels: 1 for the first, −1 for the second."""
     some = data[(data.labels == pair[0]) | (data.labels == pair[1])]
     return some.images.flatten(1).double().numpy(), np.where(some.labels.numpy() == pair[0], 1.0, -1.0)

@@ -15,6 +15,8 @@ E[yf] = wᵀ(p₁μ₁ − p₋₁μ₋₁) + b(p₁ − p₋₁), where p₁μ�
 
     robustness of f  ≤  2p₁p₋₁‖μ₁ − μ₋₁‖ + M(|p₁ − p₋₁| + 4R).
 
+The first part can be had: as E|f| ≥ E[yf], it is the least robustness of w = μ₁ − μ₋₁, b = 0.
+
 **Quadratic.** f = xᵀAx. Where f(x) > 0, let −λ < 0 be the least eigenvalue of A, v its eigenvector: one of
 f(x ± tv) is at most f(x) − λt², so that the distance is at most √(f(x)/λ); where f(x) < 0 likewise with the
 largest. With K = ‖A‖/λ for the smaller of the two λ, E√· ≤ √E·, E[yf] = ⟨A, p₁C₁ − p₋₁C₋₁⟩ and |f| ≤ ‖A‖M²,
