@@ -125,7 +125,7 @@ def reproduce(
 def evaluate(
     nets: Annotated[
         str | None,
-        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
+        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="MNIST's, of §5.1"),
     ] = None,
     examples: Examples = 300,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
@@ -282,14 +282,14 @@ def _listed(name: str, text: str) -> list[str]:
 
 
 def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, Any], Any]:
-    """The nets of MNIST by their names, all if none are named, on the device; and the first test digits."""
+    """Nets of MNIST by name, those of §5.1 if none are named, on the device; and the first test digits."""
     from rolab import data
     from rolab import zoo as shelf
     from rolab.training import pick_device
 
     if not 1 <= examples <= 10_000:
         raise ValueError(f"examples: expected 1 to 10000, got {examples}")
-    shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
+    shipped = [name.split("/")[1] for name in shelf.names() if shelf.card(name)["architecture"] == "ConvNet"]
     chosen = shipped if nets is None else _listed("nets", nets)
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in chosen}
