@@ -37,9 +37,8 @@ class Tangent(SolvedSet):
     FITTED = "basis", -2
 
     def __post_init__(self) -> None:
-        basis = (
-            self.basis.detach() if isinstance(self.basis, Tensor) else float64_copy(self.basis, "basis", 2)
-        )
+        given = self.basis
+        basis = given.detach() if isinstance(given, Tensor) else float64_copy(given, "basis", 2)
         if basis.ndim not in (2, 3) or 0 in basis.shape[-2:] or not basis.is_floating_point():
             came = f"{basis.dtype} of shape {tuple(basis.shape)}"
             raise ValueError(f"basis: expected floats, a matrix (d, k) or (N, d, k), got {came}")
@@ -58,11 +57,15 @@ class Tangent(SolvedSet):
 
     @torch.no_grad()
     def project(self, d: Tensor) -> Tensor:
+        """Qz with the nearest z to Qᵀd, for Q keeps distances; a point of the set stays."""
         x = self._as_rows(d, "d")
         if ball := self._ball:
-            return like(d, ball.project(self._in_span(x)))
-        U = self._precise
-        return like(d, U._combine(_Coordinates(U).project(U._coordinates(x.double().cpu()))))
+            near = ball.project(self._in_span(x))
+        else:
+            U = self._precise
+            near = U._combine(_Coordinates(U).project(U._coordinates(x.double().cpu()))).to(x)
+        stays = (x - near).norm(dim=1, keepdim=True) <= rounding(x) * x.norm(dim=1, keepdim=True)
+        return like(d, torch.where(stays, x, near))
 
     def duality_gap_bound(self, g: Tensor) -> Tensor:
         """Of an ℓ2 ball, beside r ‖QQᵀg‖₂."""
@@ -181,33 +184,42 @@ class _Coordinates(SolvedSet):
         try:
             each = [solver.maximizer(self[[i]], x[[i]]) for i in range(len(x))]
         except NoExpressionError:
-            return self._alternate(normalized(x)[0], 0.0)
+            return self.project(self._alternate(normalized(x)[0], 0.0, 2_000))
         return torch.cat(each) if each else x
 
     def project(self, d: Tensor) -> Tensor:
         try:
             return super().project(d)
         except NoExpressionError:
-            return like(d, self._alternate(d, 1.0))
+            return like(d, self._alternate(d, 1.0, 20_000))
 
-    def _alternate(self, x: Tensor, curvature: float) -> Tensor:
+    def _alternate(self, x: Tensor, curvature: float, most: int) -> Tensor:
         """The z with Qz in the inner set and the largest ⟨x, z⟩ − curvature ‖z‖²/2, from its projections.
 
-        y is in the inner set, u the price of the difference from Qz (the method of multipliers: Boyd et al.,
-        Distributed optimization and statistical learning, 2011, §5).
+        Qz and y of the inner set take turns, u is the price of their difference, weighted so that both errors
+        fall alike (Boyd et al., Distributed optimization and statistical learning via the alternating
+        direction method of multipliers, 2011, §3). With a curvature, they have to agree at the end.
         """
-        x, inner = x.detach().double().cpu(), self.U.inner
-        size = one_if_zero(inner.maximizer(self.U._combine(x)).norm(dim=1, keepdim=True))
+        x, U, inner = x.detach().double().cpu(), self.U, self.U.inner
+        size = one_if_zero(inner.maximizer(U._combine(x)).norm(dim=1, keepdim=True))
         weight = torch.ones_like(size) if curvature else one_if_zero(x.norm(dim=1, keepdim=True)) / size
-        y = u = torch.zeros_like(self.U._combine(x))
-        for _ in range(20_000):
-            z = (x + weight * self.U._coordinates(y - u)) / (curvature + weight)
-            d = self.U._combine(z)
-            last, y = y, inner.project(d + u)
-            u = u + d - y
-            if ((d - y).abs() + (y - last).abs() <= 1e-9 * size).all():
+        y = u = torch.zeros_like(U._combine(x))
+        for step in range(1, most + 1):
+            z = (x + weight * U._coordinates(y - u)) / (curvature + weight)
+            Qz, last = U._combine(z), y
+            relaxed = 1.7 * Qz - 0.7 * y
+            y = inner.project(relaxed + u)
+            u = u + relaxed - y
+            errors = Qz - y, U._coordinates(y - last)
+            apart, moved = (error.norm(dim=1, keepdim=True) / size for error in errors)
+            if (apart + moved <= 1e-9).all():
                 return z
-        raise RuntimeError(f"{self.U!r}: no point was found that is in the span and in the inner set")
+            if step % 50 == 0 and step < most / 2:
+                change = (apart / moved.clamp(min=1e-300)).sqrt().clamp(0.2, 5.0)
+                weight, u = weight * change, u / change
+        if curvature and not (apart <= 1e-6).all():
+            raise RuntimeError(f"{U!r}: no point was found that is in the span and in the inner set")
+        return z
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         return self.U.inner.constraints(_times(self.U._blocks(len(rows)), z))
