@@ -15,8 +15,8 @@ SHIPPED = [f"mnist/{net}" for net in (*NETS, "masked")]
 PHOTOGRAPHED = [f"cifar10/{net}" for net in NETS]
 
 
-def test_the_nets_of_the_tables_ship_and_that_of_notebook_09():
-    assert zoo.names() == sorted(SHIPPED + PHOTOGRAPHED)
+def test_the_nets_of_the_tables_ship_and_those_of_notebooks_05_and_09():
+    assert zoo.names() == sorted([*SHIPPED, *PHOTOGRAPHED, "autoencoders/mnist"])
     assert zoo.card("mnist/masked")["objective"] == "Robust(Ball('linf', 0.3))"
 
 

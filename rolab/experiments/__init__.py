@@ -6,7 +6,7 @@
 spec      what an experiment is: Experiment, NetSpec          presets  the paper's two, and its numbers
 runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
 robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
-single_pixel, radius_selection, masked_net                    three smaller ones
+single_pixel, radius_selection, masked_net, tangent_energy    four smaller ones
 """
 
 from rolab.experiments.presets import (

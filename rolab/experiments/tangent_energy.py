@@ -87,7 +87,7 @@ def _summary(parts: list[Tensor]) -> dict[str, Any]:
 def main(
     out: Path = Path("runs/tangent-energy"),
     seeds: str = "0,1,2,3,4",
-    digits: int = 1000,
+    digits: int = 500,
     epochs: int = RECIPE.epochs,
 ) -> None:
     """Train the autoencoders, and measure the energy of the known tangents in learnt ones."""
