@@ -186,7 +186,8 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
     rows = []
     for each in shelf.names():
         card = shelf.card(each)
-        accuracies = [f"{card[key]:.2f}" for key in ("test_accuracy", "adversarial_accuracy")]
+        shown = (card.get(key) for key in ("test_accuracy", "adversarial_accuracy"))  # none of an autoencoder
+        accuracies = ["–" if accuracy is None else f"{accuracy:.2f}" for accuracy in shown]
         rows.append((each, card["objective"], *accuracies, f"{card['parameters']:,}"))
     _print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
 

@@ -15,8 +15,8 @@ SHIPPED = {f"mnist/{net}": 105_506 for net in (*NETS, "masked")} | {"mnist/scatt
 PHOTOGRAPHED = [f"cifar10/{net}" for net in NETS]
 
 
-def test_the_nets_of_the_tables_ship_with_that_of_notebook_09_and_scattering():
-    assert zoo.names() == sorted([*SHIPPED, *PHOTOGRAPHED])
+def test_the_nets_of_the_tables_ship_and_those_of_notebooks_05_06_and_09():
+    assert zoo.names() == sorted([*SHIPPED, *PHOTOGRAPHED, "autoencoders/mnist"])
     assert zoo.card("mnist/masked")["objective"] == "Robust(Ball('linf', 0.3))"
 
 

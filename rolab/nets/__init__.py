@@ -1,5 +1,9 @@
-"""The networks of §5: ConvNet for MNIST, VGG and WhitenedNet for CIFAR-10; ScatteringNet of §2 for MNIST."""
+"""The networks of §5: ConvNet for MNIST, VGG and WhitenedNet for CIFAR-10; ScatteringNet of §2 for MNIST.
 
+And the contractive autoencoder of §4.2, which learns the tangents of the images.
+"""
+
+from rolab.nets.autoencoder import ContractiveAutoencoder
 from rolab.nets.layers import CIFAR10_MEAN, CIFAR10_STD, Residual
 from rolab.nets.mnist import MNIST_MEAN, MNIST_STD, ConvNet
 from rolab.nets.scattering import Scattering, ScatteringNet
@@ -12,6 +16,7 @@ __all__ = [
     "MNIST_MEAN",
     "MNIST_STD",
     "VGG",
+    "ContractiveAutoencoder",
     "ConvNet",
     "Residual",
     "Scattering",

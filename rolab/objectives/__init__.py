@@ -2,6 +2,7 @@
 
 from rolab.objectives.base import Augmented, Objective, Scaled, Step, Sum
 from rolab.objectives.certified import Certified
+from rolab.objectives.contractive import Contractive
 from rolab.objectives.free import Free
 from rolab.objectives.jacobian import JacobianPenalty
 from rolab.objectives.noise import Noise
@@ -14,6 +15,7 @@ from rolab.objectives.virtual import KLHessian, Unlabelled, Virtual
 __all__ = [
     "Augmented",
     "Certified",
+    "Contractive",
     "Free",
     "JacobianPenalty",
     "KLHessian",

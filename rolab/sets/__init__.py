@@ -29,6 +29,7 @@ from rolab.sets.group_balls import GroupBall, PixelBall, PixelBallInBox
 from rolab.sets.matrices import Columns, Rows, SpectralBall
 from rolab.sets.polyhedra import Polyhedron, Scenarios
 from rolab.sets.sparse_pixels import SparsePixels
+from rolab.sets.tangent import Tangent
 
 __all__ = [
     "Ball",
@@ -49,6 +50,7 @@ __all__ = [
     "SparsePixels",
     "SpectralBall",
     "Sum",
+    "Tangent",
     "UncertaintySet",
     "UncertaintySetLike",
     "pixel_box",
