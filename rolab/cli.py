@@ -108,7 +108,7 @@ def reproduce(
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
     from rolab.experiments.runner import reproduce as run
-    from rolab.experiments.tables import COLUMNS, caption, table_cells
+    from rolab.experiments.tables import caption, table_cells
     from rolab.training import pick_device
 
     plan = plan.on(pick_device(device), precision)
@@ -116,7 +116,8 @@ def reproduce(
         plan = plan.without_controls()
     with resumable():
         result = run(plan, folder, device=device)
-    _print_table(COLUMNS, table_cells(result))
+    heads, *rows = table_cells(result)
+    _print_table(heads, rows)
     print(f"\n{textwrap.fill(caption(result), min(_columns(), 110), break_long_words=False)}")
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
