@@ -107,9 +107,9 @@ def _margin_bound(
     bound = _by_intervals(model, layers, x, y, V)
     for rows in (bound <= enough).nonzero().squeeze(1).split(CHUNK):
         c = differences[y[rows], None] - differences  # e_y − e_k for each k: (n, K, K)
-        box = [side.flatten(1) for side in box_around(x[rows], V[rows])]
-        scale = _scale(*box)
-        path = _path(layers, x[rows], V[rows], *box, scale)
+        lower, upper = (side.flatten(1) for side in box_around(x[rows], V[rows]))
+        scale = _scale(lower, upper)
+        path = _path(layers, x[rows], V[rows], lower, upper, scale)
         least = _least(c, path, x[rows], V[rows]) - scale * _slack(layers)
         bound[rows] = bound[rows].maximum(_least_of_others(least, y[rows]))
     return bound
