@@ -28,6 +28,7 @@ from rolab.certify.parts import MONOTONE, SUMS, apply, linear, parts_of, positiv
 from rolab.errors import NonFiniteError
 
 LARGEST = 2**28  # entries of a matrix, 2 GiB
+AXES = 64  # at a time, in making a matrix
 
 
 class LinearRelaxation(NamedTuple):
@@ -181,8 +182,8 @@ def layers_of(model: nn.Module, x: Tensor) -> list[Layer]:
             layers[-1] = replace(layers[-1], activations=activations)
             size = layers[-1].activate(size[None])[0]
         else:
-            shapes, weight, bias, size, summed = _affine(list(run), shapes, size)
-            absolute, operations = weight.abs(), operations + summed + 16
+            shapes, weight, absolute, bias, size, summed = _affine(list(run), shapes, size)
+            operations += summed + 16
             if not size.isfinite().all():
                 raise NonFiniteError("model: expected finite weights, got NaN or infinity")
             slack = 2 * operations * torch.finfo(torch.float64).eps * size
@@ -197,40 +198,44 @@ def logits(layers: list[Layer], x: Tensor) -> Tensor:
 
 def _affine(
     maps: Sequence[Any], shapes: list[torch.Size], size: Tensor
-) -> tuple[list[torch.Size], Tensor, Tensor, Tensor, int]:
+) -> tuple[list[torch.Size], Tensor, Tensor, Tensor, Tensor, int]:
     """Affine maps, one after the other, on a stack of these shapes, whose entries are at most `size`.
 
-    They are applied to 0, to a step of 1 along each axis, and to `size` with all terms made positive.
+    They are applied to 0, to `size` with all terms made positive, and to a step of 1 along each axis, some
+    axes at a time.
 
     Returns:
-        the shapes behind them, W (m, n), b (m,), the sum of all terms (m,), and how many these are at most
+        the shapes behind them, W and |W| (m, n), b (m,), the sum of all terms (m,), how many they are at most
     """
     n = [shape.numel() for shape in shapes]
-    zero, axes, largest = size.new_zeros(1, sum(n)), torch.eye(sum(n)).to(size), size[None]
-    value, change, terms = (
-        [part.view(-1, *shape) for part, shape in zip(entries.split(n, 1), shapes, strict=True)]
-        for entries in (zero, axes, largest)
-    )
-    summed = 0
+
+    def stacked(entries: Tensor) -> list[Tensor]:
+        return [part.view(-1, *shape) for part, shape in zip(entries.split(n, 1), shapes, strict=True)]
+
+    value, terms, summed = stacked(size.new_zeros(2, sum(n))), stacked(size[None]), 0  # one might be no batch
     for part in maps:
-        summed += value[-1].numel() if isinstance(part, SUMS) else 0
+        summed += value[-1][0].numel() if isinstance(part, SUMS) else 0
         shape = tuple(value[-1].shape[1:])
         try:
             apply(part, part, value)
-            if len(axes) * sum(map(torch.numel, value)) > LARGEST:
-                most = f"matrices of at most {LARGEST:,} numbers"
-                raise ValueError(f"model: expected {most}, got more behind {part}")
-            apply(part, linear(part), change)
             apply(part, positive(part, constant=True), terms)
         except (RuntimeError, IndexError) as error:
             expected = f"images (N, …) that {part} takes"
             raise ValueError(f"x: expected {expected}, got some of shape {shape} there: {error}") from None
-    weight, bias, total = (
-        torch.cat([each.flatten(1) for each in stack], 1) for stack in (change, value, terms)
-    )
+        if sum(n) * sum(each[0].numel() for each in value) > LARGEST:
+            most = f"matrices of at most {LARGEST:,} numbers"
+            raise ValueError(f"model: expected {most}, got more behind {part}")
+    bias, total = (torch.cat([each[0].flatten() for each in stack]) for stack in (value, terms))
+    weight = size.new_empty(len(bias), sum(n))
+    for columns in torch.arange(sum(n), device=size.device).split(AXES):
+        change = stacked(F.one_hot(columns, sum(n)).to(size))
+        for part in maps:
+            apply(part, linear(part), change)
+        weight[:, columns] = torch.cat([each.flatten(1) for each in change], 1).T
     alone = sum(hasattr(part, "weight") for part in maps) < 2  # else what cancels between two counts as well
-    size = weight.abs().T @ size + bias[0].abs() if alone else total[0]
-    return [each.shape[1:] for each in value], weight.T.contiguous(), bias[0], size, summed
+    absolute = weight.abs()
+    size = absolute @ size + bias.abs() if alone else total
+    return [each.shape[1:] for each in value], weight, absolute, bias, size, summed
 
 
 def _views(weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
