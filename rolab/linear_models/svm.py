@@ -64,6 +64,7 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
 
     Raises:
         ValueError: names X, y or U.
+        NoExpressionError: a set of one's own has no `support_expression`.
         SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
     X, y = as_examples(X, y, both=True)

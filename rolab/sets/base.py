@@ -10,7 +10,18 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from rolab.arguments import check_factor, cvxpy, divided, float64_copy, like, normalized, power_of_two, short
+from rolab.arguments import (
+    Radius,
+    check_factor,
+    cvxpy,
+    divided,
+    float64_copy,
+    like,
+    normalized,
+    power_of_two,
+    short,
+)
+from rolab.norms import Lp
 from rolab.sets import solver
 from rolab.sets.oracles import Oracles
 
@@ -340,7 +351,7 @@ class Scaled(UncertaintySet):
 
     def __post_init__(self) -> None:
         check_factor(self.factor, repr(self.inner))
-        self._keep(factor=float(self.factor))
+        self._keep(factor=float(self.factor), convex=self.inner.convex, budgeted=self.inner.budgeted)
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -371,6 +382,36 @@ class Scaled(UncertaintySet):
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, matrix = self.inner.as_linear_image()
         return unit, self.factor * matrix
+
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
+        return self.factor * self.inner.duality_gap_bound(g)
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        return self._scaled(self.inner.design_regularizer())
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        part, V, other = map(self._scaled, self.inner.left_invariant_summand() or (None, None, None))
+        return None if part is None or V is None or other is None else (part, V, other)
+
+    def row_set(self, shape: Shape) -> UncertaintySet | None:
+        return self._scaled(self.inner.row_set(shape))
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        return tuple(larger.scaled(self.factor) for larger in self.inner.enclosing(shape))
+
+    def coupled_examples(self, shape: Shape) -> UncertaintySet | None:
+        return self._scaled(self.inner.coupled_examples(shape))
+
+    def _scaled(self, U: UncertaintySet | None) -> UncertaintySet | None:
+        return None if U is None else U.scaled(self.factor)
+
+    @property
+    def vertices(self) -> Tensor | None:
+        return None if self.inner.vertices is None else self.factor * self.inner.vertices
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp] | None:
+        return self.inner.penalty and (self.factor * self.inner.penalty[0], self.inner.penalty[1])
 
     def formula_in(self, w: str) -> str:
         return f"{self.factor:g}·[{self.inner.formula_in(w)}]"

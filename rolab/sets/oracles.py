@@ -65,11 +65,15 @@ class Oracles(ABC):
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """σ of each row of the expression w (m, n), (m,); `rows` is a stand-in of its shape."""
-        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+        raise NoExpressionError(self._lacks("expression", "support_expression"))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         """That each row of the expression z (m, n) is in U."""
-        raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
+        raise NoExpressionError(self._lacks("constraints", "constraints"))
+
+    def _lacks(self, what: str, method: str) -> str:
+        instead = 'a `RobustLP` does without by method="cutting-set"'
+        return f"{self!r} has no cvxpy {what}; its class needs the method `{method}`, or {instead}"
 
     @property
     def formula(self) -> str:
