@@ -1,6 +1,7 @@
 """Virtual adversarial training [12]: a worst case that needs no label, by a generalised power method."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -121,4 +122,5 @@ class Unlabelled(Objective):
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
         rows = torch.randint(len(self.images), (self.batch_size,)).to(self.images.device)
-        return self.objective(model, self.images[rows].to(x), None)
+        no_labels: Any = None  # an objective that looks at them says so
+        return self.objective(model, self.images[rows].to(x), no_labels)
