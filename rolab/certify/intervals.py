@@ -79,8 +79,8 @@ def box_around(x: Tensor, U: UncertaintySet, head: Sequence[Any] = ()) -> tuple[
     """The smallest box around all W(x + Δ) + b with Δ in U, where affine parts make W y + b of y.
 
     Every entry takes two values of the support function, which is interval arithmetic where U is a box. Where
-    each example has a set of its own that is none, these can be too many: then the sets that enclose U and
-    need less stand in for it, and the box around x + U.
+    each example has a set of its own that is none, these can be too many: then sets that enclose U and need
+    less stand in for it, all of them together; or the box around x + U, if none is known.
     """
     if U.separable and sum(isinstance(part, SUMS) for part in head) < 2:
         one = torch.ones_like(x)
@@ -88,7 +88,7 @@ def box_around(x: Tensor, U: UncertaintySet, head: Sequence[Any] = ()) -> tuple[
     z, W = _run(head, x), _matrix(head, x)[None]
     if head and not is_shared(U) and 2 * len(x) * W.numel() > LARGEST:
         simpler = [V for V in U.enclosing(x.shape) if V.separable or is_shared(V)]
-        boxes = [through(head, *box_around(x, U)), *(box_around(x, V, head) for V in simpler)]
+        boxes = [box_around(x, V, head) for V in simpler] or [through(head, *box_around(x, U))]
         lower, upper = (torch.stack(sides) for sides in zip(*boxes, strict=True))
         return lower.amax(0), upper.amin(0)
     above, below = supports(torch.cat([W, -W], 1), x, U).chunk(2, 1)

@@ -51,5 +51,5 @@ class Certified(Objective):
         begin, whole = self.ramp
         if step.share >= whole:
             return self
-        factor = max(0.0, step.share - begin) / (whole - begin)
+        factor = 0.0 if step.share <= begin else (step.share - begin) / (whole - begin)
         return replace(self, U=lambda x: resolve(self.U, x).scaled(factor))

@@ -46,7 +46,10 @@ class Free(Objective):
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         step, U = told(self.step, self), resolve(self.U, x)
-        kept = step.memory.setdefault(f"{step.place}perturbation", torch.zeros_like(step.data.images))
+        name = f"{step.place}perturbation"
+        if name not in step.memory:
+            step.memory[name] = torch.zeros_like(step.data.images)
+        kept = step.memory[name]
         d = kept[step.rows]
         seen = (x + d).requires_grad_()
 
