@@ -191,7 +191,7 @@ class _Coordinates(SolvedSet):
         try:
             return super().project(d)
         except NoExpressionError:
-            return like(d, self._alternate(d, 1.0, 20_000))
+            return like(d, self._alternate(d, 1.0, 5_000))
 
     def _alternate(self, x: Tensor, curvature: float, most: int) -> Tensor:
         """The z with Qz in the inner set and the largest ⟨x, z⟩ − curvature ‖z‖²/2, from its projections.

@@ -19,16 +19,16 @@ quick = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 class Own(UncertaintySet):
-    """A set of a user's own, of which nothing is known but its two oracles."""
+    """A set of a user's own, moved by c, of which nothing is known but its two oracles."""
 
-    def __init__(self, U):
-        self.U = U
+    def __init__(self, U, c=0.0):
+        self.U, self.c = U, c
 
     def maximizer(self, g):
-        return self.U.maximizer(g)
+        return self.c + self.U.maximizer(g)
 
     def project(self, d):
-        return self.U.project(d)
+        return self.c + self.U.project(d - self.c)
 
 
 def projector(B):
@@ -153,7 +153,7 @@ def test_it_is_empty_where_the_span_passes_the_inner_set_by():
         ):
             getattr(Tangent(B, beside), oracle)(numbers(14, 2, 2))
     with pytest.raises(RuntimeError, match=r"^Tangent\(<2x1>.*no point was found"):
-        Tangent(B, Own(beside)).project(numbers(14, 1, 2))
+        Tangent(B, Own(Ball("l2", 1.0), c=2.0)).project(numbers(14, 1, 2))
 
 
 # In the worlds of the paper
