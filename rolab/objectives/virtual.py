@@ -1,6 +1,6 @@
 """Virtual adversarial training [12]: a worst case that needs no label, by a generalised power method."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from rolab.arguments import as_logits, as_rows, check_pixels, short, whole_number
 from rolab.attacks.first_order import full_precision
 from rolab.attacks.losses import precise
-from rolab.objectives.base import Objective
+from rolab.objectives.base import Objective, Step
 from rolab.objectives.jacobian import jvp
 from rolab.objectives.robust import frozen_statistics
 from rolab.sets import UncertaintySetLike, resolve
@@ -124,3 +124,6 @@ class Unlabelled(Objective):
         rows = torch.randint(len(self.images), (self.batch_size,)).to(self.images.device)
         no_labels: Any = None  # an objective that looks at them says so
         return self.objective(model, self.images[rows].to(x), no_labels)
+
+    def at(self, step: Step) -> "Unlabelled":
+        return replace(self, objective=self.objective.at(replace(step, rows=None)))

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from rolab.attacks import first_order
 from rolab.data import Dataset, mnist
 from rolab.nets import ConvNet
-from rolab.objectives import Augmented, Free, Nominal, Robust, Stale, Step
+from rolab.objectives import Augmented, Free, Nominal, Robust, Stale, Step, Unlabelled
 from rolab.sets import Ball, pixel_box
 from rolab.storage import read_json
 from rolab.training import Recipe, train
@@ -110,11 +110,14 @@ def test_the_rows_of_a_batch_are_its_own():
 @pytest.mark.parametrize("kind", [Stale, Free])
 def test_who_is_not_told_what_the_batch_holds_says_so(kind):
     x, y = blobs().images[:4], blobs().labels[:4]
-    for objective in (kind(U), 0.5 * kind(U) + Nominal(), Augmented(kind(U))):
+    other = Unlabelled(kind(U), blobs().images)
+    for objective in (kind(U), 0.5 * kind(U) + Nominal(), Augmented(kind(U)), other):
         with pytest.raises(ValueError, match=f"^step: expected a call by `train`.*, got {kind.__name__}"):
             objective(net(), x, y)
     with pytest.raises(ValueError, match="on the images of the data as they are"):
         run(objective=Augmented(kind(U)))
+    with pytest.raises(ValueError, match="expected to be called by `train`"):
+        run(objective=other)
 
 
 @pytest.mark.parametrize("bad", [{"every": -1}, {"every": 1.5}, {"after": -1}, {"after": True}])
