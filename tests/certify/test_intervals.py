@@ -220,13 +220,13 @@ def test_what_intervals_prove_is_certified_without_a_plane(monkeypatch):
     net = small_conv(0)
     x, y = examples(net, 0, 20, 1, 6, 6)
     data = Dataset(x.float(), y)
-    by_planes = certified(net, data, boxed(0.01))
-    bound = margin_bound(net, x.float(), y, boxed(0.01))
+    by_planes = certified(net, data, boxed(0.15))
+    bound = margin_bound(net, x.float(), y, boxed(0.15))
     proved = (
-        largest_differences(net, x.float().double(), y, boxed(0.01))
+        largest_differences(net, x.float().double(), y, boxed(0.15))
         .scatter(1, y[:, None], -torch.inf)
         .amax(1)
-        < -1e-6
+        < -0.01  # certified leaves room for rounding
     )
     assert (bound[proved] > 0).all() and (by_planes | ~proved).all()
     assert proved.any() and (by_planes & ~proved).any()
@@ -236,7 +236,7 @@ def test_what_intervals_prove_is_certified_without_a_plane(monkeypatch):
 
     monkeypatch.setattr("rolab.certify.bounds._path", no_planes)
     rows = proved.nonzero().squeeze(1)
-    assert certified(net, data[rows], boxed(0.01)).all()
+    assert certified(net, data[rows], boxed(0.15)).all()
 
 
 def test_the_layers_of_the_bound_are_those_of_the_network():
