@@ -24,8 +24,7 @@ from rolab.data import Dataset
 from rolab.errors import NonFiniteError
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
-CHUNK = 1  # examples at a time: ConvNet needs some 100 MB for each
-MANY = 100  # examples at a time in interval arithmetic
+MANY = 100  # examples at a time, but for planes
 Path = list[tuple[Layer, LinearRelaxation]]
 
 
@@ -75,7 +74,7 @@ def certified(model: nn.Module, data: Dataset, U: UncertaintySetLike) -> Tensor:
     x, y = data.images, data.labels
     layers = layers_of(model, x)
     V = _fitting(layers, x, y, U)
-    right = torch.cat([logits(layers, some) for some in [x[:0], *x.split(CHUNK)]]).argmax(1) == y
+    right = torch.cat([logits(layers, some) for some in [x[:0], *x.split(MANY)]]).argmax(1) == y
     eps = max((torch.finfo(p.dtype).eps for p in model.parameters()), default=torch.finfo(x.dtype).eps)
     slack = eps * float(layers[-1].size.max())
     rows = right.nonzero().squeeze(1)
@@ -105,7 +104,7 @@ def _margin_bound(
     """`margin_bound`, the better of two; planes are laid only where intervals do not show `enough`."""
     differences = torch.eye(len(layers[-1].bias)).to(x)
     bound = _by_intervals(model, layers, x, y, V)
-    for rows in (bound <= enough).nonzero().squeeze(1).split(CHUNK):
+    for rows in (bound <= enough).nonzero():  # one at a time: ConvNet needs some 100 MB for each
         c = differences[y[rows], None] - differences  # e_y − e_k for each k: (n, K, K)
         lower, upper = (side.flatten(1) for side in box_around(x[rows], V[rows]))
         scale = _scale(lower, upper)
