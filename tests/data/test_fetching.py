@@ -319,10 +319,10 @@ def test_what_a_killed_fetch_left_is_removed_by_the_next_and_never_while_it_live
         while not said:
             time.sleep(0.01)
         assert left[0].exists(), "its owner lives"
+        (mine.parent / f".{FILE}.k1ll3d.unfinished").write_bytes(bytes(1000))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    (tmp_path / "cache" / f".{FILE}.k1ll3d.unfinished").write_bytes(bytes(1000))
     waiting.join()
     assert is_fetched() and {path.name for path in mine.parent.iterdir()} == {
         FILE,
