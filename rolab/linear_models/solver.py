@@ -12,9 +12,7 @@ import torch
 from rolab.arguments import cvxpy, power_of_two
 from rolab.errors import SolverError
 from rolab.sets import UncertaintySet
-from rolab.sets.scaling import ConeProgram
 
-ACCEPTED = "gap_abs", "gap_rel", "feas"  # what an answer that is as close as can be must reach, to 1e-8
 TOLERANCE = 1e-6  # how far the best may lie below an answer, relative to it; what is further is an error
 # Tolerances, and how far towards the boundary a step goes: the shorter they stop, the further they come.
 PRECISIONS = (1e-14, 0.99), (1e-11, 0.99), (1e-11, 0.8), (1e-10, 0.8), (1e-9, 0.8), (1e-8, 0.9)
@@ -23,11 +21,13 @@ PRECISIONS = (1e-14, 0.99), (1e-11, 0.99), (1e-11, 0.8), (1e-10, 0.8), (1e-9, 0.
 def solve(problem: Any) -> float:
     """Solve by Clarabel, as closely as it can; return its dual's optimum, which bounds ours from below."""
     cp = cvxpy()
-    data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts={})
-    program, loosest = ConeProgram.of(data), {f"reduced_tol_{name}": 1e-8 for name in ACCEPTED}
     for tolerance, step in PRECISIONS:
-        found = program.solve(tolerance, step, **loosest)
-        if found.status in ("Solved", "AlmostSolved"):
+        options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
+        options |= {f"reduced_{name}": 1e-8 for name in options}  # what it may accept of what is beyond reach
+        options["max_step_fraction"] = step
+        data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts=options)
+        found = chain.solve_via_data(problem, data, solver_opts=options)
+        if str(found.status) in ("Solved", "AlmostSolved"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that an almost solved problem may be inaccurate
                 problem.unpack_results(found, chain, inverse)

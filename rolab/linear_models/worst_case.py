@@ -109,7 +109,7 @@ def _ascend(r: Tensor, x: Tensor, U: UncertaintySet, found: Tensor) -> Tensor:
     for _ in range(100):
         u = r + found @ x
         step = _furthest(U, u[:, :, None] * x)
-        better = (r + step @ x).norm(dim=1) > u.norm(dim=1) * (1 + 1e-9)  # what solvers leave
+        better = (r + step @ x).norm(dim=1) > u.norm(dim=1) * (1 + 1e-12)
         if not better.any():
             break
         found = torch.where(better[:, None, None], step, found)

@@ -21,10 +21,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from rolab.arguments import power_of_two
-from rolab.lp.units import SMALL, Units, extent
+from rolab.lp.units import SMALL, Units, balanced, extent, power_of_2
 from rolab.sets import UncertaintySet
-from rolab.sets.scaling import balanced, nearest_power
 
 OBJECTIVE = "objective"
 SIGN = {"<=": 1.0, "==": 1.0, ">=": -1.0}
@@ -82,7 +80,8 @@ class Group:
     @cached_property
     def extent(self) -> np.ndarray:
         """The largest |u_j| over U, (k,), as powers of 2: the units of its numbers."""
-        return power_of_two(extent(self.U, self.shift.shape[1])).numpy()
+        size = extent(self.U, self.shift.shape[1])
+        return power_of_2(np.log2(np.where(size > 0, size, 1.0)))
 
     @cached_property
     def squares(self) -> tuple[sp.csr_array, np.ndarray]:
@@ -180,7 +179,7 @@ class StandardForm:
         sizes.eliminate_zeros()
         m, stated = len(self.h), len(self.h) + count + 1
         r, s = balanced(sizes, np.repeat([1.0, 0.1], [stated, len(bound)]))
-        r, variable = nearest_power(r + s[-1]), nearest_power(s[:-1] - s[-1])
+        r, variable = power_of_2(r + s[-1]), power_of_2(s[:-1] - s[-1])
         return Units(r[:m], r[m : m + count], variable, float(r[m + count]))
 
     @cached_property
@@ -252,7 +251,7 @@ class StandardForm:
             U, M = row.Z.as_linear_image()
             size = extent(U, row.P.shape[1] if np.ndim(M) == 0 else M.shape[1]).max() or 1.0
             if not 1 / FAR_OFF <= size <= FAR_OFF:
-                unit = float(power_of_two(size))
+                unit = float(power_of_2(np.log2(size)))
                 U, M = U.scaled(1 / unit), unit * M
             P = row.P * M if np.ndim(M) == 0 else row.P @ M
             shift = row.q * M if np.ndim(M) == 0 else M.T @ row.q

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,9 @@ from scipy.optimize import linprog
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from rolab.arguments import cvxpy, normalized, power_of_two
+from rolab.arguments import cvxpy, divided, normalized, power_of_two
 from rolab.errors import EmptySetError
 from rolab.sets.oracles import Oracles
-from rolab.sets.scaling import ConeProgram
 
 # Clarabel's own are 1e-8 and 0.99 of the way to the boundary; shorter steps reach finer precisions.
 PRECISIONS = ((3e-11, 0.8), (1e-9, 0.8), (1e-8, 0.99), (1e-7, 0.9))
@@ -35,39 +33,13 @@ def magnitude(U: Any) -> float:
 
 @torch.no_grad()
 def maximizer(U: Any, x: Tensor) -> Tensor:
-    """The furthest points: the largest Σ ⟨x, z⟩ over the batch (N, d), in the units of the program."""
+    """The furthest points: the largest Σ ⟨x, z⟩ over the batch (N, d), each x first scaled to 1."""
     if not len(x):
         return x.double()
-    program, place = _program(U, tuple(x.shape))
-    units = program.columns[place].reshape(x.shape, order="F")
-    q = np.zeros(len(program.columns))
-    q[place] = -array(normalized(torch.from_numpy(units) * x.double().cpu())[0]).ravel("F")
-    found = _solved(program.aimed(q))
-    if found.status == "PrimalInfeasible":
-        raise EmptySetError(f"{U!r}: expected a set that holds a point, got an empty one")
-    if found.status != "Solved":
-        raise RuntimeError(f"{U!r}: the solver ended with the status {found.status}")
-    return torch.from_numpy(found.x[place].reshape(x.shape, order="F").copy())
-
-
-@lru_cache(maxsize=8)  # an ascent asks the same set again and again
-def _program(U: Any, shape: tuple[int, int]) -> tuple[ConeProgram, slice]:
-    """The program that the rows of z are in U, and the place of z in its u, column by column."""
-    cp, z = cvxpy(), cvxpy().Variable(shape)
-    data, *_ = cp.Problem(cp.Minimize(0), U.constraints(z)).get_problem_data(cp.CLARABEL)
-    first = data["param_prob"].var_id_to_col[z.id]
-    return ConeProgram.of(data), slice(first, first + z.size)
-
-
-def _solved(program: ConeProgram) -> Any:
-    """The answer, at a vertex by HiGHS if the program is linear, else by Clarabel."""
-    if program.dims.zero + program.dims.nonneg == len(program.b):
-        return program.vertex()
-    for precision, step in PRECISIONS:
-        found = program.solve(precision, step)
-        if found.status in ("Solved", "PrimalInfeasible"):
-            break
-    return found
+    cp, w, size = cvxpy(), cvxpy().Variable(x.shape), _sizes(U, len(x))
+    goal = cp.Maximize(cp.sum(cp.multiply(array(normalized(x)[0]), w)))
+    solve(cp.Problem(goal, U.constraints(divided(w, 1 / size))), U)
+    return size * torch.from_numpy(w.value)
 
 
 @torch.no_grad()

@@ -11,8 +11,8 @@ from scipy.optimize import linprog
 
 from rolab.errors import EmptySetError, InfeasibleError, SolverError, UnboundedError
 from rolab.lp import RobustLP, Uncertain
+from rolab.lp.units import balanced
 from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios
-from rolab.sets.scaling import balanced
 
 METHODS = ("counterpart", "cutting-set", "both")
 GENERATOR = np.random.default_rng(0)
