@@ -359,7 +359,7 @@ class Own(UncertaintySet):
 
 class OwnWithExpression(Own):
     def support_expression(self, w):
-        return 0.3 * cp.norm(w)
+        return 0.3 * (cp.norm(w) if w.ndim == 1 else cp.norm(w, axis=1))
 
 
 def test_a_set_of_ones_own_needs_an_expression():
