@@ -51,7 +51,7 @@ class Objective:
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def at(self, step: Step) -> "Objective":
+    def at_step(self, step: Step) -> "Objective":
         """What it is at a step of training: itself, unless it changes with time or has a memory."""
         return self
 
@@ -78,8 +78,8 @@ class Sum(Objective):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return self.a(model, x, y) + self.b(model, x, y)
 
-    def at(self, step: Step) -> "Sum":
-        return Sum(self.a.at(step.within("a")), self.b.at(step.within("b")))
+    def at_step(self, step: Step) -> "Sum":
+        return Sum(self.a.at_step(step.within("a")), self.b.at_step(step.within("b")))
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class Scaled(Objective):
             return torch.zeros((), device=x.device, requires_grad=True)
         return self.factor * self.objective(model, x, y)
 
-    def at(self, step: Step) -> "Scaled":
-        return replace(self, objective=self.objective.at(step))
+    def at_step(self, step: Step) -> "Scaled":
+        return replace(self, objective=self.objective.at_step(step))
 
 
 @dataclass(frozen=True)
@@ -121,5 +121,5 @@ class Augmented(Objective):
         draw = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomCrop(x.shape[2:], padding=self.shift)])
         return self.objective(model, torch.stack([draw(image) for image in x]), y)
 
-    def at(self, step: Step) -> "Augmented":
-        return replace(self, objective=self.objective.at(replace(step, rows=None)))
+    def at_step(self, step: Step) -> "Augmented":
+        return replace(self, objective=self.objective.at_step(replace(step, rows=None)))

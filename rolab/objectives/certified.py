@@ -47,7 +47,7 @@ class Certified(Objective):
         with frozen_statistics(model), full_precision(x):
             return log_loss(largest_differences(model, x, y, self.U), y).mean()
 
-    def at(self, step: Step) -> "Certified":
+    def at_step(self, step: Step) -> "Certified":
         begin, whole = self.ramp
         if step.share >= whole:
             return self

@@ -41,7 +41,7 @@ class Free(Objective):
     def __post_init__(self) -> None:
         whole_number(self.replays, "replays", least=1)
 
-    def at(self, step: Step) -> "Free":
+    def at_step(self, step: Step) -> "Free":
         return replace(self, step=step)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

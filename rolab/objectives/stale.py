@@ -43,7 +43,7 @@ class Stale(Objective):
             whole_number(self.every, "every")
         whole_number(self.after, "after")
 
-    def at(self, step: Step) -> "Stale":
+    def at_step(self, step: Step) -> "Stale":
         return replace(self, step=step)
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

@@ -125,5 +125,5 @@ class Unlabelled(Objective):
         no_labels: Any = None  # an objective that looks at them says so
         return self.objective(model, self.images[rows].to(x), no_labels)
 
-    def at(self, step: Step) -> "Unlabelled":
-        return replace(self, objective=self.objective.at(replace(step, rows=None)))
+    def at_step(self, step: Step) -> "Unlabelled":
+        return replace(self, objective=self.objective.at_step(replace(step, rows=None)))

@@ -114,7 +114,7 @@ def _epoch(
             optimizer.param_groups[0]["lr"] = recipe.rate(done + i, recipe.epochs * steps)
             x, y, now = data.images[rows], data.labels[rows], objective
             if isinstance(objective, Objective):
-                now = objective.at(Step(epoch, recipe.epochs, i, steps, data, rows, run.memory))
+                now = objective.at_step(Step(epoch, recipe.epochs, i, steps, data, rows, run.memory))
             try:
                 loss = training_step(model, x, y, now, optimizer, recipe.precision)
             except NonFiniteError as error:

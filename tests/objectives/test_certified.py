@@ -109,16 +109,16 @@ def test_the_set_grows_from_0_to_the_whole():
     """No more than {0} up to the first share, all of U from the second on, and in proportion between."""
     (x, y), model, objective = batch(), relu_net(), Certified(boxed(0.2), ramp=(0.2, 0.6))
     whole = objective(model, x, y)
-    assert torch.equal(objective.at(at(0.6))(model, x, y), whole)
-    assert torch.equal(objective.at(at(0.99))(model, x, y), whole)
+    assert torch.equal(objective.at_step(at(0.6))(model, x, y), whole)
+    assert torch.equal(objective.at_step(at(0.99))(model, x, y), whole)
     for share in (0.0, 0.1, 0.2):
-        torch.testing.assert_close(objective.at(at(share))(model, x, y), Nominal()(model, x, y))
+        torch.testing.assert_close(objective.at_step(at(share))(model, x, y), Nominal()(model, x, y))
     half = Certified(lambda x: resolve(boxed(0.2), x).scaled(0.5))(model, x, y)
-    torch.testing.assert_close(objective.at(at(0.4))(model, x, y), half)
-    inside = (0.5 * Nominal() + 0.5 * objective).at(at(0.4))(model, x, y)
+    torch.testing.assert_close(objective.at_step(at(0.4))(model, x, y), half)
+    inside = (0.5 * Nominal() + 0.5 * objective).at_step(at(0.4))(model, x, y)
     torch.testing.assert_close(inside, 0.5 * Nominal()(model, x, y) + 0.5 * half)
     at_once = Certified(boxed(0.2), ramp=(0.0, 0.0))
-    assert torch.equal(at_once.at(at(0.0))(model, x, y), whole)
+    assert torch.equal(at_once.at_step(at(0.0))(model, x, y), whole)
 
 
 def test_training_follows_the_schedule():

@@ -54,7 +54,7 @@ def test_a_step_is_one_pass(replays):
 def test_its_perturbations_stay_in_the_set_and_raise_the_loss(U):
     data, model, memory, rows = blobs(), net(), {}, torch.arange(45)
     for visit in range(4):
-        now = (0.5 * Nominal() + 0.5 * Free(U)).at(Step(visit, 4, 0, 1, data, rows, memory))
+        now = (0.5 * Nominal() + 0.5 * Free(U)).at_step(Step(visit, 4, 0, 1, data, rows, memory))
         now(model, data.images, data.labels).backward()
         assert list(memory) == ["b.perturbation"]
         d = memory["b.perturbation"]

@@ -81,7 +81,7 @@ def at(objective, step=0, epoch=0, rows=None, memory=None):
     rows = torch.arange(10) if rows is None else rows
     memory = {} if memory is None else memory
     return (
-        objective.at(Step(epoch, 3, step, 5, data, rows, memory)),
+        objective.at_step(Step(epoch, 3, step, 5, data, rows, memory)),
         data.images[rows],
         data.labels[rows],
         memory,
