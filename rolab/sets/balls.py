@@ -34,7 +34,8 @@ from rolab.arguments import (
     short,
 )
 from rolab.norms import Lp, headroom
-from rolab.sets.base import Intersection, Shape, UncertaintySet, in_units
+from rolab.sets import solver
+from rolab.sets.base import Intersection, Shape, UncertaintySet
 from rolab.sets.duality_gap import bound_in_box, gap
 
 
@@ -266,7 +267,7 @@ class Box(BallAndBox):
         return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
+        return solver.in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
 
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -119,37 +118,12 @@ class UncertaintySet(Oracles):
         return None
 
 
-UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
-
-
-def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
-    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs; `for_batch` checks it.
-
-    >>> from rolab.sets import Ball, pixel_box
-    >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
-    Ball('linf', 0.1) & Box(<5x1x2x2>, <5x1x2x2>)
-    """
-    found: Any = U(x) if callable(U) and not isinstance(U, UncertaintySet) else U
-    if not isinstance(found, UncertaintySet):
-        came = repr(found) if found is U else f"a function that returns {found!r}"
-        raise ValueError(f"U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}")
-    return found.for_batch(x.shape)
-
-
 def check_inner(inner: Any, length: int, name: str) -> None:
     """Raise a `ValueError` unless the inner set of another is one of so many entries."""
     if not isinstance(inner, UncertaintySet):
         raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
     if inner.dimension not in (None, length):
         raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
-
-
-def in_units(U: UncertaintySet, size: float) -> tuple[UncertaintySet, float]:
-    """The set divided by a power of two near its size, and that; a set of some size near 1 stays."""
-    if 1e-2 < size < 1e2:
-        return U, 1.0
-    unit = float(power_of_two(size))
-    return (U, 1.0) if unit == 1 else (U.scaled(1 / unit), unit)
 
 
 class SolvedSet(UncertaintySet):
@@ -195,7 +169,7 @@ class _Pair(SolvedSet):
         return self if a is self.a and b is self.b else type(self)(a, b)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(
+        return solver.in_units(
             self, (min if self.SIGN == "&" else max)(solver.magnitude(self.a), solver.magnitude(self.b))
         )
 
