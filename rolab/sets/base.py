@@ -22,7 +22,7 @@ from rolab.arguments import (
 )
 from rolab.norms import Lp
 from rolab.sets import solver
-from rolab.sets.oracles import Oracles
+from rolab.sets.oracles import Oracles, check_inner
 
 Shape = tuple[int, ...]
 
@@ -116,14 +116,6 @@ class UncertaintySet(Oracles):
     def _plus(self, other: UncertaintySet) -> UncertaintySet | None:
         """The sum with another set, if this class knows an exact form of it."""
         return None
-
-
-def check_inner(inner: Any, length: int, name: str) -> None:
-    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
-    if not isinstance(inner, UncertaintySet):
-        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
-    if inner.dimension not in (None, length):
-        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
 
 
 class SolvedSet(UncertaintySet):

@@ -14,8 +14,9 @@ from torch import Tensor
 from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, short
 from rolab.sets import solver
 from rolab.sets.balls import Ball, Box, WithRadius
-from rolab.sets.base import Shape, UncertaintySet, check_inner
+from rolab.sets.base import Shape, UncertaintySet
 from rolab.sets.group_balls import Grouped, check_shape
+from rolab.sets.oracles import check_inner
 
 
 @dataclass(frozen=True, eq=False, repr=False)

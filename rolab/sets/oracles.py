@@ -181,3 +181,11 @@ def _key(part: Any) -> Any:
         built_from = (getattr(part, field.name) for field in dataclasses.fields(part) if field.init)
         return type(part), *map(_key, built_from)
     return id(part) if isinstance(part, Oracles) else part
+
+
+def check_inner(inner: Any, length: int, name: str) -> None:
+    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
+    if not isinstance(inner, Oracles):
+        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
+    if inner.dimension not in (None, length):
+        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")

@@ -13,8 +13,9 @@ from rolab.arguments import at_rows, cvxpy, divided, float64_copy, like, normali
 from rolab.errors import NoExpressionError
 from rolab.sets import solver
 from rolab.sets.balls import Ball
-from rolab.sets.base import SolvedSet, UncertaintySet, check_inner, in_units
+from rolab.sets.base import SolvedSet, UncertaintySet
 from rolab.sets.duality_gap import gap
+from rolab.sets.oracles import check_inner
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,7 +114,7 @@ class Tangent(SolvedSet):
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         unit, radius = self.inner.as_linear_image()
         if not isinstance(radius, float):
-            return in_units(self, solver.magnitude(self.inner))
+            return solver.in_units(self, solver.magnitude(self.inner))
         if self._ball and not self._each and radius != 1:
             return unit, radius * solver.array(self.basis)
         return self._of(self.basis, unit), radius
@@ -231,7 +232,7 @@ class _Coordinates(SolvedSet):
         return self if self.U[rows] is self.U else _Coordinates(self.U[rows])
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(self, solver.magnitude(self.U.inner))
+        return solver.in_units(self, solver.magnitude(self.U.inner))
 
     @property
     def contains_zero(self) -> bool:
