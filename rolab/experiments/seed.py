@@ -55,16 +55,21 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
     path = place / "evaluation.json"
     made_of = {"sha256": run["sha256"], "weights_dtype": dtype, "epsilons": list(experiment.epsilons)}
     known = _known(path)
+    if known | made_of != known or "measures" not in known:
+        known = {**made_of, "accuracy_vs_epsilon": None, "measures": {}}
+    if known["accuracy_vs_epsilon"] and experiment.measures.keys() <= known["measures"].keys():
+        return
     with lock(place / RECORD, folder=True):
-        if known | made_of != known or "measures" not in known:
+        if not known["accuracy_vs_epsilon"]:
             sets = [Ball("linf", epsilon) for epsilon in experiment.epsilons]
-            known = {**made_of, "accuracy_vs_epsilon": accuracy_vs_radius(model, test, sets), "measures": {}}
+            known["accuracy_vs_epsilon"] = accuracy_vs_radius(model, test, sets)
             write_json(path, known)
-        for name in experiment.measures.keys() - known["measures"].keys():
-            report(None, f"{net}, seed {seed}: {name}")
-            found = experiment.measures[name].of(model, test)
-            known["measures"][name] = found.tolist() if isinstance(found, Tensor) else found
-            write_json(path, known)
+        for name, measure in experiment.measures.items():
+            if name not in known["measures"]:
+                report(None, f"{net}, seed {seed}: {name}")
+                found = measure.of(model, test)
+                known["measures"][name] = found.tolist() if isinstance(found, Tensor) else found
+                write_json(path, known)
 
 
 def _known(path: Path) -> dict[str, Any]:
