@@ -15,6 +15,7 @@ UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
 def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
     """The set at the inputs x: U itself, or U(x) if U is a function of the inputs; `for_batch` checks it.
 
+    >>> import torch
     >>> from rolab.sets import Ball, pixel_box
     >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
     Ball('linf', 0.1) & Box(<5x1x2x2>, <5x1x2x2>)
