@@ -50,6 +50,10 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/single_pixel.json results/single_pixel.json
 	$(BIN)/python -m rolab.experiments.masked_net --out runs/masked
 	cp runs/masked/masked.* rolab/_zoo/mnist/
+	$(BIN)/python -m rolab.experiments.tangent_energy --out runs/tangent-energy
+	mkdir -p rolab/_zoo/autoencoders
+	cp runs/tangent-energy/mnist.* rolab/_zoo/autoencoders/
+	cp runs/tangent-energy/tangent_energy.json results/tangent_energy.json
 	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
 	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10

@@ -48,7 +48,7 @@ from accelerator_speed import cifar10_epoch, compiled, graphs, memory, step
 from rolab.data import mnist
 from rolab.experiments import mnist_experiment, runner
 from rolab.experiments.workers import worker_pool
-from rolab.storage import environment, write_json
+from rolab.storage import environment, lock, write_json
 from rolab.training import Recipe, pick_device
 
 OPTIONAL = ("cvxpy", "clarabel", "plotly", "matplotlib", "ipywidgets", "anywidget", "sklearn")
@@ -166,22 +166,23 @@ def main() -> int:
         parser.error(f"--only: expected some of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
     plan = Plan(pick_device(asked.device), asked.quick, asked.minutes)
     record: dict[str, Any] = {"environment": place(plan, asked.commit), "quick": plan.quick}
-    for name in asked.only.split(","):
-        started = time.monotonic()
-        try:
-            found = SECTIONS[name](plan) if plan.left() > 0 else {"skipped": "no time left"}
-        except NotHere as reason:
-            found = {"skipped": str(reason)}
-        except Exception as error:
-            where = traceback.format_exc().replace(f"{ROOT}/", "")[-1500:]
-            found = {"error": f"{type(error).__name__}: {error}", "where": where}
-        found["section_seconds"] = number(time.monotonic() - started)
-        record[name] = found
-        write_json(asked.out, record)
-        how = next((f"{key}: {found[key]}" for key in ("error", "skipped") if key in found), "done")
-        if "agree" in found:
-            how = f"{found['agree']} of {found['compared']} agree; not: {found['not']}"
-        print(f"{name}, {found['section_seconds']} s: {how}", flush=True)
+    with lock(asked.out):
+        for name in asked.only.split(","):
+            started = time.monotonic()
+            try:
+                found = SECTIONS[name](plan) if plan.left() > 0 else {"skipped": "no time left"}
+            except NotHere as reason:
+                found = {"skipped": str(reason)}
+            except Exception as error:
+                where = traceback.format_exc().replace(f"{ROOT}/", "")[-1500:]
+                found = {"error": f"{type(error).__name__}: {error}", "where": where}
+            found["section_seconds"] = number(time.monotonic() - started)
+            record[name] = found
+            write_json(asked.out, record)
+            how = next((f"{key}: {found[key]}" for key in ("error", "skipped") if key in found), "done")
+            if "agree" in found:
+                how = f"{found['agree']} of {found['compared']} agree; not: {found['not']}"
+            print(f"{name}, {found['section_seconds']} s: {how}", flush=True)
     return int(any("error" in part for part in record.values() if isinstance(part, dict)))
 
 

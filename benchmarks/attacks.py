@@ -41,7 +41,7 @@ from rolab.attacks import ensemble, input_gradient, lbfgs, minimal_radius, pgd
 from rolab.data import Dataset, mnist
 from rolab.evaluation import accuracy_percent, accuracy_vs_radius, correct, predict
 from rolab.sets import Ball, UncertaintySetLike, pixel_box
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import environment, update_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 RADII = [0.015 * i for i in range(1, 21)]
@@ -253,8 +253,7 @@ def main() -> int:
         if not arguments.skip_ensemble:
             found = {str(r): against_autoattack(net, data, r) for r in (0.1, 0.2)}
             record["ensemble"] = {"radius": found, "digits": len(data), **about}
-    known = read_json(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, known | record)
+    update_json(arguments.out, record)
     print(f"ε sweep: {record['epsilon_sweep']['speedup']} times as fast as the faster of the peers")
     for radius, each in at.items():
         print(

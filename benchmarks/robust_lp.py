@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 import scipy.sparse as sp
 
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import environment, update_json
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks.json"
 A_ROW, ERROR, GAMMA = 20, 0.1, 3.0
@@ -154,8 +154,7 @@ def main() -> int:
         print(json.dumps(alone(arguments.alone, arguments.variables, arguments.rows)))
         return 0
     record = run(arguments.variables, arguments.rows, arguments.repeats)
-    known = read_json(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, known | {"robust_lp": record})
+    update_json(arguments.out, {"robust_lp": record})
     for name in CONTENDERS:
         if name in record:
             each = record[name]

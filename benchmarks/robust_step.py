@@ -43,7 +43,7 @@ from rolab.experiments.workers import keep_memory
 from rolab.nets import MNIST_MEAN, MNIST_STD, ConvNet, WhitenedNet
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.sets import Ball
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import environment, update_json
 from rolab.training import training_step
 from rolab.training.recipe import PRECISIONS, Recipe
 
@@ -254,8 +254,7 @@ def main() -> int:
         warnings.simplefilter("ignore")
         record = measured(threads=os.cpu_count() or 1)
         record["one_thread"] = measured(threads=1)
-    known = read_json(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, known | {key: record})
+    update_json(arguments.out, {key: record})
     for each in (record, record["one_thread"]):
         plain_ms = f"; plain standard step {each['plain_standard_ms']:.1f} ms" if "peers" in each else ""
         print(

@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import environment, update_json
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "results" / "benchmarks.json"
@@ -122,8 +122,7 @@ def main() -> int:
         print(
             f"{key}: median {found[key]['median_ms']:.1f} ms, 95th percentile {found[key]['p95_ms']:.1f} ms"
         )
-    known = read_json(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, known | found)
+    update_json(arguments.out, found)
     return 0
 
 

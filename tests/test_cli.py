@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rolab import cli
-from rolab.experiments.tables import COLUMNS, table_cells
+from rolab.experiments.tables import table_cells
 from rolab.storage import load_result
 
 COMMAND = [sys.executable, "-m", "rolab.cli"]
@@ -277,8 +277,8 @@ def numbers_of(text):
 def test_no_number_is_cut_however_narrow_the_terminal(monkeypatch, capsys, columns):
     result = load_result("mnist")
     monkeypatch.setenv("COLUMNS", str(columns)) if columns else monkeypatch.delenv("COLUMNS", raising=False)
-    rows = table_cells(result)
-    cli._print_table(COLUMNS, rows)
+    heads, *rows = table_cells(result)
+    cli._print_table(heads, rows)
     printed = capsys.readouterr().out
     assert numbers_of(printed) == sorted(n for row in rows for cell in row for n in numbers_of(cell))
     assert "…" not in printed and all(cell in printed for row in rows for cell in row)

@@ -18,8 +18,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 LIBRARY = [  # a room imports only from itself and from rooms named before it
-    "errors", "storage", "arguments", "norms", "sets", "nets", "data", "zoo", "lp", "linear_models",
-    "attacks", "certify", "objectives", "evaluation", "training", "plotting",
+    "errors", "storage", "arguments", "norms", "sets", "nets", "data", "zoo", "manifold", "lp",
+    "linear_models", "attacks", "certify", "objectives", "evaluation", "training", "plotting",
 ]  # fmt: skip
 WINGS = [*LIBRARY, "experiments", "course", "cli"]
 COURSE = ["checking", "live"]  # within the course: these, then the notebooks in their order, then `check`

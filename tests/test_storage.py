@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -438,7 +439,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4), st.data())
 def test_no_bit_of_a_record_changes_unseen(tmp_path_factory, record, data):
-    """Refused, or in what says nothing: the space between, or the name of the key that has the hash."""
+    """Refused, or in what says nothing: the space between."""
     path = tmp_path_factory.getbasetemp() / "flipped.json"
     write_json(path, record)
     content = bytearray(path.read_bytes())
@@ -448,7 +449,7 @@ def test_no_bit_of_a_record_changes_unseen(tmp_path_factory, record, data):
         found = read_json(path)
     except RecordError:
         return
-    assert {name: found[name] for name in record} == record
+    assert found == record
 
 
 def test_a_record_that_was_edited_by_hand_is_refused(tmp_path):
@@ -460,9 +461,42 @@ def test_a_record_that_was_edited_by_hand_is_refused(tmp_path):
         read_json(path)
 
 
-def test_a_record_of_an_older_version_has_no_hash_and_is_read(tmp_path):
-    (tmp_path / "value.json").write_text('{"accuracy": 98.5}')
-    assert read_json(tmp_path / "value.json") == {"accuracy": 98.5}
+def test_a_record_without_its_hash_is_refused(tmp_path):
+    """A run goes on from its record, a table from those of its seeds: they were read without it."""
+    path = tmp_path / "value.json"
+    path.write_text('{"accuracy": 98.5}')
+    with pytest.raises(RecordError, match=r"value\.json was altered: it has lost its sha256_of_the_rest"):
+        read_json(path)
+    assert read_json(path, sealed=False) == {"accuracy": 98.5}, "what older versions wrote and ships"
+    path.write_text('{"accuracy": 98.5, "sha256_of_the_rest": null}')
+    for sealed in (True, False):
+        with pytest.raises(RecordError, match="it does not say what was written"):
+            read_json(path, sealed=sealed)
+
+
+def test_work_does_not_go_on_from_a_record_without_its_hash(tmp_path):
+    for folder in (False, True):
+        path = tmp_path / str(folder) / "work.json"
+        with claim(path, ASKED, "run", {"parts": {}}, folder=folder):
+            pass
+        for each in path.parent.glob("*.json"):
+            each.write_text(json.dumps({"identity": ASKED, "parts": {"forged": 1}}))
+        with (
+            pytest.raises(RecordError, match="has lost its"),
+            warnings.catch_warnings(action="ignore"),
+            claim(path, ASKED, "run", {"parts": {}}, folder=folder),
+        ):
+            pass
+
+
+def test_entries_that_two_write_at_the_same_time_are_all_kept(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text('{"old": 1, "a0": "old"}')
+    one = "import sys; from pathlib import Path; from rolab.storage import update_json\n"
+    one += "for k in range(20): update_json(Path(sys.argv[1]), {sys.argv[2] + str(k): k})"
+    both = [subprocess.Popen([sys.executable, "-c", one, str(path), name]) for name in "ab"]
+    assert [each.wait() for each in both] == [0, 0]
+    assert read_json(path) == {"old": 1} | {f"{name}{k}": k for name in "ab" for k in range(20)}
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "1" * 10_000, "[NaN, {}]", "\ud800"])

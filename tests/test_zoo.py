@@ -11,12 +11,12 @@ from rolab.errors import RecordError
 from rolab.evaluation import accuracy
 from rolab.experiments import NETS
 
-SHIPPED = [f"mnist/{net}" for net in (*NETS, "masked")]
+SHIPPED = {f"mnist/{net}": 105_506 for net in (*NETS, "masked")} | {"mnist/scattering": 39_700}  # parameters
 PHOTOGRAPHED = [f"cifar10/{net}" for net in NETS]
 
 
-def test_the_nets_of_the_tables_ship_and_that_of_notebook_09():
-    assert zoo.names() == sorted(SHIPPED + PHOTOGRAPHED)
+def test_the_nets_of_the_tables_ship_and_those_of_notebooks_05_06_and_09():
+    assert zoo.names() == sorted([*SHIPPED, *PHOTOGRAPHED, "autoencoders/mnist"])
     assert zoo.card("mnist/masked")["objective"] == "Robust(Ball('linf', 0.3))"
 
 
@@ -24,7 +24,7 @@ def test_the_nets_of_the_tables_ship_and_that_of_notebook_09():
 def test_a_net_is_as_good_as_its_card(name):
     card, model = zoo.card(name), zoo.load(name)
     assert not model.training
-    assert card["parameters"] == sum(p.numel() for p in model.parameters()) == 105_506
+    assert card["parameters"] == sum(p.numel() for p in model.parameters()) == SHIPPED[name]
     assert accuracy(model, mnist("test")) == pytest.approx(
         card["test_accuracy"], abs=0.02
     )  # rounding: 2 images

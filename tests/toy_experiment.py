@@ -6,7 +6,8 @@ import torch
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from rolab.data import Dataset
-from rolab.experiments import Experiment, NetSpec, by_name
+from rolab.evaluation import correct
+from rolab.experiments import Experiment, Measure, NetSpec, by_name
 from rolab.experiments.presets import baseline_net, robust_net
 from rolab.objectives import Objective
 from rolab.plotting.style import Style
@@ -30,6 +31,15 @@ class Blurred(Objective):
 
     def __call__(self, model, x, y):
         return cross_entropy(model(avg_pool2d(x, 3, stride=1, padding=1)), y)
+
+
+def right_upside_down(model, test):
+    """Whether stripes are still read when they stand on their heads."""
+    return correct(model, Dataset(test.images.flip(2), 4 - test.labels))
+
+
+def largest_weight(model, test):
+    return max(float(p.detach().abs().max()) for p in model.parameters())
 
 
 toy = Experiment(
@@ -63,4 +73,8 @@ toy = Experiment(
         "figure9": "accuracy by epoch",
     },
     classes=("top", "high", "middle", "low", "bottom"),
+    measures={
+        "flipped_accuracy": Measure("upside down %", right_upside_down),
+        "largest_weight": Measure("largest weight", largest_weight),
+    },
 )

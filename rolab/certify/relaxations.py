@@ -6,15 +6,14 @@ Where l ≤ z ≤ u is known, each output y' lies between two planes, both in on
 
     low · z_j ≤ y' ≤ high · z_j + shift.
 
-Batch norm in eval mode and average pooling are affine, dropout in eval mode is nothing. A residual block
-shortcut(y) + body(y) is run on a stack: y is put aside while the body is computed, carried past its
-activations as further entries of each layer, and added behind it. So its planes lose nothing to the sum.
+What a residual block puts aside (`parts`) is carried past the activations of its body as further entries of
+each layer. So its planes lose nothing to the sum.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import groupby
@@ -24,20 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rolab.certify.intervals import affine_interval
+from rolab.certify.parts import MONOTONE, SUMS, apply, linear, parts_of, positive
 from rolab.errors import NonFiniteError
-from rolab.nets.layers import Dropout, Residual, Standardize
-from rolab.nets.mnist import MNIST_MEAN, MNIST_STD, ConvNet, PatchConv2d
 
-SUMS = (nn.Linear, nn.Conv2d, PatchConv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)  # many inputs to an output
-BatchNorm = nn.modules.batchnorm._BatchNorm  # of one and of two dimensions
-DROPOUTS = (nn.Dropout, nn.Dropout2d, Dropout)
-PARTS = (*SUMS, *DROPOUTS, nn.BatchNorm1d, nn.Identity, nn.Flatten, nn.ReLU, nn.MaxPool2d, Standardize)
-KNOWN = (
-    "a ConvNet, or a Sequential of Linear, Conv2d, BatchNorm1d and 2d, Dropout, Identity, Flatten, ReLU, "
-    "MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Standardize and Residual"
-)
 LARGEST = 2**28  # entries of a matrix, 2 GiB
-Stack = list[Tensor]  # what a part is applied to comes last; what is put aside, before it
+AXES = 64  # at a time, in making a matrix
 
 
 class LinearRelaxation(NamedTuple):
@@ -159,8 +150,7 @@ class Layer:
 
     def interval(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """The least and the largest value of each entry of W y + b, for y in a box."""
-        middle, reach = self.affine((lower + upper) / 2), F.linear((upper - lower) / 2, self.absolute)
-        return middle - reach, middle + reach
+        return affine_interval(self.affine, partial(F.linear, weight=self.absolute), lower, upper)
 
     def relaxation(self, lower: Tensor, upper: Tensor) -> LinearRelaxation:
         """Around all activations together."""
@@ -180,8 +170,8 @@ def layers_of(model: nn.Module, x: Tensor) -> list[Layer]:
     """
     shapes, layers = [x.shape[1:]], list[Layer]()
     size, operations = torch.ones(shapes[0].numel(), dtype=torch.float64, device=x.device), 0
-    parts = [nn.Identity(), *_parts(copy.deepcopy(model).to(x.device, torch.float64))]
-    for nonlinear, run in groupby(parts, lambda part: isinstance(part, (nn.ReLU, nn.MaxPool2d))):
+    parts = [nn.Identity(), *parts_of(copy.deepcopy(model).to(x.device, torch.float64))]
+    for nonlinear, run in groupby(parts, lambda part: isinstance(part, MONOTONE)):
         if nonlinear:
             found, carried = list[Relu | MaxPool](), sum(shape.numel() for shape in shapes[:-1])
             for part in run:
@@ -192,8 +182,8 @@ def layers_of(model: nn.Module, x: Tensor) -> list[Layer]:
             layers[-1] = replace(layers[-1], activations=activations)
             size = layers[-1].activate(size[None])[0]
         else:
-            shapes, weight, bias, size, summed = _affine(list(run), shapes, size)
-            absolute, operations = weight.abs(), operations + summed + 16
+            shapes, weight, absolute, bias, size, summed = _affine(list(run), shapes, size)
+            operations += summed + 16
             if not size.isfinite().all():
                 raise NonFiniteError("model: expected finite weights, got NaN or infinity")
             slack = 2 * operations * torch.finfo(torch.float64).eps * size
@@ -208,87 +198,44 @@ def logits(layers: list[Layer], x: Tensor) -> Tensor:
 
 def _affine(
     maps: Sequence[Any], shapes: list[torch.Size], size: Tensor
-) -> tuple[list[torch.Size], Tensor, Tensor, Tensor, int]:
+) -> tuple[list[torch.Size], Tensor, Tensor, Tensor, Tensor, int]:
     """Affine maps, one after the other, on a stack of these shapes, whose entries are at most `size`.
 
-    They are applied to 0, to a step of 1 along each axis, and to `size` with all terms made positive.
+    They are applied to 0, to `size` with all terms made positive, and to a step of 1 along each axis, some
+    axes at a time.
 
     Returns:
-        the shapes behind them, W (m, n), b (m,), the sum of all terms (m,), and how many these are at most
+        the shapes behind them, W and |W| (m, n), b (m,), the sum of all terms (m,), how many they are at most
     """
     n = [shape.numel() for shape in shapes]
-    zero, axes, largest = size.new_zeros(1, sum(n)), torch.eye(sum(n)).to(size), size[None]
-    value, change, terms = (
-        [part.view(-1, *shape) for part, shape in zip(entries.split(n, 1), shapes, strict=True)]
-        for entries in (zero, axes, largest)
-    )
-    summed = 0
+
+    def stacked(entries: Tensor) -> list[Tensor]:
+        return [part.view(-1, *shape) for part, shape in zip(entries.split(n, 1), shapes, strict=True)]
+
+    value, terms, summed = stacked(size.new_zeros(2, sum(n))), stacked(size[None]), 0  # one might be no batch
     for part in maps:
-        summed += value[-1].numel() if isinstance(part, SUMS) else 0
+        summed += value[-1][0].numel() if isinstance(part, SUMS) else 0
         shape = tuple(value[-1].shape[1:])
         try:
-            _apply(part, part, value)
-            if len(axes) * sum(map(torch.numel, value)) > LARGEST:
-                most = f"matrices of at most {LARGEST:,} numbers"
-                raise ValueError(f"model: expected {most}, got more behind {part}")
-            _apply(part, _linear(part), change)
-            _apply(part, _positive(part), terms)
+            apply(part, part, value)
+            apply(part, positive(part, constant=True), terms)
         except (RuntimeError, IndexError) as error:
             expected = f"images (N, …) that {part} takes"
             raise ValueError(f"x: expected {expected}, got some of shape {shape} there: {error}") from None
-    weight, bias, total = (
-        torch.cat([each.flatten(1) for each in stack], 1) for stack in (change, value, terms)
-    )
+        if sum(n) * sum(each[0].numel() for each in value) > LARGEST:
+            most = f"matrices of at most {LARGEST:,} numbers"
+            raise ValueError(f"model: expected {most}, got more behind {part}")
+    bias, total = (torch.cat([each[0].flatten() for each in stack]) for stack in (value, terms))
+    weight = size.new_empty(len(bias), sum(n))
+    for columns in torch.arange(sum(n), device=size.device).split(AXES):
+        change = stacked(F.one_hot(columns, sum(n)).to(size))
+        for part in maps:
+            apply(part, linear(part), change)
+        weight[:, columns] = torch.cat([each.flatten(1) for each in change], 1).T
     alone = sum(hasattr(part, "weight") for part in maps) < 2  # else what cancels between two counts as well
-    size = weight.abs().T @ size + bias[0].abs() if alone else total[0]
-    return [each.shape[1:] for each in value], weight.T.contiguous(), bias[0], size, summed
-
-
-def _apply(part: Any, form: Any, stack: Stack) -> None:
-    """A part of the model, in one of its forms, on what is last on the stack; or a step of the stack."""
-    if part in STEPS:
-        part(stack)
-    else:
-        stack[-1] = form(stack[-1])
-
-
-def _put_aside(stack: Stack) -> None:
-    """y → y, y."""
-    stack.append(stack[-1])
-
-
-def _exchange(stack: Stack) -> None:
-    """y, z → z, y."""
-    stack[-2:] = stack[:-3:-1]
-
-
-def _add(stack: Stack) -> None:
-    """y, z → y + z."""
-    z = stack.pop()
-    stack[-1] = stack[-1] + z
-
-
-STEPS = (_put_aside, _exchange, _add)
-
-
-def _linear(part: Any) -> Callable[[Tensor], Tensor]:
-    """An affine map without its constant."""
-    part = copy.deepcopy(part)
-    if getattr(part, "bias", None) is not None:
-        part.bias.zero_()
-    return lambda x: part(x) - part(torch.zeros_like(x[:1]))
-
-
-def _positive(part: Any) -> Callable[[Tensor], Tensor]:
-    """An affine map with the absolute values of its weights and of its constant."""
-    if not hasattr(part, "weight"):
-        return _linear(part)  # a mean, or what moves entries or standardises pixels
-    weight, bias = part.weight.abs(), None if part.bias is None else part.bias.abs()
-    if isinstance(part, nn.Conv2d):
-        return lambda x: part._conv_forward(x, weight, bias)
-    if isinstance(part, nn.Linear):
-        return partial(F.linear, weight=weight, bias=bias)
-    return _Channelwise(weight, torch.zeros_like(weight) if bias is None else bias)
+    absolute = weight.abs()
+    size = absolute @ size + bias.abs() if alone else total
+    return [each.shape[1:] for each in value], weight, absolute, bias, size, summed
 
 
 def _views(weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -303,62 +250,3 @@ def _windows(pool: nn.MaxPool2d, shape: torch.Size, like: Tensor) -> MaxPool:
     places = torch.arange(shape.numel(), dtype=like.dtype, device=like.device).view(shape[0], 1, *shape[1:])
     windows = F.unfold(places, pool.kernel_size, pool.dilation, 0, pool.stride)  # (C, k, places)
     return MaxPool(windows.mT.flatten(0, 1).long())
-
-
-def _parts(model: Any) -> list[Any]:
-    """The affine maps, ReLUs and poolings that the model applies, and steps of the stack, in this order."""
-    forward = type(model).forward  # a derived class may compute something else
-    if forward is ConvNet.forward:
-        return [
-            _Frame(), model.conv1, nn.ReLU(), nn.MaxPool2d(3),
-            model.conv2, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-            model.linear1, nn.ReLU(), model.linear2,
-        ]  # fmt: skip
-    if forward is nn.Sequential.forward:
-        return [part for child in model for part in _parts(child)]
-    if forward is Residual.forward:
-        return [_put_aside, *_parts(model.body), _exchange, *_parts(model.shortcut), _add]
-    if forward not in [kind.forward for kind in PARTS]:
-        raise ValueError(f"model: expected {KNOWN}, got one that holds {model}")
-    if isinstance(model, nn.MaxPool2d) and (model.padding != 0 or model.ceil_mode):
-        raise ValueError(f"model: expected MaxPool2d without padding and ceil_mode, got {model}")
-    if isinstance(model, (BatchNorm, *DROPOUTS)) and model.training:
-        raise ValueError(f"model: expected eval mode, got {model} in training mode; call model.eval()")
-    if isinstance(model, (nn.Identity, *DROPOUTS)):
-        return []
-    if isinstance(model, Standardize):
-        return _standardisation(model.mean.flatten(), model.std.flatten())
-    if isinstance(model, BatchNorm):
-        if model.running_mean is None or model.running_var is None:
-            raise ValueError(f"model: expected batch norm with running statistics, got {model}")
-        spread = (model.running_var + model.eps).sqrt()
-        return _standardisation(model.running_mean, spread, model.weight, model.bias)
-    return [model]
-
-
-def _standardisation(
-    mean: Tensor, spread: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
-) -> list[nn.Module]:
-    """(y − mean) / spread · weight + bias in each channel."""
-    one, zero = torch.ones_like(mean), torch.zeros_like(mean)
-    scale = (one if weight is None else weight) / spread
-    return [_Channelwise(one, -mean), _Channelwise(scale, zero if bias is None else bias)]
-
-
-class _Channelwise(nn.Module):
-    """weight · y + bias in each channel."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.weight, self.bias = weight.detach(), bias.detach()
-
-    def forward(self, y: Tensor) -> Tensor:
-        channel = -1, *[1] * (y.ndim - 2)
-        return self.weight.view(channel) * y + self.bias.view(channel)
-
-
-class _Frame(nn.Module):
-    """What `ConvNet` does to pixels before its first convolution."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (F.pad(x, (2, -2, 2, -2)) - MNIST_MEAN) / MNIST_STD

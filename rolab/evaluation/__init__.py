@@ -20,10 +20,10 @@ from rolab.evaluation.robustness import (
     perturbations,
     robust_mask,
     rows_of,
-    transfer_matrix,
     worst_case_accuracy,
 )
 from rolab.evaluation.statistics import AccuracyEstimate, mcnemar
+from rolab.evaluation.transfer import equal_norm_noise, transfer_matrix
 
 __all__ = [
     "BATCH",
@@ -37,6 +37,7 @@ __all__ = [
     "correct",
     "correct_under_attack",
     "device_of",
+    "equal_norm_noise",
     "eval_mode",
     "flatness",
     "gradients",

@@ -1,6 +1,6 @@
-"""Accuracy under attack, in eval mode: of one attack, the worst of several, the transfer from net to net."""
+"""Accuracy under attack, in eval mode: of one attack, and the worst of several."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -11,7 +11,7 @@ from rolab.attacks import Attack, ensemble, first_order
 from rolab.attacks.guards import EXAMPLES, guarded
 from rolab.data import Dataset
 from rolab.data.base import check_data
-from rolab.evaluation.accuracy import as_sets, check_model, correct, device_of, eval_mode, in_batches
+from rolab.evaluation.accuracy import as_sets, correct, device_of, eval_mode, in_batches
 from rolab.evaluation.statistics import AccuracyEstimate
 from rolab.sets import UncertaintySet, UncertaintySetLike, resolve
 
@@ -123,22 +123,3 @@ def worst_case_accuracy(
     """
     check_data(data, least=1)
     return [AccuracyEstimate.of(right) for right in robust_mask(model, data, sets, attacks)]
-
-
-def transfer_matrix(
-    models: Mapping[str, nn.Module], data: Dataset, U: UncertaintySetLike, attack: Attack = first_order
-) -> dict[str, dict[str, AccuracyEstimate]]:
-    """matrix[a][b]: the accuracy of net b on what the attack made from net a. The diagonal is white-box.
-
-    Each net makes its Δ once, and all nets see them.
-    """
-    if not isinstance(models, Mapping):
-        raise ValueError(f"models: expected name → net, got {models!r}")
-    for name, model in models.items():
-        check_model(model, f"models[{name!r}]")
-    check_data(data, least=1)
-    made = {name: perturbations(model, data, U, attack) for name, model in models.items()}
-    return {
-        source: {name: AccuracyEstimate.of(correct(model, data, d)) for name, model in models.items()}
-        for source, d in made.items()
-    }

@@ -3,10 +3,11 @@
     runner.reproduce(mnist_experiment("fast"), "runs/mnist")    # trains, evaluates, tabulates, draws
     robustness.benchmark(nets, data, "runs/robustness.json")    # what `rolab evaluate` does
 
-spec      what an experiment is: Experiment, NetSpec          presets  the paper's two, and its numbers
+spec      what an experiment is: Experiment, NetSpec, Measure presets  the paper's two, and its numbers
 runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
 robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
 single_pixel, radius_selection, masked_net                    three smaller ones
+tangent_energy, limits, transfer, scattering_net              of §2 and §4.2
 """
 
 from rolab.experiments.presets import (
@@ -18,17 +19,17 @@ from rolab.experiments.presets import (
     cifar10_experiment,
     mnist_experiment,
 )
-from rolab.experiments.spec import Experiment, NetSpec, by_name
-from rolab.experiments.tables import COLUMNS, caption, grid, markdown, mean_sd, table, table_cells
+from rolab.experiments.spec import Experiment, Measure, NetSpec, by_name
+from rolab.experiments.tables import caption, grid, markdown, mean_sd, table, table_cells
 
 __all__ = [
-    "COLUMNS",
     "EXPERIMENTS",
     "NETS",
     "NORMS",
     "PAPER",
     "TITLES",
     "Experiment",
+    "Measure",
     "NetSpec",
     "by_name",
     "caption",

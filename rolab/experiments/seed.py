@@ -38,7 +38,7 @@ from rolab.training.checkpoint import RECORD, WEIGHTS
 
 
 def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device: str, report: Report) -> None:
-    """Trains one net, or what is missing of it, and measures its accuracy under its own attack."""
+    """Trains one net, or what is missing of it; measures it under its own attack, and what else is asked."""
 
     def told(done: int, steps: int, line: str) -> None:
         report(done / steps, f"{net}, seed {seed}: {line}")
@@ -55,10 +55,21 @@ def train_net(experiment: Experiment, seed: int, net: str, folder: Path, device:
     path = place / "evaluation.json"
     made_of = {"sha256": run["sha256"], "weights_dtype": dtype, "epsilons": list(experiment.epsilons)}
     known = _known(path)
-    if known | made_of != known:
-        found = accuracy_vs_radius(model, test, [Ball("linf", epsilon) for epsilon in experiment.epsilons])
-        with lock(place / RECORD, folder=True):
-            write_json(path, {**made_of, "accuracy_vs_epsilon": found})
+    if known | made_of != known or "measures" not in known:
+        known = {**made_of, "accuracy_vs_epsilon": None, "measures": {}}
+    if known["accuracy_vs_epsilon"] and experiment.measures.keys() <= known["measures"].keys():
+        return
+    with lock(place / RECORD, folder=True):
+        if not known["accuracy_vs_epsilon"]:
+            sets = [Ball("linf", epsilon) for epsilon in experiment.epsilons]
+            known["accuracy_vs_epsilon"] = accuracy_vs_radius(model, test, sets)
+            write_json(path, known)
+        for name, measure in experiment.measures.items():
+            if name not in known["measures"]:
+                report(None, f"{net}, seed {seed}: {name}")
+                found = measure.of(model, test)
+                known["measures"][name] = found.tolist() if isinstance(found, Tensor) else found
+                write_json(path, known)
 
 
 def _known(path: Path) -> dict[str, Any]:
@@ -90,7 +101,10 @@ def evaluate_seed(
     hashes = {net: run["sha256"] for net, run in runs.items()}
     path = folder / "seed.json"
     known = _known(path)
-    if known.get("runs") == hashes and _is_whole(folder, known):
+    measured = all(
+        net["measures"].keys() >= experiment.measures.keys() for net in known.get("nets", {}).values()
+    )
+    if known.get("runs") == hashes and measured and _is_whole(folder, known):
         return known
     with lock(path, folder=True):
         record = _evaluate(experiment, seed, folder, device, report, runs, known)
@@ -137,6 +151,7 @@ def _evaluate(
     report(None, f"seed {seed}: evaluating")
     grown = [A.examples(scale) for scale in experiment.radius_scales]
     record: dict[str, Any] = {"seed": seed, "runs": hashes, "radii": A.radii, "size": len(A), "nets": {}}
+    evaluations = {net: read_json(folder / net / "evaluation.json") for net in models}
     for net, model in models.items():
         tests = experiment.comparisons(net).items()
         on_A = [accuracy_percent(correct(model, examples)) for examples in grown]
@@ -144,7 +159,11 @@ def _evaluate(
             "test_accuracy": accuracy_percent(right[net]),
             "adversarial_accuracy": on_A[0],
             "radius_scaling": on_A,
-            "accuracy_vs_epsilon": read_json(folder / net / "evaluation.json")["accuracy_vs_epsilon"],
+            "accuracy_vs_epsilon": evaluations[net]["accuracy_vs_epsilon"],
+            "measures": {
+                name: _compared(evaluations[net]["measures"][name], evaluations[baseline]["measures"][name])
+                for name in experiment.measures
+            },
             "epochs": [epoch["test_accuracy"] for epoch in runs[net]["history"]],
             "seconds": round(sum(epoch["seconds"] for epoch in runs[net]["history"]), 1),
             **{test: mcnemar(right[other], right[net]) for test, other in tests if other in right},
@@ -160,6 +179,14 @@ def _evaluate(
         facts |= {"precision": experiment.weights_dtype, "collection_radii": A.radii}
         zoo.keep(folder, f"{experiment.name}/{net}", model, runs[net], **facts)
     return record
+
+
+def _compared(found: Any, of_baseline: Any) -> dict[str, Any]:
+    """The value of a measure, and McNemar's test with the baseline where it tells of examples."""
+    if not isinstance(found, list):
+        return {"value": found}
+    right, other = torch.tensor(found), torch.tensor(of_baseline)
+    return {"value": accuracy_percent(right), "mcnemar": mcnemar(other, right)}
 
 
 def build_collection(experiment: Experiment, model: nn.Module, test: Dataset) -> Collection:

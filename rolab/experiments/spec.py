@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
 from rolab.data import Dataset
 from rolab.objectives import Objective
@@ -48,6 +49,20 @@ class NetSpec:
     style: Style | None = None
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What else is measured of every finished net: a column of the table.
+
+    Attributes:
+        title: of the column, with the unit
+        of: (model in eval mode, test images) → a number; or which of some examples are right, bool (N,), of
+            which the share is shown, in percent, and compared with the baseline's by McNemar's test
+    """
+
+    title: str
+    of: Callable[[nn.Module, Dataset], Tensor | float]
+
+
 def by_name(nets: Iterable[NetSpec]) -> dict[str, NetSpec]:
     """The nets by their names, in this order."""
     return {net.name: net for net in nets}
@@ -86,6 +101,7 @@ class Experiment:
         classes: the names of the labels
         weights_dtype: of the weights of a finished net, to which they are rounded before it is evaluated
         memory: bytes that a worker takes which trains or evaluates a net on a CPU
+        measures: name → what else is measured of each net; a folder takes up later what is added here
     """
 
     name: str
@@ -106,6 +122,7 @@ class Experiment:
     classes: Sequence[int | str] = tuple(range(10))
     weights_dtype: Literal["float32", "float16"] = "float32"
     memory: int = 10**9
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_seeds(self.seeds)
@@ -164,8 +181,8 @@ class Experiment:
         return replace(self, nets={name: self.nets[name] for name in self.main_nets})
 
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same experiment: all but controls and seeds."""
+        """What makes two runs the same experiment: all but controls, seeds and measures."""
         nets = {name: repr(self.nets[name].objective) for name in self.main_nets}
-        apart = ("seeds", "nets", "load", "table", "figures", "classes", "recipe", "memory")
+        apart = ("seeds", "nets", "load", "table", "figures", "classes", "recipe", "memory", "measures")
         same = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}
         return {**same, "recipe": vars(self.recipe), "nets": nets}

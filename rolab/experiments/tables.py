@@ -1,6 +1,6 @@
 """The table of an experiment: made of what its seeds measured, and shown beside the paper's numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import mean, stdev
 from typing import Any
@@ -28,6 +28,16 @@ def table(
         all_of = {net: [mean_sd(p) for p in zip(*of(net, name), strict=True)] for net in experiment.nets}
         return {net: {key: [p[key] for p in ps] for key in ("mean", "sd")} for net, ps in all_of.items()}
 
+    def measured(net: str, name: str) -> dict[str, Any]:
+        found = [measures[name] for measures in of(net, "measures")]
+        tests = {f"{name}_mcnemar": [each["mcnemar"] for each in found]} if "mcnemar" in found[0] else {}
+        return {name: mean_sd([each["value"] for each in found]), **tests}
+
+    def step_cost(net: str) -> dict[str, Any]:
+        seconds = of(net, "seconds"), of(experiment.baseline, "seconds")
+        epochs = experiment.recipe_of(experiment.baseline).epochs / experiment.recipe_of(net).epochs
+        return mean_sd([epochs * own / standard for own, standard in zip(*seconds, strict=False)])
+
     def row(net: str) -> dict[str, Any]:
         return {
             "net": net,
@@ -37,6 +47,8 @@ def table(
             "mcnemar": None,
             **{test: of(net, test) for test in experiment.comparisons(net)},
             "training_seconds": mean_sd(of(net, "seconds")),
+            "step_cost": step_cost(net),
+            **{key: value for name in experiment.measures for key, value in measured(net, name).items()},
         }
 
     sizes = dict(experiment.examples_per_norm)
@@ -62,30 +74,38 @@ def table(
     }
 
 
-COLUMNS = ("net", "radius", "test %", "paper", "on A %", "paper", "McNemar's p")
+Cell = Callable[[Mapping], str]  # of a row
 
 
 def table_cells(result: Mapping, experiment: Experiment | None = None) -> list[list[str]]:
-    """The rows of `markdown` as text: net, radius, test and A as we and the paper have them, McNemar's p."""
-    nets = (experiment or experiment_of(result)).nets
+    """The table as text, its heads first: what each net has, and the paper's figures beside it."""
+    experiment = experiment or experiment_of(result)
+    rows, nets = result["rows"], experiment.nets
 
-    def shown(value: Mapping) -> str:
-        return f"{value['mean']:.2f}" + (f" ± {value['sd']:.2f}" if value["sd"] is not None else "")
+    def spread(name: str, digits: int = 2) -> Cell:
+        def cell(row: Mapping) -> str:
+            mean, sd = row[name]["mean"], row[name]["sd"]
+            return f"{mean:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
 
-    def cells(row: Mapping) -> list[str]:
-        net = nets[row["net"]]
-        return [
-            net.title,
-            "–" if row["radius"] is None else f"{row['radius']:.3g}",
-            *(
-                cell
-                for column in ("test_accuracy", "adversarial_accuracy")
-                for cell in (shown(row[column]), f"{net.paper[column]:.2f}" if net.paper else "–")
-            ),
-            "–" if row["mcnemar"] is None else ", ".join(f"{test['p']:.2g}" for test in row["mcnemar"]),
-        ]
+        return cell
 
-    return [cells(row) for row in result["rows"]]
+    def printed(name: str) -> Cell:
+        return lambda row: f"{nets[row['net']].paper[name]:.2f}" if nets[row["net"]].paper else "–"
+
+    def radius(row: Mapping) -> str:
+        return "–" if row["radius"] is None else f"{row['radius']:.3g}"
+
+    def tests(row: Mapping) -> str:
+        return "–" if row["mcnemar"] is None else ", ".join(f"{test['p']:.2g}" for test in row["mcnemar"])
+
+    columns: list[tuple[str, Cell]] = [("net", lambda row: nets[row["net"]].title), ("radius", radius)]
+    in_paper = any(net.paper for net in nets.values())
+    for title, name in (("test %", "test_accuracy"), ("on A %", "adversarial_accuracy")):
+        columns += [(title, spread(name)), *([("paper", printed(name))] if in_paper else [])]
+    columns += [(measure.title, spread(name)) for name, measure in experiment.measures.items()]
+    columns += [("step", spread("step_cost", 1))] if experiment.measures else []
+    columns.append(("McNemar's p", tests))
+    return [[title for title, _ in columns], *([cell(row) for _, cell in columns] for row in rows)]
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -102,7 +122,8 @@ def markdown(result: Mapping, radii: bool = True, experiment: Experiment | None 
         radii: whether to tell those of A, which a reader may be asked to predict
         experiment: whose it is; the paper's of this name, if left out
     """
-    rows = grid(COLUMNS, table_cells(result, experiment))
+    heads, *cells = table_cells(result, experiment)
+    rows = grid(heads, cells)
     return f"{rows}\n\n{caption(result, radii, experiment)}\n"
 
 

@@ -46,6 +46,17 @@ def as_array(
     return numbers if like is None else numbers[_order(values, name, *like)]
 
 
+def as_examples(X: Any, y: Any, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Examples (N, d) and their labels ±1 (N,), some of each where `both` are asked for."""
+    examples = as_array(X, "X", ("N", "d"))
+    labels = as_array(y, "y", (len(examples),), (X, 0, "X's rows"))
+    if not (np.abs(labels) == 1).all():
+        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(labels)[:5].tolist()}")
+    if both and (labels == labels[0]).all():
+        raise ValueError(f"y: expected labels -1 and 1, some of each, got {labels[0]:g} only")
+    return examples, labels
+
+
 def check_number(value: Any, name: str, least: float = -math.inf) -> None:
     """Raise a `ValueError` unless the value is a finite number from `least` on."""
     if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < math.inf:

@@ -26,7 +26,7 @@ import torch
 
 from rolab.arguments import cvxpy
 from rolab.errors import SolverError
-from rolab.linear_models.inputs import as_array, check_number
+from rolab.linear_models.inputs import as_array, as_examples, check_number
 from rolab.linear_models.solver import TOLERANCE, drop_near_zeros, largest_move, solve, step_lengths, unit_of
 from rolab.norms import Lp
 from rolab.sets import GroupBall, UncertaintySet, UncertaintySetLike, resolve
@@ -64,9 +64,10 @@ def robust_svm(X: Any, y: Any, U: UncertaintySetLike) -> RobustSVM:
 
     Raises:
         ValueError: names X, y or U.
+        NoExpressionError: a set of one's own has no `support_expression`.
         SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y, both=True)
+    X, y = as_examples(X, y, both=True)
     V = _resolved(U, X)
     return _fit(X, y, V, "each" if V.coupled_examples(X.shape) is None else "one")
 
@@ -81,7 +82,7 @@ def regularized_svm(X: Any, y: Any, c: float, norm: Lp | str | float) -> RobustS
         ValueError: names X, y, c or norm.
         SolverError: the least objective was not reached to 1e-6, relative to itself.
     """
-    X, y = _examples(X, y, both=True)
+    X, y = as_examples(X, y, both=True)
     check_number(c, "c", least=0)
     return _fit(X, y, GroupBall(norm, c, X.shape, axis=1), "penalty")
 
@@ -94,7 +95,7 @@ def worst_hinge(X: Any, y: Any, w: Any, b: float, U: UncertaintySetLike) -> tupl
     Raises:
         ValueError: names X, y, w, b or U.
     """
-    examples, y = _examples(X, y)
+    examples, y = as_examples(X, y)
     w = as_array(w, "w", (examples.shape[1],), (X, 1, "X's columns"))
     check_number(b, "b")
     V = _resolved(U, examples)
@@ -211,13 +212,3 @@ def _resolved(U: UncertaintySetLike, X: np.ndarray) -> UncertaintySet:
         expected = f"a set of {X.shape[1]} entries, a feature each"
         raise ValueError(f"U: expected {expected}, got {found.dimension} of {found!r}")
     return found
-
-
-def _examples(X: Any, y: Any, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    examples = as_array(X, "X", ("N", "d"))
-    labels = as_array(y, "y", (len(examples),), (X, 0, "X's rows"))
-    if not (np.abs(labels) == 1).all():
-        raise ValueError(f"y: expected labels -1 and 1, got {np.unique(labels)[:5].tolist()}")
-    if both and (labels == labels[0]).all():
-        raise ValueError(f"y: expected labels -1 and 1, some of each, got {labels[0]:g} only")
-    return examples, labels

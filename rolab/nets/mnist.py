@@ -34,6 +34,11 @@ class Patches(torch.autograd.Function):
                 image[:, :, i : i + h, j : j + w] += columns[:, i, j]
         return image.transpose(0, 1), None
 
+    @staticmethod
+    def jvp(ctx, direction: Tensor, k: None) -> Tensor:
+        """The map is linear: of a direction it cuts the patches, too."""
+        return Patches.apply(direction, ctx.k)
+
 
 class PatchConv2d(nn.Conv2d):
     """A convolution written as what it is, one product of the filters with all patches of the images.

@@ -83,9 +83,12 @@ class Robust(Objective):
         return f"Robust({self.U!r}{attack}{smoothing})"
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return Nominal(self.smoothing)(model, x + self.perturbation(model, x, y), y)
+
+    def perturbation(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """Δ̂, shaped like x."""
         with frozen_statistics(model):
-            perturbation = inner_maximum(self.attack)(model, x, y, self.U).detach()
-        return Nominal(self.smoothing)(model, x + perturbation, y)
+            return inner_maximum(self.attack)(model, x, y, self.U).detach()
 
 
 @contextmanager

@@ -22,13 +22,15 @@ are in [0, 1], and radii are in the same unit.
 """
 
 from rolab.sets.balls import Ball, BallInBox, Box, pixel_box
-from rolab.sets.base import Image, Intersection, Scaled, Sum, UncertaintySet, UncertaintySetLike, resolve
+from rolab.sets.base import Image, Intersection, Scaled, Sum, UncertaintySet
 from rolab.sets.budget import Budget
 from rolab.sets.ellipsoid import Ellipsoid
 from rolab.sets.group_balls import GroupBall, PixelBall, PixelBallInBox
 from rolab.sets.matrices import Columns, Rows, SpectralBall
 from rolab.sets.polyhedra import Polyhedron, Scenarios
+from rolab.sets.resolving import UncertaintySetLike, resolve
 from rolab.sets.sparse_pixels import SparsePixels
+from rolab.sets.tangent import Tangent
 
 __all__ = [
     "Ball",
@@ -49,6 +51,7 @@ __all__ = [
     "SparsePixels",
     "SpectralBall",
     "Sum",
+    "Tangent",
     "UncertaintySet",
     "UncertaintySetLike",
     "pixel_box",

@@ -34,7 +34,8 @@ from rolab.arguments import (
     short,
 )
 from rolab.norms import Lp, headroom
-from rolab.sets.base import Intersection, Shape, UncertaintySet, in_units
+from rolab.sets import solver
+from rolab.sets.base import Intersection, Shape, UncertaintySet
 from rolab.sets.duality_gap import bound_in_box, gap
 
 
@@ -175,6 +176,10 @@ class Ball(NormBall):
         x = as_rows(d, "d", finite=False)
         return self.norm.value(x) <= (as_column(self.radius, x) * (1 + rounding(d)) + atol)[:, 0]
 
+    @property
+    def separable(self) -> bool:
+        return self.norm.separable
+
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The dual norm, radius · ‖w‖_q."""
         return cvxpy().multiply(self._radii(rows), self.norm.dual.expression(w))
@@ -184,7 +189,7 @@ class Ball(NormBall):
         return [self.norm.expression(w) <= radii]
 
     def as_box(self) -> Box | None:
-        return Box(-self.radius, self.radius) if self.norm.separable and is_number(self.radius) else None
+        return Box(-self.radius, self.radius) if self.separable and is_number(self.radius) else None
 
     def in_box(self, box: Box) -> BallInBox:
         return BallInBox(self, box)
@@ -197,7 +202,7 @@ class Ball(NormBall):
         return self if self.norm.euclidean else None
 
     def row_set(self, shape: Shape) -> Ball | None:
-        return self if self.norm.separable else None
+        return self if self.separable else None
 
     def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
         """For p ≤ 2 the Frobenius ball: ‖z‖₂ ≤ ‖z‖_p."""
@@ -219,7 +224,7 @@ class Box(BallAndBox):
 
     lower: Bound
     upper: Bound
-    contains_zero = True
+    contains_zero = separable = True
 
     def __post_init__(self) -> None:
         _check_bound(self.lower, "lower", -1)
@@ -262,7 +267,7 @@ class Box(BallAndBox):
         return [bound.expand_as(rows).numpy() for bound in as_bounds(self.lower, self.upper, rows)]
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
+        return solver.in_units(self, max(map(abs, (*_extremes(self.lower), *_extremes(self.upper)))))
 
     def scaled(self, factor: float) -> Box:
         check_factor(factor, repr(self))
@@ -334,6 +339,10 @@ class BallInBox(BallAndBox, Intersection):
         """Beside radius · ‖u‖_q + Σ max(lower_i v_i, upper_i v_i) with u + v = g."""
         step, ball, box = self.maximizer(g), self.a, self.b
         return gap(bound_in_box(ball.norm, g, ball.radius, box.lower, box.upper, step), g, step)
+
+    @property
+    def separable(self) -> bool:
+        return self.a.separable
 
     def _parts(self) -> tuple[Ball, Box]:
         return self.a, self.b

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,9 +9,20 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from rolab.arguments import check_factor, cvxpy, divided, float64_copy, like, normalized, power_of_two, short
+from rolab.arguments import (
+    Radius,
+    check_factor,
+    cvxpy,
+    divided,
+    float64_copy,
+    like,
+    normalized,
+    power_of_two,
+    short,
+)
+from rolab.norms import Lp
 from rolab.sets import solver
-from rolab.sets.oracles import Oracles
+from rolab.sets.oracles import Oracles, check_inner
 
 Shape = tuple[int, ...]
 
@@ -108,39 +118,6 @@ class UncertaintySet(Oracles):
         return None
 
 
-UncertaintySetLike = UncertaintySet | Callable[[Tensor], UncertaintySet]
-
-
-def resolve(U: UncertaintySetLike, x: Tensor) -> UncertaintySet:
-    """The set at the inputs x: U itself, or U(x) if U is a function of the inputs; `for_batch` checks it.
-
-    >>> from rolab.sets import Ball, pixel_box
-    >>> resolve(lambda x: Ball("linf", 0.1) & pixel_box(x), torch.zeros(5, 1, 2, 2))
-    Ball('linf', 0.1) & Box(<5x1x2x2>, <5x1x2x2>)
-    """
-    found: Any = U(x) if callable(U) and not isinstance(U, UncertaintySet) else U
-    if not isinstance(found, UncertaintySet):
-        came = repr(found) if found is U else f"a function that returns {found!r}"
-        raise ValueError(f"U: expected an UncertaintySet or a function x -> UncertaintySet, got {came}")
-    return found.for_batch(x.shape)
-
-
-def check_inner(inner: Any, length: int, name: str) -> None:
-    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
-    if not isinstance(inner, UncertaintySet):
-        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
-    if inner.dimension not in (None, length):
-        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")
-
-
-def in_units(U: UncertaintySet, size: float) -> tuple[UncertaintySet, float]:
-    """The set divided by a power of two near its size, and that; a set of some size near 1 stays."""
-    if 1e-2 < size < 1e2:
-        return U, 1.0
-    unit = float(power_of_two(size))
-    return (U, 1.0) if unit == 1 else (U.scaled(1 / unit), unit)
-
-
 class SolvedSet(UncertaintySet):
     """A set whose projection has no closed form: a solver finds it, from the constraints."""
 
@@ -184,7 +161,7 @@ class _Pair(SolvedSet):
         return self if a is self.a and b is self.b else type(self)(a, b)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(
+        return solver.in_units(
             self, (min if self.SIGN == "&" else max)(solver.magnitude(self.a), solver.magnitude(self.b))
         )
 
@@ -241,6 +218,10 @@ class Sum(_Pair):
     """All δ + δ', δ in one set and δ' in the other: supports and maximisers add; a solver projects."""
 
     SIGN = "+"
+
+    @property
+    def separable(self) -> bool:
+        return self.a.separable and self.b.separable
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -336,7 +317,7 @@ class Scaled(UncertaintySet):
 
     def __post_init__(self) -> None:
         check_factor(self.factor, repr(self.inner))
-        self._keep(factor=float(self.factor))
+        self._keep(factor=float(self.factor), convex=self.inner.convex, budgeted=self.inner.budgeted)
 
     @torch.no_grad()
     def maximizer(self, g: Tensor) -> Tensor:
@@ -368,8 +349,42 @@ class Scaled(UncertaintySet):
         unit, matrix = self.inner.as_linear_image()
         return unit, self.factor * matrix
 
+    def duality_gap_bound(self, g: Tensor) -> Tensor:
+        return self.factor * self.inner.duality_gap_bound(g)
+
+    def design_regularizer(self) -> UncertaintySet | None:
+        return self._scaled(self.inner.design_regularizer())
+
+    def left_invariant_summand(self) -> tuple[UncertaintySet, UncertaintySet, UncertaintySet] | None:
+        part, V, other = map(self._scaled, self.inner.left_invariant_summand() or (None, None, None))
+        return None if part is None or V is None or other is None else (part, V, other)
+
+    def row_set(self, shape: Shape) -> UncertaintySet | None:
+        return self._scaled(self.inner.row_set(shape))
+
+    def enclosing(self, shape: Shape) -> tuple[UncertaintySet, ...]:
+        return tuple(larger.scaled(self.factor) for larger in self.inner.enclosing(shape))
+
+    def coupled_examples(self, shape: Shape) -> UncertaintySet | None:
+        return self._scaled(self.inner.coupled_examples(shape))
+
+    def _scaled(self, U: UncertaintySet | None) -> UncertaintySet | None:
+        return None if U is None else U.scaled(self.factor)
+
+    @property
+    def vertices(self) -> Tensor | None:
+        return None if self.inner.vertices is None else self.factor * self.inner.vertices
+
+    @property
+    def penalty(self) -> tuple[Radius, Lp] | None:
+        return self.inner.penalty and (self.factor * self.inner.penalty[0], self.inner.penalty[1])
+
     def formula_in(self, w: str) -> str:
         return f"{self.factor:g}·[{self.inner.formula_in(w)}]"
+
+    @property
+    def separable(self) -> bool:
+        return self.inner.separable
 
     @property
     def contains_zero(self) -> bool:

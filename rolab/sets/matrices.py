@@ -14,8 +14,9 @@ from torch import Tensor
 from rolab.arguments import Radius, as_column, check_radius, cvxpy, is_number, like, short
 from rolab.sets import solver
 from rolab.sets.balls import Ball, Box, WithRadius
-from rolab.sets.base import Shape, UncertaintySet, check_inner, in_units
+from rolab.sets.base import Shape, UncertaintySet
 from rolab.sets.group_balls import Grouped, check_shape
+from rolab.sets.oracles import check_inner
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,7 +61,7 @@ class _Product(Grouped):
         return type(self)(self.inner.scaled(factor), self.shape)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return in_units(self, solver.magnitude(self.inner))
+        return solver.in_units(self, solver.magnitude(self.inner))
 
     def formula_in(self, w: str) -> str:
         return f"Σ over {self.GROUP} k of [{self.inner.formula_in(w + self.ENTRY)}]"

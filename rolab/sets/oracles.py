@@ -65,11 +65,15 @@ class Oracles(ABC):
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """σ of each row of the expression w (m, n), (m,); `rows` is a stand-in of its shape."""
-        raise NoExpressionError(f'{self!r} has no cvxpy expression; solve by method="cutting-set"')
+        raise NoExpressionError(self._lacks("expression", "support_expression"))
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:
         """That each row of the expression z (m, n) is in U."""
-        raise NoExpressionError(f'{self!r} has no cvxpy constraints; solve by method="cutting-set"')
+        raise NoExpressionError(self._lacks("constraints", "constraints"))
+
+    def _lacks(self, what: str, method: str) -> str:
+        instead = 'a `RobustLP` does without by method="cutting-set"'
+        return f"{self!r} has no cvxpy {what}; its class needs the method `{method}`, or {instead}"
 
     @property
     def formula(self) -> str:
@@ -79,6 +83,11 @@ class Oracles(ABC):
     def formula_in(self, w: str) -> str:
         """The same with another name for the direction."""
         return f"max over δ in {self!r} of ⟨{w}, δ⟩"
+
+    @property
+    def separable(self) -> bool:
+        """Whether U is known to be a box: what one entry of δ is leaves the others free."""
+        return False
 
     @property
     def contains_zero(self) -> bool:
@@ -172,3 +181,11 @@ def _key(part: Any) -> Any:
         built_from = (getattr(part, field.name) for field in dataclasses.fields(part) if field.init)
         return type(part), *map(_key, built_from)
     return id(part) if isinstance(part, Oracles) else part
+
+
+def check_inner(inner: Any, length: int, name: str) -> None:
+    """Raise a `ValueError` unless the inner set of another is one of so many entries."""
+    if not isinstance(inner, Oracles):
+        raise ValueError(f"{name}: expected an UncertaintySet, got {inner!r}")
+    if inner.dimension not in (None, length):
+        raise ValueError(f"{name}: expected a set of {length} entries, got {inner.dimension} of {inner!r}")

@@ -58,12 +58,10 @@ class Polyhedron(SolvedSet):
         self._check_bounded()
         for _ in range(4):  # once, for a set of some size near 1
             axes = torch.eye(D.shape[1], dtype=torch.float64)
-            lower, upper = (
-                self.unit * solver.lp_vertices(self.A, self.b, side * axes).diagonal() for side in (-1, 1)
-            )
-            self._keep(lower=lower, upper=upper)
+            lower, upper = (solver.lp_vertices(self.A, self.b, side * axes).diagonal() for side in (-1, 1))
             last = self.unit
-            self._take_units(own_units(lower, upper))
+            self._keep(lower=last * lower, upper=last * upper)
+            self._take_units(own_units(lower, upper, last))
             if torch.equal(last, self.unit):
                 break
 
@@ -160,7 +158,7 @@ class Scenarios(SolvedSet):
 
     @property
     def _unit(self) -> Tensor:
-        return own_units(self.points.amin(0), self.points.amax(0))
+        return _units_of(self.points.abs().amax(0))
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         return cvxpy().max(w @ self.points.T.numpy(), axis=1)
@@ -193,13 +191,15 @@ class Scenarios(SolvedSet):
         return bool((self.points == 0).all(1).any())
 
 
-def own_units(lower: Tensor, upper: Tensor) -> Tensor:
-    """Powers of two, one for each coordinate of a box, of about its size; 1 for all where none is far from 1.
-
-    A coordinate that is 0 throughout is measured as the largest of the others.
-    """
+def own_units(lower: Tensor, upper: Tensor, unit: Tensor | float = 1.0) -> Tensor:
+    """`_units_of` the coordinates of a box that is in these units; what is 1e-15 of others there is 0."""
     size = lower.abs().maximum(upper.abs())
-    size = torch.where(size > 1e-15 * size.max(), size, size.max())
+    return _units_of(torch.where(size > 1e-15 * size.max(), unit * size, 0.0))
+
+
+def _units_of(size: Tensor) -> Tensor:
+    """Powers of two near the sizes of coordinates, the largest of all for 0; 1 where none is far from 1."""
+    size = torch.where(size > 0, size, size.max())
     near_1 = (size == 0) | ((size > 1e-2) & (size < 1e2))
     return torch.ones_like(size) if near_1.all() else power_of_two(size)
 
@@ -214,4 +214,4 @@ def _likely_units(D: Tensor, d: Tensor) -> Tensor:
     ratio = d.abs()[:, None] / D.abs()
     size = torch.where(ratio.isfinite() & (ratio > 0), ratio, torch.nan).nanmedian(0).values
     size = torch.where(size.isnan(), size.nanmean().nan_to_num(1.0), size)
-    return own_units(size, size)
+    return _units_of(size)

@@ -31,6 +31,14 @@ def magnitude(U: Any) -> float:
     return float(power_of_two(largest)) if largest not in (0, 1) else float(largest)
 
 
+def in_units(U: Any, size: float) -> tuple[Any, float]:
+    """The set divided by a power of two near its size, and that; a set of some size near 1 stays."""
+    if 1e-2 < size < 1e2:
+        return U, 1.0
+    unit = float(power_of_two(size))
+    return (U, 1.0) if unit == 1 else (U.scaled(1 / unit), unit)
+
+
 @torch.no_grad()
 def maximizer(U: Any, x: Tensor) -> Tensor:
     """The furthest points: the largest Σ ⟨x, z⟩ over the batch (N, d), each x first scaled to 1."""

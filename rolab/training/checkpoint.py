@@ -27,12 +27,16 @@ STATES = "state-*.safetensors"
 
 @dataclass
 class Run:
-    """What training gave: the model, in eval mode, and one record an epoch (loss, test accuracy, seconds)."""
+    """What training gave: the model, in eval mode, and one record an epoch (loss, test accuracy, seconds).
+
+    While it is under way, `memory` holds what its objective keeps from step to step.
+    """
 
     model: nn.Module
     recipe: Recipe
     seed: int
     history: list[dict[str, float]] = field(default_factory=list)
+    memory: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def seconds(self) -> float:
@@ -102,12 +106,15 @@ class Checkpoint:
                 _, i, key = name.split(".", 2)
                 in_layout = torch.empty_like(weights[int(i)]).copy_(tensors[name])  # of its weight
                 optimizer.state[weights[int(i)]][key] = in_layout
+            elif name.startswith("memory."):
+                self.run.memory[name.removeprefix("memory.")] = tensors[name].to(weights[0].device)
 
     def save(self, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
         """Writes all that the next epoch depends on."""
         tensors = {f"model.{name}": tensor for name, tensor in self.run.model.state_dict().items()}
         for i, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": value for name, value in state.items() if value is not None}
+        tensors |= {f"memory.{name}": tensor for name, tensor in self.run.memory.items()}
         tensors["random"] = generator.get_state()
         name = f"state-{len(self.run.history):04d}.safetensors"
         sha256 = write_tensors(self.folder / name, tensors)

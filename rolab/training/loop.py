@@ -17,7 +17,7 @@ from rolab.arguments import whole_number
 from rolab.data.base import Dataset
 from rolab.errors import DivergedError, NonFiniteError
 from rolab.evaluation import accuracy
-from rolab.objectives.base import Objective
+from rolab.objectives.base import Objective, Step
 from rolab.storage import user_path
 from rolab.training.checkpoint import Checkpoint, Run
 from rolab.training.checks import check_examples, check_weights
@@ -72,11 +72,13 @@ def train(
     run = Run(model, recipe, seed)
     kept = Checkpoint(user_path(folder), run, objective, data) if folder is not None else None
     with kept.open(optimizer, generator) if kept else nullcontext(), _reporting(progress) as report:
-        report(*_status(run, data))
+        replays = objective.replays if isinstance(objective, Objective) else 1
+        steps = math.ceil(len(data) / recipe.batch_size) * replays  # of an epoch
+        report(*_status(run, steps))
         while (epoch := len(run.history)) < recipe.epochs:
             started = time.perf_counter()
             try:
-                loss = _epoch(run, data, objective, optimizer, generator, report)
+                loss = _epoch(run, data, objective, steps, optimizer, generator, report)
             except NonFiniteError as error:
                 left = f" The state after epoch {epoch} is kept in {kept.folder}." if kept and epoch else ""
                 raise DivergedError(f"training diverged in epoch {epoch + 1}: {error}.{left}") from error
@@ -84,39 +86,46 @@ def train(
             run.history.append({"epoch": epoch + 1, "loss": loss, "seconds": seconds})
             if test is not None:
                 run.history[-1]["test_accuracy"] = accuracy(model, test)
+            if len(run.history) == recipe.epochs:
+                run.memory.clear()
             if kept:
                 kept.save(optimizer, generator)
-            report(*_status(run, data))
+            report(*_status(run, steps))
     model.eval()
     return run
 
 
 def _epoch(
-    run: Run, data: Dataset, objective: Objective, optimizer, generator: torch.Generator, report: Report
+    run: Run, data: Dataset, objective: Objective, steps: int, optimizer, generator, report: Report
 ) -> float:
     """One pass of Algorithm 1 over the data; returns the mean of the loss that was descended.
 
     With `Robust(U)` each step first sets x̃ᵢ ← xᵢ + Δ̂ᵢ by one ascent step, eq. (11).
     """
     model, recipe, device = run.model.train(), run.recipe, data.images.device
-    (done, steps, _), total = _status(run, data), 0.0
+    epoch, total, seen = len(run.history), 0.0, 0
+    done = epoch * steps
     lower = f"a learning_rate below {recipe.learning_rate:g} may help"
     with _seeded(generator, device):
         order = torch.randperm(len(data), generator=generator) if recipe.shuffle else torch.arange(len(data))
-        for i, rows in enumerate(order.to(device).split(recipe.batch_size)):  # for every mini-batch
-            optimizer.param_groups[0]["lr"] = recipe.rate(done + i, steps)
-            x, y = data.images[rows], data.labels[rows]
+        batches = order.to(device).split(recipe.batch_size)
+        for i in range(steps):  # for every mini-batch
+            rows = batches[i * len(batches) // steps]
+            optimizer.param_groups[0]["lr"] = recipe.rate(done + i, recipe.epochs * steps)
+            x, y, now = data.images[rows], data.labels[rows], objective
+            if isinstance(objective, Objective):
+                now = objective.at_step(Step(epoch, recipe.epochs, i, steps, data, rows, run.memory))
             try:
-                loss = training_step(model, x, y, objective, optimizer, recipe.precision)
+                loss = training_step(model, x, y, now, optimizer, recipe.precision)
             except NonFiniteError as error:
                 first = "no step came before it: look at the objective and the initial weights"
                 raise NonFiniteError(f"{error}; {lower if done + i else first}") from error
-            total += loss * len(rows)
+            total, seen = total + loss * len(rows), seen + len(rows)
             if i % 20 == 0:
-                report(*_status(run, data, i, loss))
+                report(*_status(run, steps, i, loss))
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise NonFiniteError(f"a weight became NaN or infinite; {lower}")
-    return total / len(data)
+    return total / seen
 
 
 def training_step(
@@ -139,14 +148,13 @@ def training_step(
     return value
 
 
-def _status(run: Run, data: Dataset, batch: int = 0, loss: float | None = None) -> tuple[int, int, str]:
+def _status(run: Run, steps: int, batch: int = 0, loss: float | None = None) -> tuple[int, int, str]:
     """The steps done, the steps in all, and a line: the epoch, its loss so far, the last accuracy known."""
     done, epochs = len(run.history), run.recipe.epochs
-    per_epoch = math.ceil(len(data) / run.recipe.batch_size)
     line = f"epoch {done}/{epochs}" if loss is None else f"epoch {done + 1}/{epochs}, loss {loss:.4f}"
     if done and "test_accuracy" in run.history[-1]:
         line += f", test accuracy {run.history[-1]['test_accuracy']:.2f} %"
-    return done * per_epoch + batch, epochs * per_epoch, line
+    return done * steps + batch, epochs * steps, line
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Worst cases and transfer, on nets of which the answer is known."""
+"""Worst cases, on nets of which the answer is known."""
 
 import itertools
 
@@ -13,13 +13,10 @@ from rolab import zoo
 from rolab.attacks import first_order, margin, pgd
 from rolab.data import Dataset
 from rolab.evaluation import (
-    AccuracyEstimate,
-    accuracy,
     correct_under_attack,
     perturbations,
     predict,
     robust_mask,
-    transfer_matrix,
     worst_case_accuracy,
 )
 from rolab.sets import Ball, pixel_box
@@ -121,15 +118,3 @@ def test_the_model_comes_back_in_its_mode():
     assert model.training and model[0].training
     assert first == worst_case_accuracy(separated()[0], data, [Ball("linf", 0.1)], [first_order])
     assert all(p.grad is None for p in model.parameters())
-
-
-def test_the_diagonal_of_the_transfer_matrix_is_white_box():
-    nets = {name: zoo.load(f"mnist/{name}") for name in ("baseline", "robust-linf")}
-    data, U = digits(100), boxed(0.15)
-    matrix = transfer_matrix(nets, data, U, pgd)
-    for name, net in nets.items():
-        assert matrix[name][name] == AccuracyEstimate.of(correct_under_attack(net, data, U, pgd))
-        (other,) = set(nets) - {name}
-        made = data.images + perturbations(net, data, U, pgd)
-        assert matrix[name][other].percent == accuracy(nets[other], Dataset(made, data.labels))
-        assert matrix[name][name].percent < matrix[name][other].percent

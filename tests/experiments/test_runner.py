@@ -41,7 +41,8 @@ def finished(tmp_path_factory):
 
 def lasting(result: dict) -> dict:
     """A table without what depends on the clock and the machine's state."""
-    rows = [{key: value for key, value in row.items() if key != "training_seconds"} for row in result["rows"]]
+    timed = ("training_seconds", "step_cost")
+    rows = [{key: value for key, value in row.items() if key not in timed} for row in result["rows"]]
     left_out = ("seconds", "environment", "rows")
     return {"rows": rows} | {key: value for key, value in result.items() if key not in left_out}
 

@@ -32,6 +32,12 @@ def test_an_experiment_is_a_value():
         mnist_experiment("fast").seeds = (1,)
 
 
+@pytest.mark.parametrize("seeds", [(True,), (0, False), [0], 0, (0.0,)])
+def test_seeds_are_whole_numbers(seeds):
+    with pytest.raises(ValueError, match="^seeds is .*expected distinct whole numbers from 0 up"):
+        replace(mnist_experiment("fast"), seeds=seeds)
+
+
 def test_its_identity_is_all_but_which_nets_there_are_and_survives_json():
     identity = mnist_experiment("full").identity()
     plain = json.loads(json.dumps(identity))  # as it is compared

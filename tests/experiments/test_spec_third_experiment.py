@@ -1,12 +1,14 @@
 """A third data set and one more method are one entry: an experiment made in a test runs whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from table_forms import cells
-from toy_experiment import toy
+from toy_experiment import largest_weight, toy
 
 from rolab.experiments.runner import reproduce
+from rolab.experiments.seed import load_net
 from rolab.experiments.tables import markdown
 from rolab.storage import read_json
 
@@ -35,11 +37,25 @@ def test_a_third_experiment_runs_whole_with_its_own_data_net_objective_and_title
         "baseline": 3, "robust-linf": 3, "blurred": 4
     }  # fmt: skip
 
+    for row, net in zip(result["rows"], rows, strict=True):
+        flipped = measured[net]["measures"]["flipped_accuracy"]
+        assert row["flipped_accuracy"]["values"] == [flipped["value"]]
+        assert row["flipped_accuracy_mcnemar"] == [flipped["mcnemar"]]
+        lead = flipped["value"] - rows["baseline"]["flipped_accuracy"]["mean"]
+        assert 100 * (flipped["mcnemar"]["only_b"] - flipped["mcnemar"]["only_a"]) / 200 == pytest.approx(
+            lead
+        )
+        weights = load_net(toy, tmp_path / "seed-0", net)
+        assert row["largest_weight"]["mean"] == largest_weight(weights, None)
+        assert "largest_weight_mcnemar" not in row and row["step_cost"]["mean"] > 0
+    assert rows["baseline"]["step_cost"]["mean"] == 1
+
     text = (tmp_path / "table3.md").read_text()
     assert text == markdown(result, experiment=toy)
     titles = ["baseline", "robust ℓ∞", "trained on blurred stripes"]
     assert [row[0] for row in cells(text)] == titles
-    assert [row[3] for row in cells(text)] == ["–"] * 3, "no paper has a number for them"
+    heads = "net", "radius", "test %", "on A %", "upside down %", "largest weight", "step", "McNemar's p"
+    assert text.splitlines()[0] == f"| {' | '.join(heads)} |", "no paper has a number for them"
     assert "(trained on blurred stripes: 4)" in text  # epochs
     card = read_json(tmp_path / "seed-0" / "blurred.json")
     assert (card["net"], card["objective"]) == ("stripes/blurred", "Blurred()")
@@ -49,6 +65,22 @@ def test_a_third_experiment_runs_whole_with_its_own_data_net_objective_and_title
     assert "blurred" not in (tmp_path / "figure9.html").read_text(), "it has more epochs than the others"
     page = (tmp_path / "figure8.html").read_text()
     assert any(f"bottom → {name}" in page for name in toy.classes), "by the names of its classes"
+
+
+@pytest.mark.slow
+def test_a_measure_that_joins_later_is_taken_alone(tmp_path):
+    """Nothing is trained or measured again, and what had been found stays."""
+    few = replace(toy, measures={"largest_weight": toy.measures["largest_weight"]})
+    before = reproduce(few, tmp_path, device="cpu", progress=False)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-0/*.safetensors")}
+    after = reproduce(toy, tmp_path, device="cpu", progress=False)
+    assert after["rows"][2].keys() - before["rows"][2].keys() == {
+        "flipped_accuracy",
+        "flipped_accuracy_mcnemar",
+    }
+    for row, was in zip(after["rows"], before["rows"], strict=True):
+        assert {key: row[key] for key in was} == was
+    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-0/*.safetensors")}
 
 
 def test_its_identity_can_be_written_and_its_controls_are_its_own():

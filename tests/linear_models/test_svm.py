@@ -14,9 +14,20 @@ from sklearn.svm import SVC
 from torch import nn
 
 from rolab.attacks import first_order
+from rolab.errors import NoExpressionError
 from rolab.linear_models.svm import regularized_svm, robust_svm, worst_hinge
 from rolab.norms import Lp
-from rolab.sets import Ball, Box, Budget, Ellipsoid, GroupBall, Polyhedron, Scenarios, pixel_box
+from rolab.sets import (
+    Ball,
+    Box,
+    Budget,
+    Ellipsoid,
+    GroupBall,
+    Polyhedron,
+    Scenarios,
+    UncertaintySet,
+    pixel_box,
+)
 
 quick = settings(max_examples=10, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
@@ -336,6 +347,29 @@ def test_bad_data_are_named(change, message):
     with pytest.raises(ValueError) as caught:
         robust_svm(**data)
     assert str(caught.value).startswith(message)
+
+
+class Own(UncertaintySet):
+    def maximizer(self, g):
+        return Ball("l2", 0.3).maximizer(g)
+
+    def project(self, d):
+        return Ball("l2", 0.3).project(d)
+
+
+class OwnWithExpression(Own):
+    def support_expression(self, w):
+        return 0.3 * (cp.norm(w) if w.ndim == 1 else cp.norm(w, axis=1))
+
+
+def test_a_set_of_ones_own_needs_an_expression():
+    """The error named a method of programs, which classifiers do not have."""
+    X, y, _, _ = clouds(0)
+    with pytest.raises(NoExpressionError, match="its class needs the method `support_expression`"):
+        robust_svm(X, y, Own())
+    own, known = robust_svm(X, y, OwnWithExpression()), robust_svm(X, y, Ball("l2", 0.3))
+    assert own.objective == pytest.approx(known.objective, rel=1e-7)
+    assert worst_hinge(X, y, known.w, known.b, Own())[0] == pytest.approx(known.objective)
 
 
 def test_of_a_series_the_labels_count():

@@ -5,17 +5,20 @@ import math
 import pytest
 import torch
 
-from rolab.nets import VGG, ConvNet, WhitenedNet
+from rolab.nets import VGG, ConvNet, ScatteringNet, WhitenedNet
 
 
 @pytest.fixture(scope="module")
 def nets():
     whitened = WhitenedNet()
     whitened.whiten(torch.rand(5, 3, 32, 32))
-    return {"ConvNet": ConvNet(), "VGG": VGG().eval(), "WhitenedNet": whitened}
+    nets = {"ConvNet": ConvNet(), "VGG": VGG().eval(), "WhitenedNet": whitened}
+    return nets | {"ScatteringNet": ScatteringNet()}
 
 
-SHAPES = {"ConvNet": (1, 28, 28), "VGG": (3, 32, 32), "WhitenedNet": (3, 32, 32)}
+SHAPES = {
+    "ConvNet": (1, 28, 28), "VGG": (3, 32, 32), "WhitenedNet": (3, 32, 32), "ScatteringNet": (1, 28, 28)
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -39,7 +42,10 @@ def test_other_images_are_refused_with_their_shape(nets, name):
 
 
 @pytest.mark.parametrize("spoil", [lambda x: 255 * x, lambda x: (x - 0.5) / 0.25, lambda x: x * math.nan])
-def test_filters_come_from_pixels(nets, spoil):
+def test_filters_and_deviations_come_from_pixels(nets, spoil):
+    with pytest.raises(ValueError, match=r"^images: expected pixels in \[0, 1\], got"):
+        nets["ScatteringNet"].standardize(spoil(torch.rand(5, 1, 28, 28)))
+    assert not nets["ScatteringNet"].mean.any()
     before = nets["WhitenedNet"].filters.clone()
     with pytest.raises(ValueError, match=r"^images: expected pixels in \[0, 1\], got"):
         nets["WhitenedNet"].whiten(spoil(torch.rand(5, 3, 32, 32)))

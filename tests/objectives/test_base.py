@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from objective_cases import batch, gradients, small_net
 from tiny_runs import blobs, net, run, weights
+from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy
@@ -27,6 +28,28 @@ def test_the_mixture_of_eq_3(alpha, norm):
     standard, worst = (gradients(objective, model, x, y) for objective in (Nominal(), robust))
     for found, a, b in zip(gradients(mixed, model, x, y), standard, worst, strict=True):
         torch.testing.assert_close(found, alpha * a + (1 - alpha) * b, rtol=1e-10, atol=1e-12)
+
+
+def batch_norm_net() -> nn.Module:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        layers = (
+            nn.Flatten(),
+            nn.Linear(12, 8),
+            nn.BatchNorm1d(8),
+            nn.Tanh(),
+            nn.Dropout(0.3),
+            nn.Linear(8, 3),
+        )
+        return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("alpha, alone", [(1, Nominal()), (0, Robust(Ball("l2", 0.4)))])
+def test_at_its_ends_the_mixture_is_one_of_its_parts_to_the_bit(alpha, alone):
+    """α = 1 is standard training, α = 0 Algorithm 1: also the masks and the averages of a net's layers."""
+    mixed = alpha * Nominal() + (1 - alpha) * Robust(Ball("l2", 0.4))
+    found, expected = (run(batch_norm_net(), objective=each).model.state_dict() for each in (mixed, alone))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_objectives_scale_from_both_sides_and_add_up():

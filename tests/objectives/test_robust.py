@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from objective_cases import batch, gradients, small_net
+from objective_cases import batch, gradients, net_in_training, small_net
 from torch import nn
 from torch.nn import functional as F
 
@@ -156,19 +156,6 @@ def test_only_the_descent_step_writes_gradients():
 
 
 # Batch norm and dropout under attack
-
-
-def net_in_training(dropout: float = 0.5) -> nn.Module:
-    torch.manual_seed(0)
-    layers = (
-        nn.Flatten(),
-        nn.Linear(12, 8),
-        nn.BatchNorm1d(8),
-        nn.Tanh(),
-        nn.Dropout(dropout),
-        nn.Linear(8, 3),
-    )
-    return nn.Sequential(*layers).double().train()
 
 
 def averages(model: nn.Module) -> list[torch.Tensor]:

@@ -18,6 +18,7 @@ from rolab.sets import (
     BallInBox,
     Box,
     Budget,
+    Columns,
     Ellipsoid,
     GroupBall,
     Image,
@@ -250,6 +251,58 @@ def test_two_methods_make_a_set():
     close((U + U).maximizer(torch.zeros(2, 3)), torch.zeros(2, 3), 1e-12)
     assert U[3] is U and U.dimension is None and not U.contains_zero and "Segment" in U.formula
     assert U == U and U != Segment()
+
+
+class Own(UncertaintySet):
+    """A set of one's own that knows no scaling, but answers all else as another set does."""
+
+    def __init__(self, inner):
+        self.inner, self.budgeted = inner, inner.budgeted
+
+    def maximizer(self, g):
+        return self.inner.maximizer(g)
+
+    def project(self, d):
+        return self.inner.project(d)
+
+
+QUESTIONS = "duality_gap_bound design_regularizer left_invariant_summand row_set enclosing coupled_examples"
+for question in QUESTIONS.split():
+    setattr(Own, question, lambda self, *a, question=question: getattr(self.inner, question)(*a))
+for answer in ("vertices", "penalty"):
+    setattr(Own, answer, property(lambda self, answer=answer: getattr(self.inner, answer)))
+
+
+@pytest.mark.parametrize(
+    "U",
+    [
+        Ball("l2", 0.3),
+        Ball("linf", 0.3),
+        Budget(2, 0.3),
+        Box(-0.1, torch.linspace(0, 1, 6).double()),
+        Scenarios(numbers(37, 4, 6)),
+        Rows(Ball("l1", torch.tensor([0.3, 0.4]).double()), (2, 3)),
+        Columns(Ball("l2", 0.3), (2, 3)) + Ball("linf", 0.2),
+        GroupBall("l2", 0.3, (2, 3), axis=1),
+    ],
+    ids=repr,
+)
+def test_what_linear_models_ask_of_a_set_they_are_told_of_its_multiple(U):
+    """A fit in another unit asks a scaled set; of one's own it was told nothing."""
+    own, known = Own(U).scaled(2.0), U.scaled(2.0)
+    assert type(own) is Scaled and own.convex == known.convex and own.budgeted == known.budgeted
+    assert own.design_regularizer() == known.design_regularizer()
+    assert own.row_set((2, 3)) == known.row_set((2, 3))
+    assert own.enclosing((2, 3)) == known.enclosing((2, 3))
+    assert own.left_invariant_summand() == known.left_invariant_summand()
+    assert str(own.penalty) == str(known.penalty)
+    assert (own.vertices is None) == (known.vertices is None)
+    assert own.vertices is None or torch.equal(own.vertices, known.vertices)
+    if isinstance(U, GroupBall):
+        assert own.coupled_examples((2, 3)) == known.coupled_examples((2, 3))
+    if isinstance(U, Ball | Budget):
+        g = numbers(38, 4, 6)
+        close(own.duality_gap_bound(g), known.duality_gap_bound(g), 1e-12)
 
 
 def test_a_set_without_an_expression_says_so():

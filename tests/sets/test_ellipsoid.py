@@ -79,6 +79,23 @@ def test_a_flat_ellipsoid_stays_in_its_plane():
     assert not point.maximizer(numbers(3, 2, 3)).any() and not point.project(numbers(3, 2, 3)).any()
 
 
+@quick
+@given(sigma=matrices(), seed=st.integers(0, 99), powers=st.lists(st.floats(-12, 12), min_size=5, max_size=5))
+def test_coordinates_have_units_of_their_own(sigma, seed, powers):
+    """With units 1e6 apart the small ones were taken for rounding, and the set for a flat one."""
+    c, g = 10.0 ** torch.tensor(powers[: len(sigma)], dtype=torch.float64), numbers(seed, 3, len(sigma))
+    U, plain = (Ellipsoid(unit[:, None] * sigma * unit, 0.7) for unit in (c, torch.ones_like(c)))
+    torch.testing.assert_close(U.support(g / c), plain.support(g), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(U.maximizer(g / c) / c, plain.maximizer(g), rtol=1e-6, atol=1e-7)
+
+
+def test_a_diagonal_that_is_rounding_is_no_unit():
+    for rounding in (1e-20, -1e-18):
+        U = Ellipsoid([[1.0, 1e-17], [1e-17, rounding]], 2.0)
+        assert U.maximizer(torch.tensor([[3.0, 0.0]])).tolist() == [pytest.approx([2.0, 0.0])]
+        assert U.project(torch.tensor([[3.0, 4.0]])).tolist() == [pytest.approx([2.0, 0.0], abs=1e-6)]
+
+
 @pytest.mark.parametrize("size", [2.0**-100, 2.0**100])
 def test_the_size_of_the_direction_does_not_matter(size):
     g = numbers(4, 3, 3, dtype=torch.float32)

@@ -8,7 +8,7 @@ from set_definitions import AWAY, POINTS, SIGMA, A, D, M, d
 from set_samples import numbers
 
 from rolab.errors import EmptySetError
-from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios
+from rolab.sets import Ball, Box, Budget, Ellipsoid, Polyhedron, Scenarios, Tangent
 
 UNITS = [1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9, 1e12]
 every_unit = pytest.mark.parametrize("s", UNITS)
@@ -27,6 +27,7 @@ def of_size(s):
         "image of a small set": (1e6 * M) @ Ball("l2", 0.5e-6 * s),
         "image of a large set": (s * 1e-6 * A) @ Scenarios(1e6 * POINTS),
         "nested": (M @ Ball("l2", 0.5 * s) + Box(-0.1 * s, 0.2 * s)) & Ball("l1", s),
+        "tangent": Tangent(M[:, :3], Ball("l1", s)),
         "budget + polyhedron": Budget(1.5, 0.4 * s) + Polyhedron(D, s * AWAY),
     }
 
@@ -80,7 +81,7 @@ def test_rows_of_a_polyhedron_have_units_of_their_own(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_coordinates_of_a_polyhedron_and_of_a_hull_have_units_of_their_own(seed):
-    unit = 10.0 ** torch.from_numpy(np.random.default_rng(seed).uniform(-6, 6, 6))
+    unit = 10.0 ** torch.from_numpy(np.random.default_rng(seed).uniform(-12, 12, 6))
     for U, plain in (
         (Polyhedron(D / unit, AWAY), Polyhedron(D, AWAY)),
         (Scenarios(unit * POINTS), Scenarios(POINTS)),

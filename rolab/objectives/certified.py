@@ -1,0 +1,55 @@
+"""Certified training: what is descended bounds the worst case, so that what is learnt can be proved."""
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from rolab.attacks.first_order import full_precision
+from rolab.attacks.losses import log_loss
+from rolab.certify.intervals import largest_differences
+from rolab.objectives.base import Objective, Step
+from rolab.objectives.robust import frozen_statistics
+from rolab.sets import UncertaintySetLike, resolve
+
+
+@dataclass(frozen=True)
+class Certified(Objective):
+    """An upper bound of the loss over U, the mean over the batch. Gowal et al. (2018).
+
+        max over Δ in U of J(θ, x + Δ, y)  ≤  log Σ_k exp(d_k),   d_k ≥ max over Δ in U of (z_k − z_y)(x + Δ)
+
+    with d from `rolab.certify.largest_differences`: the first layer by the support function of U, then
+    interval arithmetic. An attack approaches the inner maximum of eq. (9) from below, this from above; with a
+    radius of 0 it is the loss itself.
+
+    At the full radius from the start training learns one answer for all images. So `train` begins with the
+    loss, and from one share of its steps to another U grows from {0} to all of it; then it stays. Elsewhere
+    U counts whole. `0.5 * Nominal() + 0.5 * Certified(U)` keeps an eye on the loss.
+
+    Args:
+        U: an uncertainty set, or a function `x -> set`. Boxes, such as an ℓ∞ ball in the pixel box, and sets
+            that all examples share are quick
+        ramp: the shares of the steps, 0 to 1, at which U begins to grow and is whole
+
+    Raises:
+        ValueError: the ramp is none; or when called, as `largest_differences`. Dropout is off in the bound;
+            batch norm in training mode cannot be bounded.
+    """
+
+    U: UncertaintySetLike
+    ramp: tuple[float, float] = (0.1, 0.5)
+
+    def __post_init__(self) -> None:
+        if not (len(self.ramp) == 2 and 0 <= self.ramp[0] <= self.ramp[1] <= 1):
+            raise ValueError(f"ramp: expected two shares of the steps, 0 ≤ a ≤ b ≤ 1, got {self.ramp!r}")
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with frozen_statistics(model), full_precision(x):
+            return log_loss(largest_differences(model, x, y, self.U), y).mean()
+
+    def at_step(self, step: Step) -> "Certified":
+        begin, whole = self.ramp
+        if step.share >= whole:
+            return self
+        factor = 0.0 if step.share <= begin else (step.share - begin) / (whole - begin)
+        return replace(self, U=lambda x: resolve(self.U, x).scaled(factor))
