@@ -27,7 +27,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 reproduce: $(READY) ## reproduce the paper's Table 1 on MNIST, a few minutes
 	$(BIN)/rolab reproduce mnist --preset fast
 
-test: check ## lint, types, every test and every notebook: a quarter of an hour on two cores
+test: check ## lint, types, every test and every notebook: under 25 minutes on two cores
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) ## open the course in JupyterLab
@@ -54,6 +54,10 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	mkdir -p rolab/_zoo/autoencoders
 	cp runs/tangent-energy/mnist.* rolab/_zoo/autoencoders/
 	cp runs/tangent-energy/tangent_energy.json results/tangent_energy.json
+	$(BIN)/python -m rolab.experiments.scattering_net --out runs/scattering
+	cp runs/scattering/scattering.* rolab/_zoo/mnist/
+	$(BIN)/python -m rolab.experiments.limits --out runs/limits.json
+	cp runs/limits.json results/limits.json
 	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
 	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10

@@ -13,7 +13,8 @@ from torchvision.transforms.v2 import functional as tv
 from rolab.attacks import Attack, ensemble, pgd
 from rolab.certify import certified
 from rolab.data import Dataset
-from rolab.evaluation import correct, eval_mode
+from rolab.evaluation import correct
+from rolab.experiments.attack_grid import attack_the_rest
 from rolab.sets import Ball, UncertaintySet, pixel_box
 
 SETS = {"linf": Ball("linf", 0.1), "l2": Ball("l2", 1.5)}
@@ -24,13 +25,7 @@ ANGLES, PIXELS = range(-15, 16, 5), range(-2, 3)
 def right_under(attack: Attack, U: UncertaintySet, digits: int, model: nn.Module, test: Dataset) -> Tensor:
     """Which of the first digits are right after an attack in U and the pixel box: bool (digits,)."""
     some = test[:digits]
-    right = correct(model, some)
-    for rows in right.nonzero().squeeze(1).split(100):
-        x, y = some.images[rows], some.labels[rows]
-        with eval_mode(model):
-            d = attack(model, x, y, lambda x: U & pixel_box(x))
-        right[rows] = correct(model, some[rows], d)
-    return right
+    return attack_the_rest(model, some, lambda x: U & pixel_box(x), attack, correct(model, some))
 
 
 def pgd_40(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySet) -> Tensor:

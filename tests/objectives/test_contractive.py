@@ -40,27 +40,12 @@ def test_training_lessens_it_and_the_penalty_is_smaller_where_it_counts(tmp_path
     data, recipe = Dataset(X, Y), Recipe(epochs=8, batch_size=10, learning_rate=0.05, channels_last=False)
     contracted = []
     for strength in (0.0, 5.0):
-        net = autoencoder()
-        run = train(
-            net,
-            data,
-            Contractive(strength),
-            recipe,
-            folder=tmp_path / str(strength),
-            device="cpu",
-            progress=False,
-        )
+        net, again = autoencoder(), autoencoder()
+        descended = data, Contractive(strength), recipe
+        how = {"folder": tmp_path / str(strength), "device": "cpu", "progress": False}
+        run = train(net, *descended, **how)
         assert run.history[-1]["loss"] < run.history[0]["loss"]
-        again = autoencoder()
-        train(
-            again,
-            data,
-            Contractive(strength),
-            recipe,
-            folder=tmp_path / str(strength),
-            device="cpu",
-            progress=False,
-        )
+        train(again, *descended, **how)
         assert all(map(torch.equal, again.state_dict().values(), net.state_dict().values()))
         contracted.append((Contractive(1.0)(net, X, Y) - Contractive(0.0)(net, X, Y)).item())
     assert contracted[1] < contracted[0]
