@@ -82,11 +82,13 @@ def _norm(layer: nn.Module, shape: torch.Size, steps: int) -> Tensor:
     v = torch.randn(shape.numel(), dtype=weight.dtype, device=weight.device)
     basis = v.new_zeros(min(steps, len(v)), len(v))  # of the Krylov space, orthonormal
     images = []
+    rounding = 100 * torch.finfo(v.dtype).eps
     with torch.enable_grad():
         for i in range(len(basis)):
-            for _ in range(3):  # where the space is exhausted, rounding is all that is left after one
+            v = v / one_if_zero(v.norm())
+            for _ in range(2):  # the second time takes away what the first one's rounding brought in
                 v = v - basis.T @ (basis @ v)
-                v = v / one_if_zero(v.norm())
+                v = v / one_if_zero(v.norm()) * (v.norm() > rounding)  # 0 where the space is exhausted
             basis[i] = v
             Av = A(v.requires_grad_())
             images.append(Av.detach())
