@@ -13,8 +13,9 @@ from torchvision.transforms.v2 import functional as tv
 from rolab.attacks import Attack, ensemble, pgd
 from rolab.certify import certified
 from rolab.data import Dataset
-from rolab.evaluation import correct
+from rolab.evaluation import correct, eval_mode
 from rolab.experiments.attack_grid import attack_the_rest
+from rolab.objectives import operator_norms
 from rolab.sets import Ball, UncertaintySet, pixel_box
 
 SETS = {"linf": Ball("linf", 0.1), "l2": Ball("l2", 1.5)}
@@ -47,6 +48,12 @@ def right_however(moves: list[Callable[[Tensor], Tensor]], model: nn.Module, tes
     """Which test digits are read correctly however they are moved: bool (N,)."""
     moved = (correct(model, Dataset(move(test.images), test.labels)) for move in moves)
     return torch.stack(list(moved)).all(0)
+
+
+def norm_product(model: nn.Module, test: Dataset) -> float:
+    """Π ‖A_l‖₂ over the layers: a bound of the Lipschitz constant behind the standardised pixels."""
+    with eval_mode(model):
+        return float(operator_norms(model, test.images[:1]).prod())
 
 
 def turned(degrees: float, images: Tensor) -> Tensor:
