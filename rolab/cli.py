@@ -66,7 +66,10 @@ def resumable(then: str = "the same command goes on from here") -> Iterator[None
 @app.command()
 def reproduce(
     experiment: Annotated[
-        str, typer.Argument(help="mnist (Table 1, Figures 1–3) or cifar10 (Table 2, Figures 4–6).")
+        str,
+        typer.Argument(
+            help="mnist (Table 1, Figures 1–3), cifar10 (Table 2, Figures 4–6) or related-work (§2)."
+        ),
     ],
     preset: Annotated[
         str,
@@ -95,7 +98,7 @@ def reproduce(
 
     Run again with the same folder, it goes on where it stopped.
     """
-    from rolab.experiments.presets import EXPERIMENTS
+    from rolab.experiments.catalogue import EXPERIMENTS
 
     if experiment not in EXPERIMENTS:
         raise ValueError(f"experiment is {experiment!r}, expected one of {', '.join(EXPERIMENTS)}")

@@ -105,7 +105,8 @@ def headline() -> str:
 
 def generated(text: str) -> str:
     """The README with every generated part made anew."""
-    tables = {make().table: markdown(load_result(name)).strip() for name, make in EXPERIMENTS.items()}
+    results = {make().table: load_result(name.replace("-", "_")) for name, make in EXPERIMENTS.items()}
+    tables = {table: markdown(result).strip() for table, result in results.items()}
     parts = {"badges": badges(), "headline": headline(), "clone": clone(), **tables, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -4,14 +4,16 @@
     robustness.benchmark(nets, data, "runs/robustness.json")    # what `rolab evaluate` does
 
 spec      what an experiment is: Experiment, NetSpec, Measure presets  the paper's two, and its numbers
+related_work, measures, strength_selection                    all methods of §2 on one benchmark
+catalogue the experiments by their names                      selection  on a split of the training set
 runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
 robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
 single_pixel, radius_selection, masked_net                    three smaller ones
 tangent_energy, limits, transfer, scattering_net              of §2 and §4.2
 """
 
+from rolab.experiments.catalogue import EXPERIMENTS
 from rolab.experiments.presets import (
-    EXPERIMENTS,
     NETS,
     NORMS,
     PAPER,

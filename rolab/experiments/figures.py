@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import Collection
-from rolab.experiments.presets import experiment_of
+from rolab.experiments.catalogue import experiment_of
 from rolab.experiments.spec import Experiment
 from rolab.plotting.curves import Curves
 from rolab.plotting.figure import Figure

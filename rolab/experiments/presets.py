@@ -188,14 +188,6 @@ def cifar10_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = Non
     )
 
 
-EXPERIMENTS = {"mnist": mnist_experiment, "cifar10": cifar10_experiment}
-
-
-def experiment_of(result: Mapping[str, Any]) -> Experiment:
-    """The experiment whose table this is, with all its nets, whichever preset it was."""
-    return EXPERIMENTS[result["experiment"]]("full")
-
-
 # The net that notebook 09 unmasks: Algorithm 1 with five times the radius of robust ℓ∞.
 MASKED = NetSpec(
     "masked", "the fifth", Robust(Ball("linf", 0.3)), 0.3, style=Style("the fifth", "#CC79A7", "dot", "cross")

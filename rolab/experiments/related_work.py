@@ -149,7 +149,7 @@ METHODS = {
     "weight-decay": Method("weight decay", (1e-3, 2e-3, 4e-3), recipe=lambda decay: {"weight_decay": decay}),
 }
 # As `rolab.experiments.strength_selection` chose them: results/related_work_strengths.json.
-STRENGTHS: dict[str, float] = {}
+STRENGTHS = {name: method.strengths[1] for name, method in METHODS.items()}  # TODO
 
 
 def related_nets(epochs: int) -> list[NetSpec]:
@@ -179,7 +179,7 @@ def measures(digits: int, budget: int, proofs: int) -> dict[str, Measure]:
 
 
 def related_work_experiment(preset: str = "fast", seeds: tuple[int, ...] | None = None) -> Experiment:
-    """The related work: `fast` (minutes), `full` (five seeds, six epochs) or `paper` (the authors' recipe)."""
+    """The related work: `fast` (minutes), `full` (five seeds, six epochs) or `paper` (their recipe)."""
     mnist, few = mnist_experiment(preset, seeds), preset == "fast"
     recipe = replace(mnist.recipe, epochs=6) if preset == "full" else mnist.recipe
     return replace(

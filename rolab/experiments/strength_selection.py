@@ -19,7 +19,7 @@ from typing import Any
 
 import typer
 
-from rolab.experiments.measures import SETS, pgd_40, right_under
+from rolab.experiments.measures import SETS, norm_product, pgd_40, right_under
 from rolab.experiments.presets import baseline_net, mnist_experiment
 from rolab.experiments.related_work import METHODS
 from rolab.experiments.selection import try_all
@@ -34,7 +34,10 @@ EXPERIMENT = replace(
     name="related-work-strengths",
     recipe=replace(FULL.recipe, epochs=EPOCHS),
     nets=by_name([baseline_net(), *(METHODS[name].net(each, s) for each, (name, s) in CANDIDATES.items())]),
-    measures={"pgd_accuracy": Measure("PGD-40 %", partial(right_under, pgd_40, SETS["linf"], ATTACKED))},
+    measures={
+        "pgd_accuracy": Measure("PGD-40 %", partial(right_under, pgd_40, SETS["linf"], ATTACKED)),
+        "norm_product": Measure("Π norms", norm_product),
+    },
     memory=2 * 10**9,
 )
 

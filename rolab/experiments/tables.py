@@ -5,7 +5,7 @@ from dataclasses import asdict
 from statistics import mean, stdev
 from typing import Any
 
-from rolab.experiments.presets import experiment_of
+from rolab.experiments.catalogue import experiment_of
 from rolab.experiments.spec import Experiment
 
 
@@ -41,6 +41,7 @@ def table(
     def row(net: str) -> dict[str, Any]:
         return {
             "net": net,
+            "title": experiment.nets[net].title,
             "radius": experiment.radius(net),
             "test_accuracy": mean_sd(of(net, "test_accuracy")),
             "adversarial_accuracy": mean_sd(of(net, "adversarial_accuracy")),
