@@ -86,6 +86,9 @@ class AlongTangents:
         return Tangent(self.tangents(x), self.ball)
 
 
+COMPARED = {"mcnemar": "baseline"}
+
+
 @dataclass(frozen=True)
 class Method:
     """A method of the related work, at any strength.
@@ -95,17 +98,19 @@ class Method:
         strengths: those tried
         objective: of a strength
         recipe: of a strength, where it differs from that of all
+        control: whether the paper does not name it
     """
 
     title: str
     strengths: tuple[float, ...]
     objective: Callable[[float], Objective] = lambda strength: Nominal()
     recipe: Callable[[float], Mapping[str, Any]] = lambda strength: {}
+    control: bool = False
 
     def net(self, name: str, strength: float) -> NetSpec:
         """The net of this method at a strength, which the table shows as its radius."""
         how = self.objective(strength), strength, self.recipe(strength)
-        return NetSpec(name, self.title, *how, compared_with={"mcnemar": "baseline"})
+        return NetSpec(name, self.title, *how, COMPARED, control=self.control)
 
 
 def linf(radius: float) -> Ball:
@@ -143,10 +148,14 @@ METHODS = {
     "stale": Method(
         "stale for 3 epochs [9], [21]", (0.06, 0.1, 0.15), lambda r: Stale(linf(r), every=3, after=1)
     ),
-    "free": Method("free", (0.06, 0.1, 0.15), lambda r: Free(InPixelBox(linf(r)))),
-    "certified": Method("certified", (0.02, 0.05, 0.1), lambda r: Certified(InPixelBox(linf(r)))),
-    "noise": Method("noise", (1.0, 2.0, 4.0), lambda r: Noise(Ball("l2", r))),
-    "weight-decay": Method("weight decay", (1e-3, 2e-3, 4e-3), recipe=lambda decay: {"weight_decay": decay}),
+    "free": Method("free", (0.06, 0.1, 0.15), lambda r: Free(InPixelBox(linf(r))), control=True),
+    "certified": Method(
+        "certified", (0.02, 0.05, 0.1), lambda r: Certified(InPixelBox(linf(r))), control=True
+    ),
+    "noise": Method("noise", (1.0, 2.0, 4.0), lambda r: Noise(Ball("l2", r)), control=True),
+    "weight-decay": Method(
+        "weight decay", (1e-3, 2e-3, 4e-3), recipe=lambda decay: {"weight_decay": decay}, control=True
+    ),
 }
 # As `rolab.experiments.strength_selection` chose them: results/related_work_strengths.json.
 STRENGTHS = {name: method.strengths[1] for name, method in METHODS.items()}  # TODO
@@ -156,8 +165,9 @@ def related_nets(epochs: int) -> list[NetSpec]:
     """The baseline, the nets of Table 1, one of each method, and a baseline of twice the epochs."""
     table_1 = [baseline_net(), *(robust_net(norm, radius) for norm, radius in MNIST_RADII.items())]
     related = [method.net(name, STRENGTHS[name]) for name, method in METHODS.items()]
-    longer = {"recipe": {"epochs": 2 * epochs}, "compared_with": {"mcnemar": "baseline"}}
-    return [*table_1, *related, NetSpec("longer", "more epochs", Nominal(), **longer)]
+    twice = {"epochs": 2 * epochs}
+    longer = NetSpec("longer", "more epochs", Nominal(), None, twice, COMPARED, control=True)
+    return [*table_1, *related, longer]
 
 
 def measures(digits: int, budget: int, proofs: int) -> dict[str, Measure]:
