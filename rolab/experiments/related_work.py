@@ -120,41 +120,43 @@ def linf(radius: float) -> Ball:
 
 METHODS = {
     "mixed": Method(
-        "mixed loss (3) [7]", (0.06, 0.1, 0.15), lambda r: 0.5 * Nominal() + 0.5 * Robust(linf(r))
+        "mixed loss (3) [7]", (0.06, 0.1, 0.15, 0.2), lambda r: 0.5 * Nominal() + 0.5 * Robust(linf(r))
     ),
     "virtual-l2": Method("virtual ℓ2 [12]", (1.0, 2.0, 3.0), lambda r: Nominal() + Virtual(Ball("l2", r))),
-    "virtual-linf": Method("virtual ℓ∞ [12]", (0.06, 0.1, 0.15), lambda r: Nominal() + Virtual(linf(r))),
+    "virtual-linf": Method("virtual ℓ∞ [12]", (0.06, 0.1, 0.15, 0.2), lambda r: Nominal() + Virtual(linf(r))),
     "tangent-set": Method(
-        "tangent set (13)", (0.6, 1.2, 2.4), lambda r: Robust(AlongTangents(Ball("l2", r)))
+        "tangent set (13)", (0.3, 0.6, 1.2, 2.4), lambda r: Robust(AlongTangents(Ball("l2", r)))
     ),
     "tangent-propagation": Method(
         "tangent propagation (4) [17]",
-        (0.001, 0.01, 0.1),
+        (0.0003, 0.001, 0.01, 0.1),
         lambda factor: Nominal() + factor * TangentPropagation(LearntTangents()),
     ),
     "contractive-layers": Method(
         "contractive layers [8]",
-        (1e-6, 1e-5, 1e-4),
+        (1e-6, 1e-5, 1e-4, 3e-4),
         lambda factor: Nominal() + factor * JacobianPenalty(layerwise=True),
     ),
     "jacobian": Method(
-        "Jacobian, end to end", (0.001, 0.01, 0.1), lambda factor: Nominal() + factor * JacobianPenalty()
+        "Jacobian, end to end",
+        (0.001, 0.003, 0.01, 0.1),
+        lambda factor: Nominal() + factor * JacobianPenalty(),
     ),
     "operator-norm": Method(
         "operator norms [21]",
-        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
         lambda factor: Nominal() + factor * OperatorNorm(),
     ),
     "stale": Method(
-        "stale for 3 epochs [9], [21]", (0.06, 0.1, 0.15), lambda r: Stale(linf(r), every=3, after=1)
+        "stale for 3 epochs [9], [21]", (0.03, 0.06, 0.1, 0.15), lambda r: Stale(linf(r), every=3, after=1)
     ),
     "free": Method("free", (0.06, 0.1, 0.15), lambda r: Free(InPixelBox(linf(r))), control=True),
     "certified": Method(
         "certified", (0.02, 0.05, 0.1), lambda r: Certified(InPixelBox(linf(r))), control=True
     ),
-    "noise": Method("noise", (1.0, 2.0, 4.0), lambda r: Noise(Ball("l2", r)), control=True),
+    "noise": Method("noise", (1.0, 2.0, 4.0, 6.0), lambda r: Noise(Ball("l2", r)), control=True),
     "weight-decay": Method(
-        "weight decay", (1e-3, 2e-3, 4e-3), recipe=lambda decay: {"weight_decay": decay}, control=True
+        "weight decay", (1e-3, 2e-3, 4e-3, 8e-3), recipe=lambda decay: {"weight_decay": decay}, control=True
     ),
 }
 # As `rolab.experiments.strength_selection` chose them: results/related_work_strengths.json.
