@@ -58,6 +58,10 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/scattering/scattering.* rolab/_zoo/mnist/
 	$(BIN)/python -m rolab.experiments.limits --out runs/limits.json
 	cp runs/limits.json results/limits.json
+	$(BIN)/python -m rolab.experiments.strength_selection --out runs/related-work-strengths
+	cp runs/related-work-strengths/seed-0/strengths.json results/related_work_strengths.json
+	$(BIN)/rolab reproduce related-work --preset full --out runs/related-work
+	cp runs/related-work/related_work.json results/related_work.json
 	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
 	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10

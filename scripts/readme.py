@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 from rolab.experiments import EXPERIMENTS, markdown
+from rolab.experiments.related_findings import findings
 from rolab.storage import load_result, write
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,8 @@ def generated(text: str) -> str:
     """The README with every generated part made anew."""
     results = {make().table: load_result(name.replace("-", "_")) for name, make in EXPERIMENTS.items()}
     tables = {table: markdown(result).strip() for table, result in results.items()}
+    said = findings(results["related_work"], load_result("related_work_strengths"))
+    tables["related_work"] += "\n\n" + "\n".join(f"- {sentence}" for sentence in said)
     parts = {"badges": badges(), "headline": headline(), "clone": clone(), **tables, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
