@@ -48,15 +48,15 @@ class PatchConv2d(nn.Conv2d):
     form is several times faster. The result is laid out channels last, which the pooling behind it likes.
     """
 
-    bias: Tensor
-
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What `forward` does with the layer's own weights, and interval arithmetic with others."""
         k = self.kernel_size[0]
-        filters = self.weight.flatten(1)  # (out, C·k·k)
-        out = torch.addmm(self.bias, Patches.apply(x, k).t(), filters.t())  # (N·H'·W', out)
+        filters = weight.flatten(1)  # (out, C·k·k)
+        constant = weight.new_zeros(self.out_channels) if bias is None else bias
+        out = torch.addmm(constant, Patches.apply(x, k).t(), filters.t())  # (N·H'·W', out)
         height, width = x.shape[2] - k + 1, x.shape[3] - k + 1
         return out.view(len(x), height, width, self.out_channels).permute(0, 3, 1, 2)
 

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from set_definitions import SHAPE, Case, every_set
 from small_nets import boxed, deep_conv, examples, generator, mixed_net, randomised, small_conv
 from torch import nn
+from torch.nn import functional as F
 
 from rolab.attacks.losses import margin
 from rolab.attacks.pgd import pgd, random_point
 from rolab.certify import certified, intervals, largest_differences, layers_of, margin_bound
 from rolab.certify.intervals import affine_interval, box_around, is_shared
-from rolab.certify.parts import parts_of
+from rolab.certify.parts import linear, parts_of, positive
 from rolab.data import Dataset
 from rolab.nets import ConvNet
+from rolab.nets.mnist import PatchConv2d
 from rolab.sets import Ball, Box, Scaled, UncertaintySet, pixel_box
 
 quick = settings(max_examples=15, deadline=None, derandomize=True)
@@ -253,6 +255,18 @@ def test_the_layers_of_the_bound_are_those_of_the_network():
         c = last.weight - last.weight[0]
         dense = (c @ ((lower + upper) / 2).T + c.abs() @ ((upper - lower) / 2).T).T + last.bias - last.bias[0]
         torch.testing.assert_close(largest_differences(net, x, y, boxed(0.02)), dense)
+
+
+@quick
+@given(seed=seeds)
+def test_a_convolution_without_its_constant_and_with_weights_made_positive(seed):
+    """Each kind of convolution in the form that is its own."""
+    x = torch.rand(2, 3, 7, 6, dtype=torch.float64, generator=generator(seed))
+    for layer in (nn.Conv2d(3, 2, 3), PatchConv2d(3, 2, 3)):
+        W, b = randomised(layer, seed).weight, layer.bias
+        torch.testing.assert_close(linear(layer)(x), F.conv2d(x, W))
+        torch.testing.assert_close(positive(layer)(x), F.conv2d(x, W.abs()))
+        torch.testing.assert_close(positive(layer, constant=True)(x), F.conv2d(x, W.abs(), b.abs()))
 
 
 @pytest.mark.parametrize("y", [[0, 1, 2], [0.0, 1.0, 2.0, 0.0]])

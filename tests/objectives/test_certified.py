@@ -105,18 +105,20 @@ def test_batch_norm_in_training_cannot_be_bounded():
 # The schedule
 
 
-def test_the_set_grows_from_0_to_the_whole():
-    """No more than {0} up to the first share, all of U from the second on, and in proportion between."""
-    (x, y), model, objective = batch(), relu_net(), Certified(boxed(0.2), ramp=(0.2, 0.6))
+@pytest.mark.parametrize("power", [1, 3.0, 0.5])
+def test_the_set_grows_from_0_to_the_whole(power):
+    """Nothing but {0} up to the first share, all of U from the second on, and t^power · U between."""
+    (x, y), model, objective = batch(), relu_net(), Certified(boxed(0.2), ramp=(0.2, 0.6), power=power)
     whole = objective(model, x, y)
     assert torch.equal(objective.at_step(at(0.6))(model, x, y), whole)
     assert torch.equal(objective.at_step(at(0.99))(model, x, y), whole)
     for share in (0.0, 0.1, 0.2):
         torch.testing.assert_close(objective.at_step(at(share))(model, x, y), Nominal()(model, x, y))
-    half = Certified(lambda x: resolve(boxed(0.2), x).scaled(0.5))(model, x, y)
-    torch.testing.assert_close(objective.at_step(at(0.4))(model, x, y), half)
-    inside = (0.5 * Nominal() + 0.5 * objective).at_step(at(0.4))(model, x, y)
-    torch.testing.assert_close(inside, 0.5 * Nominal()(model, x, y) + 0.5 * half)
+    for share, t in ((0.3, 0.25), (0.4, 0.5), (0.5, 0.75)):
+        part = Certified(lambda x, t=t: resolve(boxed(0.2), x).scaled(t**power))(model, x, y)
+        torch.testing.assert_close(objective.at_step(at(share))(model, x, y), part)
+        inside = (0.5 * Nominal() + 0.5 * objective).at_step(at(share))(model, x, y)
+        torch.testing.assert_close(inside, 0.5 * Nominal()(model, x, y) + 0.5 * part)
     at_once = Certified(boxed(0.2), ramp=(0.0, 0.0))
     assert torch.equal(at_once.at_step(at(0.0))(model, x, y), whole)
 
@@ -138,6 +140,12 @@ def test_a_ramp_that_is_none(ramp):
         Certified(Ball("linf", 0.1), ramp)
 
 
+@pytest.mark.parametrize("power", [0, -1.0, float("inf"), float("nan")])
+def test_a_power_that_is_none(power):
+    with pytest.raises(ValueError, match="^power: expected a finite number above 0"):
+        Certified(Ball("linf", 0.1), power=power)
+
+
 # What it is for
 
 
@@ -148,6 +156,18 @@ def test_a_net_that_is_trained_with_it_is_proved_where_a_standard_one_is_not():
         for objective in (0.5 * Nominal() + 0.5 * Certified(U), Nominal())
     ]
     assert proved[0] > 0.9 and proved[0] > proved[1]
+
+
+@pytest.mark.parametrize("norm, radius", [("linf", 0.2), ("l2", 0.5)])
+def test_no_attack_of_the_ensemble_breaks_what_is_proved(norm, radius):
+    """At radii that leave some proved and some not."""
+    data, U, recipe = blobs(90), boxed(radius, norm), Recipe(epochs=4, batch_size=10, learning_rate=0.1)
+    model, some = run(relu_net().float(), data, Certified(U), recipe).model, data[:30]
+    proved = certified(model, some, U)
+    d = ensemble(model, some.images, some.labels, U, 40, torch.Generator().manual_seed(0))
+    stands = model(some.images + d).argmax(1) == some.labels
+    assert proved.any() and not stands.all()
+    assert resolve(U, some.images).contains(d).all() and not (proved & ~stands).any()
 
 
 @pytest.mark.slow
