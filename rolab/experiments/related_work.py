@@ -156,11 +156,28 @@ METHODS = {
     ),
     "noise": Method("noise", (1.0, 2.0, 4.0, 6.0), lambda r: Noise(Ball("l2", r)), control=True),
     "weight-decay": Method(
-        "weight decay", (1e-3, 2e-3, 4e-3, 8e-3), recipe=lambda decay: {"weight_decay": decay}, control=True
+        "weight decay",
+        (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2),
+        recipe=lambda decay: {"weight_decay": decay},
+        control=True,
     ),
 }
 # As `rolab.experiments.strength_selection` chose them: results/related_work_strengths.json.
-STRENGTHS = {name: method.strengths[1] for name, method in METHODS.items()}  # TODO
+STRENGTHS = {
+    "mixed": 0.15,
+    "virtual-l2": 2.0,
+    "virtual-linf": 0.15,
+    "tangent-set": 0.3,
+    "tangent-propagation": 0.0003,
+    "contractive-layers": 0.0001,
+    "jacobian": 0.003,
+    "operator-norm": 0.01,
+    "stale": 0.03,
+    "free": 0.1,
+    "certified": 0.02,
+    "noise": 4.0,
+    "weight-decay": 0.008,
+}
 
 
 def related_nets(epochs: int) -> list[NetSpec]:
