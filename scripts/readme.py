@@ -13,7 +13,6 @@ import tomllib
 from pathlib import Path
 
 from rolab.experiments import EXPERIMENTS, markdown
-from rolab.experiments.related_findings import findings
 from rolab.storage import load_result, write
 
 ROOT = Path(__file__).parents[1]
@@ -106,10 +105,7 @@ def headline() -> str:
 
 def generated(text: str) -> str:
     """The README with every generated part made anew."""
-    results = {make().table: load_result(name.replace("-", "_")) for name, make in EXPERIMENTS.items()}
-    tables = {table: markdown(result).strip() for table, result in results.items()}
-    said = findings(results["related_work"], load_result("related_work_strengths"))
-    tables["related_work"] += "\n\n" + "\n".join(f"- {sentence}" for sentence in said)
+    tables = {EXPERIMENTS[name]().table: markdown(load_result(name)).strip() for name in ("mnist", "cifar10")}
     parts = {"badges": badges(), "headline": headline(), "clone": clone(), **tables, "costs": costs()}
     for name, content in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
