@@ -87,8 +87,23 @@ def cast_rows(w: Any) -> tuple[Any, Tensor, int]:
     return matrix, torch.empty(matrix.shape, dtype=torch.float64), w.ndim
 
 
+def labels_of(values: Any, axis: str = "index") -> tuple[Any, ...] | None:
+    """The labels of a Series of pandas or of an axis of a DataFrame; None if it only counts, or has none."""
+    found = getattr(values, axis, None)
+    if found is None or callable(found):  # lists have a method of that name
+        return None
+    found = tuple(found)
+    return None if found == tuple(range(len(found))) else found
+
+
 def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
-    """A tensor, or an array of numpy or scipy, as a float64 tensor of the set's own, sparse if it was."""
+    """A tensor, or an array of numpy or scipy, as a float64 tensor of the set's own, sparse if it was.
+
+    A set knows no names: what has labels is refused, as their order may be another one than it is taken for.
+    """
+    if known := labels_of(value) or labels_of(value, "columns"):
+        came = f"{type(value).__name__} with the labels {', '.join(map(repr, known[:5]))}"
+        raise ValueError(f"{name}: expected numbers without labels, as a set goes by place, got a {came}")
     if hasattr(value, "tocoo"):
         coo = value.tocoo()
         places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))

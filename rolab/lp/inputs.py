@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rolab.arguments import labels_of
 from rolab.lp.standard_form import SIGN
 
 
@@ -93,20 +94,19 @@ def as_vector(values: Any, what: str) -> np.ndarray:
     return found
 
 
-def labels(values: Any, axis: str = "index") -> tuple[Any, ...] | None:
+def labels(values: Any, what: str, axis: str = "index") -> tuple[Any, ...] | None:
     """The labels of a Series of pandas or of an axis of a DataFrame; None if it only counts, or has none."""
-    found = getattr(values, axis, None)
-    if found is None or callable(found):  # lists have a method of that name
-        return None
-    found = tuple(found)
-    return None if found == tuple(range(len(found))) else found
+    found = labels_of(values, axis)
+    if found and set(found) == {*range(len(found))}:
+        raise ValueError(f"{what}: expected labels that are names, or count in order, got {listed(found)}")
+    return found
 
 
 def by_label(values: Any, what: str, index: Sequence[Any], columns: Sequence[Any] = ()) -> Any:
     """Labelled values in the order of these names; others as they are, to be read by position."""
     found = values
     for axis, (side, names) in enumerate((("index", index), ("columns", columns))):
-        if (known := labels(values, side)) is not None:
+        if (known := labels(values, what, side)) is not None:
             if sorted(map(repr, known)) != sorted(map(repr, names)):
                 raise ValueError(
                     f"{what}: expected the labels {listed(names) or 'none'}, got {listed(known)}"
@@ -117,7 +117,7 @@ def by_label(values: Any, what: str, index: Sequence[Any], columns: Sequence[Any
 
 def _by_name(values: Any, what: str) -> Any:
     """A Series as a dictionary; anything else as it is."""
-    if (names := labels(values)) is None:
+    if (names := labels(values, what)) is None:
         return values
     if len(set(names)) < len(names):
         raise ValueError(f"{what}: expected no label twice, got {listed(names)}")

@@ -87,7 +87,7 @@ def _matrices(
         P = sp.diags_array(form.stated(name)[0] if block.relative else np.ones(n)).tocsr()
         if len(key) > 1:
             P = sp.hstack([P if other == name else sp.csr_array((n, n)) for other in key], format="csr")
-    columns = labels(P, "columns") or ()
+    columns = labels(P, "row", "columns") or ()
     P, q = by_label(P, "row", form.variables, columns), by_label(q, "rhs", columns)
     P = sp.csr_array(P.numpy() if isinstance(P, torch.Tensor) else P, dtype=float)
     if P.shape[0] != n:
