@@ -311,6 +311,36 @@ def test_labels_that_do_not_fit_are_refused(labelled):
     moved = {"r": Uncertain(Box(-1, 1), row=np.eye(2), rhs=S({"u": 1, "v": 1}))}
     with pytest.raises(ValueError, match="rhs: expected the labels none, got 'u', 'v'"):
         RobustLP(maximize=[1, 1], rows={"r": ([1, 1], "<=", 1)}, uncertain=moved)
+    with pytest.raises(ValueError, match="senses: expected the labels 'r', got 's'"):
+        RobustLP.from_arrays([1, 1], F([[1, 1]], ["r"], ["a", "b"]), [1], senses=S({"s": "<="}))
+
+
+def test_senses_are_read_by_label(labelled):
+    S, F = labelled
+    A, senses = F([[1, 1], [4, 2]], ["store", "labour"], ["a", "b"]), S({"labour": "==", "store": ">="})
+    assert RobustLP.from_arrays([12, 9], A, [1750, 4800], senses=senses).senses == (">=", "==")
+
+
+@pytest.mark.parametrize("argument", ["maximize", "row 'r'", "upper", "x", "c", "A", "b", "row", "rhs"])
+def test_numbers_that_are_counted_in_another_order_are_refused(labelled, argument):
+    """As sorting leaves them: whether the count or the place was meant, cannot be known."""
+    S, F = labelled
+    other, square = S({1: 9.0, 0: 12.0}), F([[1, 1], [4, 2]], [0, 1], [1, 0])
+    stated = {"maximize": [12, 9], "rows": {"r": ([4, 2], "<=", 4800)}}
+    calls = {
+        "maximize": lambda: RobustLP(**stated | {"maximize": other}),
+        "row 'r'": lambda: RobustLP(**stated | {"rows": {"r": (other, "<=", 4800)}}),
+        "upper": lambda: RobustLP(**stated, upper=other),
+        "x": lambda: RobustLP(**stated).worst_case(other),
+        "c": lambda: RobustLP.from_arrays(other, [[1, 1], [4, 2]], [1750, 4800]),
+        "A": lambda: RobustLP.from_arrays([12, 9], square, [1750, 4800]),
+        "b": lambda: RobustLP.from_arrays([12, 9], [[1, 1], [4, 2]], other),
+        "row": lambda: RobustLP(**stated, uncertain={"r": Uncertain(Box(-1, 1), row=square)}),
+        "rhs": lambda: RobustLP(**stated, uncertain={"r": Uncertain(Box(-1, 1), rhs=other)}),
+    }
+    said = f"^{argument}: expected labels that are names, or count in order, got 1, 0$"
+    with pytest.raises(ValueError, match=said):
+        calls[argument]()
 
 
 def test_bounds_by_name_leave_the_others_as_usual():
