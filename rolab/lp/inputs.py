@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from rolab.arguments import labels_of
 from rolab.lp.standard_form import SIGN
@@ -51,7 +52,7 @@ def as_coefficients(values: Any, what: str, variables: tuple[str, ...]) -> np.nd
         values = [values.get(name, 0.0) for name in variables]
     expected = f"expected numbers ({len(variables)},)"
     try:
-        found = np.array(values, float)
+        found = as_floats(values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: {expected}, got {values!r}") from None
     if found.shape != (len(variables),):
@@ -73,7 +74,7 @@ def as_bounds(values: Any, none: float, usual: float, what: str, variables: tupl
         values = [values.get(name, usual) for name in variables]
         values = [none if value is None else value for value in values]
     try:
-        found = np.array(none if values is None else values, float)
+        found = as_floats(none if values is None else values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: expected a number, None or numbers ({n},), got {values!r}") from None
     if found.shape not in ((), (n,)) or np.isnan(found).any():
@@ -83,15 +84,31 @@ def as_bounds(values: Any, none: float, usual: float, what: str, variables: tupl
     return np.broadcast_to(found, (n,)).copy()
 
 
+def as_floats(values: Any) -> np.ndarray:
+    """Numbers as float64, which complex ones are none."""
+    found = np.asarray(values)
+    if np.iscomplexobj(found):
+        raise TypeError("complex numbers")
+    return found.astype(float)
+
+
 def as_vector(values: Any, what: str) -> np.ndarray:
     """Numbers (n,), n ≥ 0."""
     try:
-        found = np.array(values, float)
+        found = as_floats(values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: expected numbers (n,), got {values!r}") from None
     if found.ndim != 1:
         raise ValueError(f"{what}: expected numbers (n,), got shape {found.shape}")
     return found
+
+
+def as_matrix(values: Any, what: str) -> sp.csr_array:
+    """A matrix, dense or sparse, as a sparse one of float64."""
+    values = values if sp.issparse(values) else np.asarray(values)
+    if np.iscomplexobj(values):
+        raise ValueError(f"{what}: expected real numbers, got complex ones")
+    return sp.csr_array(values, dtype=float)
 
 
 def labels(values: Any, what: str, axis: str = "index") -> tuple[Any, ...] | None:

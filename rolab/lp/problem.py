@@ -155,7 +155,7 @@ class RobustLP:
         names = names or inputs.labels(b, "b") or inputs.labels(A, "A")
         c = inputs.as_vector(inputs.by_label(c, "c", variables or ()), "c")
         b = inputs.as_vector(inputs.by_label(b, "b", names or ()), "b")
-        A = sp.csr_array(inputs.by_label(A, "A", names or (), variables or ()), dtype=float)
+        A = inputs.as_matrix(inputs.by_label(A, "A", names or (), variables or ()), "A")
         if A.shape != (len(b), len(c)):
             raise ValueError(f"A: expected shape ({len(b)}, {len(c)}), from b and c, got {A.shape}")
         senses = inputs.by_label(senses, "senses", names or ())
