@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rolab.errors import DataError, NonFiniteError
 
+FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64  # those of 8 bits can only be stored
 Radius = float | Tensor  # a number, or a tensor (N,): one per example
 Bound = float | Tensor  # a number; a tensor (d,), or shaped like an example, for all; (N, ...): one for each
 
@@ -25,7 +26,7 @@ def cvxpy() -> Any:
 
 def as_rows(x: Any, name: str, finite: bool = True) -> Tensor:
     """A batch (N, ...) as a matrix (N, d) in float32 or float64."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
+    if not isinstance(x, Tensor) or x.dtype not in FLOATS:
         came = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"{name}: expected a tensor (N, ...) of floats, got {came}")
     if x.ndim < 2 or x.shape[1:].numel() == 0:
@@ -64,7 +65,7 @@ def as_logits(z: Any, x: Tensor, finite: bool = True) -> Tensor:
     expected = f"model: expected ({len(x)}, K) logits with K ≥ 2"
     if not isinstance(z, Tensor):
         raise ValueError(f"{expected}, got {type(z).__name__}")
-    if not z.is_floating_point() or z.ndim != 2 or len(z) != len(x) or z.shape[1] < 2:
+    if z.dtype not in FLOATS or z.ndim != 2 or len(z) != len(x) or z.shape[1] < 2:
         raise ValueError(f"{expected}, got {z.dtype} of shape {tuple(z.shape)}")
     if finite and len(z) and not z.detach().amax().item() < math.inf:  # −∞ excludes a class, and may stand
         if not x.isfinite().all():
@@ -87,14 +88,31 @@ def cast_rows(w: Any) -> tuple[Any, Tensor, int]:
     return matrix, torch.empty(matrix.shape, dtype=torch.float64), w.ndim
 
 
+def labels_of(values: Any, axis: str = "index") -> tuple[Any, ...] | None:
+    """The labels of a Series of pandas or of an axis of a DataFrame; None if it only counts, or has none."""
+    found = getattr(values, axis, None)
+    if found is None or callable(found):  # lists have a method of that name
+        return None
+    found = tuple(found)
+    return None if found == tuple(range(len(found))) else found
+
+
 def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
-    """A tensor, or an array of numpy or scipy, as a float64 tensor of the set's own, sparse if it was."""
+    """A tensor, or an array of numpy or scipy, as a float64 tensor of the set's own, sparse if it was.
+
+    A set knows no names: what has labels is refused, as their order may be another one than it is taken for.
+    """
+    if known := labels_of(value) or labels_of(value, "columns"):
+        came = f"{type(value).__name__} with the labels {', '.join(map(repr, known[:5]))}"
+        raise ValueError(f"{name}: expected numbers without labels, as a set goes by place, got a {came}")
     if hasattr(value, "tocoo"):
         coo = value.tocoo()
         places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
         value = torch.sparse_coo_tensor(places, coo.data, coo.shape, check_invariants=True).coalesce()
     try:
         tensor = value if isinstance(value, Tensor) else _float64(value)
+        if tensor.is_complex():
+            raise TypeError(tensor.dtype)
         tensor = tensor.detach().to("cpu", torch.float64, copy=True)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ValueError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
@@ -109,20 +127,30 @@ def float64_copy(value: Any, name: str, ndim: int) -> Tensor:
 def _float64(value: Any) -> Tensor:
     """Numbers in lists or arrays as float64, each rounded once: torch would make float32 of a list."""
     array = np.asarray(value)
-    if array.dtype.kind not in "biufO":
-        raise TypeError("text and complex numbers are none")
+    if array.dtype.kind not in "biufO":  # text is none, nor are complex numbers
+        raise TypeError(array.dtype)
     return torch.from_numpy(array.astype(np.float64))
+
+
+def is_real(value: Any) -> bool:
+    """Whether it is a real number, or a tensor of such in a type that one can compute with; True is none."""
+    if not isinstance(value, Tensor):
+        return isinstance(value, Real) and not isinstance(value, bool)
+    floats = value.is_floating_point() or value.is_complex() or value.dtype == torch.bool
+    return value.dtype in FLOATS or not floats
 
 
 def check_radius(radius: Any, name: str = "radius") -> None:
     """Raise a `ValueError` unless radius is a finite number ≥ 0, or a tensor (N,) of them."""
     came = repr(radius)
-    if isinstance(radius, Tensor):
+    if isinstance(radius, Tensor) and not is_real(radius):
+        came = f"a tensor of {radius.dtype}"
+    elif isinstance(radius, Tensor):
         if radius.ndim < 2 and (radius.numel() == 0 or (radius.min() >= 0 and radius.max() < math.inf)):
             return
         came = f"a tensor of shape {tuple(radius.shape)}"
         came += f" with entries from {radius.min():g} to {radius.max():g}" if radius.ndim < 2 else ""
-    elif isinstance(radius, Real) and 0 <= float(radius) < math.inf:
+    elif is_real(radius) and 0 <= float(radius) < math.inf:
         return
     raise ValueError(f"{name}: expected a finite number >= 0, or a tensor (N,) of them, got {came}")
 
@@ -204,7 +232,7 @@ def bound_for_batch(bound: Bound, shape: torch.Size, name: str) -> Bound:
 
 def check_images(x: Any, *shape: int) -> None:
     """Raise a `ValueError` unless x are images (N, *shape) of floats: what a network takes."""
-    if not isinstance(x, Tensor) or not x.is_floating_point() or x.shape[1:] != shape:
+    if not isinstance(x, Tensor) or x.dtype not in FLOATS or x.shape[1:] != shape:
         came = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"x: expected images (N, {', '.join(map(str, shape))}) of floats, got {came}")
 

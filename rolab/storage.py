@@ -203,12 +203,12 @@ def claim(
     def begun() -> bool:
         return path.exists() or folder and before(path).exists()
 
-    first = None  # a look: what is somebody else's is left without a trace
-    with suppress(RecordError):
-        first = read_json(path, sealed=False)
+    seen: list[Any] = []  # a look: what is somebody else's is left without a trace
+    with suppress(RecordError, ValueError, RecursionError):
+        seen.append(json.loads(read(path, most=LARGEST_RECORD)))
     foreign = folder and place.is_dir() and any(not each.name.startswith(".") for each in place.iterdir())
-    if first is not None or foreign and not begun():
-        checked(first)
+    if seen or foreign and not begun():
+        checked(seen[0] if seen else None)
     reading = path.exists() and not os.access(path.parent, os.W_OK)
     with nullcontext() if reading else lock(path, folder=folder):
         if begun():
@@ -252,41 +252,42 @@ def _differing(held: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any
 
 def write_json(path: Path, record: Any) -> None:
     """Writes a record as indented JSON, atomically; in a dictionary, a last key has the hash of the rest."""
-    if isinstance(record, dict):
-        rest = {key: value for key, value in record.items() if key != SEAL}
-        record = rest | {SEAL: sha256_of(_text(rest))}
-    write(path, _text(record) + b"\n")
+    write(path, _sealed(record))
 
 
-def read_json(path: Path, *, sealed: bool = True) -> Any:
-    """Reads a JSON record, and checks it against the hash that is in it.
-
-    Args:
-        path: the file
-        sealed: whether a dictionary must have its hash; those of older versions, which ship, have none
+def read_json(path: Path) -> Any:
+    """Reads a JSON record, which must be what `write_json` wrote, to the last bit.
 
     Raises:
         RecordError: there is no such file, it is no JSON, or it was altered.
     """
-    content = read(path, most=LARGEST_RECORD)
+    content = read(path, most=LARGEST_RECORD).replace(b"\r\n", b"\n")  # git's, on Windows
     try:
         record = json.loads(content)
-        has_hash = isinstance(record, dict) and SEAL in record
-        said = record.pop(SEAL) if has_hash else None
-        whole = said == sha256_of(_text(record)) if has_hash else not (sealed and isinstance(record, dict))
+        whole = content == _sealed(record)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is damaged, no JSON: {error}") from error
     if not whole:
-        what = "it does not say what was written" if has_hash else f"it has lost its {SEAL}"
+        lost = isinstance(record, dict) and SEAL not in record
+        what = f"it has lost its {SEAL}" if lost else "it does not say what was written"
         raise RecordError(f"{path} was altered: {what}; bring it back, or delete it")
+    if isinstance(record, dict):
+        del record[SEAL]
     return record
 
 
 def update_json(path: Path, entries: Mapping[str, Any]) -> None:
     """Replaces some entries of a record, or begins it; what others write to it at the same time is kept."""
     with lock(path, say=print):
-        known = read_json(path, sealed=False) if path.exists() else {}
+        known = read_json(path) if path.exists() else {}
         write_json(path, known | dict(entries))
+
+
+def _sealed(record: Any) -> bytes:
+    if isinstance(record, dict):
+        rest = {key: value for key, value in record.items() if key != SEAL}
+        record = rest | {SEAL: sha256_of(_text(rest))}
+    return _text(record) + b"\n"
 
 
 def _text(record: Any) -> bytes:
@@ -330,7 +331,7 @@ def load_result(name: str) -> dict[str, Any]:
     if name not in found:
         known = ", ".join(sorted(found)) or "none: no full run has been made"
         raise ValueError(f"name is {name!r}, expected one of {known}")
-    return read_json(found[name], sealed=False)
+    return read_json(found[name])
 
 
 def environment(device: Any = "cpu") -> dict[str, Any]:

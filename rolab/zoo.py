@@ -26,7 +26,7 @@ def card(name: str) -> dict[str, Any]:
     if name not in known:
         alike = [each for each in known if each.split("/")[0] == name.split("/")[0]]
         raise ValueError(f"name is {name!r}, expected one of {', '.join(alike or known)}")
-    return read_json(SHELF / f"{name}.json", sealed=False)
+    return read_json(SHELF / f"{name}.json")
 
 
 def load(name: str) -> nn.Module:

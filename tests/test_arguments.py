@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from torch import nn
 
 from rolab.arguments import (
     as_bounds,
@@ -20,7 +21,10 @@ from rolab.arguments import (
     one_per_row,
     short,
 )
+from rolab.attacks import first_order
+from rolab.certify import margin_bound
 from rolab.errors import NonFiniteError
+from rolab.sets import Ball, Box, Budget, pixel_box
 
 
 def test_a_batch_becomes_a_matrix_of_at_least_single_precision():
@@ -30,6 +34,50 @@ def test_a_batch_becomes_a_matrix_of_at_least_single_precision():
     with pytest.raises(NonFiniteError, match="^g: expected finite entries"):
         as_rows(torch.tensor([[math.inf]]), "g")
     assert as_rows(torch.tensor([[math.inf]]), "g", finite=False).isinf().all()
+
+
+NOT_COMPUTED_WITH = [torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64, torch.bool]
+
+
+@pytest.mark.parametrize("dtype", [*NOT_COMPUTED_WITH, torch.int64, torch.uint8], ids=str)
+def test_a_batch_is_of_floats_that_can_be_computed_with(dtype):
+    """Of complex numbers a bound took the real part; of 8 bits torch itself knows no sums."""
+    x, net = torch.ones(3, 1, 2, 2).to(dtype), nn.Sequential(nn.Flatten(), nn.Linear(4, 3)).eval()
+    y, U = torch.tensor([0, 1, 2]), Ball("l2", 0.1) & Box(-1.0, 1.0)
+    for name, asked in (
+        ("x", lambda: first_order(net, x, y, U)),
+        ("x", lambda: margin_bound(net, x, y, U)),
+        ("x", lambda: pixel_box(x)),
+        ("g", lambda: U.maximizer(x)),
+        ("d", lambda: U.project(x)),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}: expected a tensor .* of floats, got {dtype}$"):
+            asked()
+    with pytest.raises(ValueError, match=rf"^model: expected \(3, K\) logits with K ≥ 2, got {dtype} "):
+        as_logits(torch.ones(3, 4).to(dtype), x)
+
+
+@pytest.mark.parametrize("dtype", NOT_COMPUTED_WITH, ids=str)
+def test_radii_and_bounds_are_real_numbers(dtype):
+    wrong = torch.ones(3).to(dtype)
+    for make, name in (
+        (lambda: Ball("l2", wrong), "radius"),
+        (lambda: Budget(wrong, 0.1), "gamma"),
+        (lambda: Box(-1.0, wrong), "upper"),
+        (lambda: Ball("l2", 1.0).scaled(wrong), "factor"),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}: expected a .*, got (a tensor of )?{dtype}$"):
+            make()
+    with pytest.raises(ValueError, match="^radius: expected a finite number >= 0, .* got True$"):
+        Ball("l2", True)
+    with pytest.raises(ValueError, match="^upper: expected a number or a tensor of them, got bool$"):
+        Box(-1.0, True)
+
+
+@pytest.mark.parametrize("form", [np.ndarray.tolist, np.asarray, torch.from_numpy, sp.csr_array])
+def test_complex_numbers_are_refused_by_matrices(form):
+    with pytest.raises(ValueError, match="^matrix: expected an array of numbers, got "):
+        float64_copy(form(1j * np.eye(2)), "matrix", 2)
 
 
 DIGITS = torch.tensor([3, 0, 9])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rolab.storage import write_json
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,7 +44,7 @@ def test_the_contenders_compute_the_same(benchmark):
 
 def test_a_run_replaces_its_own_key_and_no_other(benchmark, tmp_path, monkeypatch, capsys):
     out = tmp_path / "benchmarks.json"
-    out.write_text(json.dumps({"another": 1, "robust_step": "old"}))
+    write_json(out, {"another": 1, "robust_step": "old"})
     monkeypatch.setattr(
         benchmark, "PEERS", {"nobody": ("nobody", lambda model: __import__("no_such_library"))}
     )
@@ -59,7 +61,7 @@ def test_a_run_replaces_its_own_key_and_no_other(benchmark, tmp_path, monkeypatc
 
 def test_the_step_of_the_cifar10_net_has_a_key_of_its_own(benchmark, tmp_path, monkeypatch, capsys):
     out = tmp_path / "benchmarks.json"
-    out.write_text(json.dumps({"robust_step": "old"}))
+    write_json(out, {"robust_step": "old"})
     monkeypatch.setattr(benchmark.cifar, "__defaults__", (4,))  # images in a batch
     kept = []
     monkeypatch.setattr(benchmark, "keep_memory", lambda: kept.append(True))  # or it holds for all tests
@@ -95,7 +97,7 @@ def test_the_robust_program_is_recorded(tmp_path, monkeypatch, capsys):
     module = load("robust_lp")
     monkeypatch.setattr(module, "CONTENDERS", {"rolab": module.ours, "nobody": None})
     out = tmp_path / "benchmarks.json"
-    out.write_text(json.dumps({"another": 1}))
+    write_json(out, {"another": 1})
     sizes = ["--variables", "60", "--rows", "12", "--repeats", "1"]
     monkeypatch.setattr(sys, "argv", ["robust_lp.py", *sizes, "--out", str(out)])
     assert module.main() == 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rolab.storage import write_json
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -26,7 +28,7 @@ def test_the_95th_percentile(benchmark):
 
 def test_a_run_replaces_its_own_keys_and_no_other(benchmark, tmp_path, monkeypatch, capsys):
     out = tmp_path / "benchmarks.json"
-    out.write_text(json.dumps({"another": 1, "slider_kernel": "old"}))
+    write_json(out, {"another": 1, "slider_kernel": "old"})
     monkeypatch.setattr(benchmark, "in_kernel", lambda events: [1.0] * events)
     monkeypatch.setattr(benchmark, "in_browser", lambda events: [2.0] * events)
     monkeypatch.setattr(sys, "argv", ["slider.py", "--events", "30", "--out", str(out)])

@@ -17,7 +17,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from rolab.arguments import class_numbers
+from rolab.arguments import as_rows, class_numbers
 from rolab.certify.intervals import box_around, is_shared, largest_differences, supports
 from rolab.certify.relaxations import Layer, LinearRelaxation, layers_of, logits
 from rolab.data import Dataset
@@ -53,6 +53,7 @@ def margin_bound(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) 
         ValueError: the model holds what cannot be bounded, is too large or has one logit; x is not finite, y
             are not class numbers, or U does not fit x.
     """
+    as_rows(x, "x", finite=False)
     layers = layers_of(model, x)
     return _margin_bound(model, layers, x.double(), y, _fitting(layers, x, y, U))
 

@@ -29,7 +29,8 @@ def as_array(
 ) -> np.ndarray:
     """A float64 array of this shape, in which letters stand for any number but 0.
 
-    A series is put in the order of what it is `like`: the labels of an axis of another argument.
+    A series, or a square frame, is put in the order of what it is `like`: the labels of an axis of another
+    argument.
     """
     expected = f"expected finite numbers of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     try:
@@ -43,7 +44,9 @@ def as_array(
         raise ValueError(f"{name}: {expected}, got shape {numbers.shape}")
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name}: {expected}, got NaN or infinity")
-    return numbers if like is None else numbers[_order(values, name, *like)]
+    for axis in range(numbers.ndim) if like else ():
+        numbers = numbers[(slice(None),) * axis + (_order(values, axis, name, *like),)]
+    return numbers
 
 
 def as_examples(X: Any, y: Any, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -82,9 +85,9 @@ def _as_numbers(values: Any) -> tuple[np.ndarray, str]:
     return array.astype(float), repr(wrong[0]) if wrong else ""
 
 
-def _order(values: Any, name: str, other: Any, axis: int, what: str) -> Any:
-    """The places of a series' entries in the order of the other's labels; without labels as they are."""
-    own, wanted = _labels(values, 0), _labels(other, axis)
+def _order(values: Any, along: int, name: str, other: Any, axis: int, what: str) -> Any:
+    """The places of entries along an axis in the order of the other's labels; without labels as they are."""
+    own, wanted = _labels(values, along), _labels(other, axis)
     if own is None or (own.equals(wanted) if wanted is not None else list(own) == [*range(len(own))]):
         return slice(None)
     if wanted is not None and own.is_unique and wanted.is_unique:

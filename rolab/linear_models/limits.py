@@ -77,12 +77,12 @@ def linear_robustness(X: Any, w: Any, b: float) -> np.ndarray:
     Raises:
         ValueError: names X, w or b; or w is 0, so that there is no boundary.
     """
-    X = as_array(X, "X", ("N", "d"))
-    w = as_array(w, "w", (X.shape[1],), (X, 1, "X's columns"))
+    examples = as_array(X, "X", ("N", "d"))
+    w = as_array(w, "w", (examples.shape[1],), (X, 1, "X's columns"))
     check_number(b, "b")
     if not w.any():
         raise ValueError("w: expected weights other than 0, got 0")
-    return np.abs(X @ w + b) / np.linalg.norm(w)
+    return np.abs(examples @ w + b) / np.linalg.norm(w)
 
 
 def quadratic_robustness(X: Any, A: Any) -> np.ndarray:
@@ -103,13 +103,13 @@ def quadratic_robustness(X: Any, A: Any) -> np.ndarray:
     Raises:
         ValueError: names X or A.
     """
-    X = as_array(X, "X", ("N", "d"))
-    A = as_array(A, "A", (X.shape[1], X.shape[1]))
+    examples = as_array(X, "X", ("N", "d"))
+    A = as_array(A, "A", (examples.shape[1], examples.shape[1]), (X, 1, "X's columns"))
     eigenvalues, Q = np.linalg.eigh((A + A.T) / 2)
     eigenvalues = eigenvalues / max(np.abs(eigenvalues).max(), np.finfo(float).tiny)
-    squares = (X @ Q) ** 2
+    squares = (examples @ Q) ** 2
     f = squares @ eigenvalues
-    found = np.zeros(len(X))
+    found = np.zeros(len(examples))
     for sign in (1, -1):
         rows, spectrum = sign * f > 0, sign * eigenvalues
         found[rows] = _distances(squares[rows], spectrum) if spectrum.min() < 0 else math.inf
@@ -124,9 +124,9 @@ def spread_of_eigenvalues(A: Any) -> float:
     Raises:
         ValueError: names A.
     """
-    A = as_array(A, "A", ("d", "d"))
-    as_array(A, "A", (len(A), len(A)))
-    eigenvalues = np.linalg.eigvalsh((A + A.T) / 2)
+    size = len(as_array(A, "A", ("d", "d")))
+    matrix = as_array(A, "A", (size, size), (A, 0, "A's rows"))
+    eigenvalues = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     smaller = min(eigenvalues.max(), -eigenvalues.min())
     return float(np.abs(eigenvalues).max() / smaller) if smaller > 0 else math.inf
 

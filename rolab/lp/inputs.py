@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
+from rolab.arguments import labels_of
 from rolab.lp.standard_form import SIGN
 
 
@@ -50,7 +52,7 @@ def as_coefficients(values: Any, what: str, variables: tuple[str, ...]) -> np.nd
         values = [values.get(name, 0.0) for name in variables]
     expected = f"expected numbers ({len(variables)},)"
     try:
-        found = np.array(values, float)
+        found = as_floats(values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: {expected}, got {values!r}") from None
     if found.shape != (len(variables),):
@@ -72,7 +74,7 @@ def as_bounds(values: Any, none: float, usual: float, what: str, variables: tupl
         values = [values.get(name, usual) for name in variables]
         values = [none if value is None else value for value in values]
     try:
-        found = np.array(none if values is None else values, float)
+        found = as_floats(none if values is None else values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: expected a number, None or numbers ({n},), got {values!r}") from None
     if found.shape not in ((), (n,)) or np.isnan(found).any():
@@ -82,10 +84,18 @@ def as_bounds(values: Any, none: float, usual: float, what: str, variables: tupl
     return np.broadcast_to(found, (n,)).copy()
 
 
+def as_floats(values: Any) -> np.ndarray:
+    """Numbers as float64, which complex ones are none."""
+    found = np.asarray(values)
+    if np.iscomplexobj(found):
+        raise TypeError("complex numbers")
+    return found.astype(float)
+
+
 def as_vector(values: Any, what: str) -> np.ndarray:
     """Numbers (n,), n ≥ 0."""
     try:
-        found = np.array(values, float)
+        found = as_floats(values)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: expected numbers (n,), got {values!r}") from None
     if found.ndim != 1:
@@ -93,20 +103,27 @@ def as_vector(values: Any, what: str) -> np.ndarray:
     return found
 
 
-def labels(values: Any, axis: str = "index") -> tuple[Any, ...] | None:
+def as_matrix(values: Any, what: str) -> sp.csr_array:
+    """A matrix, dense or sparse, as a sparse one of float64."""
+    values = values if sp.issparse(values) else np.asarray(values)
+    if np.iscomplexobj(values):
+        raise ValueError(f"{what}: expected real numbers, got complex ones")
+    return sp.csr_array(values, dtype=float)
+
+
+def labels(values: Any, what: str, axis: str = "index") -> tuple[Any, ...] | None:
     """The labels of a Series of pandas or of an axis of a DataFrame; None if it only counts, or has none."""
-    found = getattr(values, axis, None)
-    if found is None or callable(found):  # lists have a method of that name
-        return None
-    found = tuple(found)
-    return None if found == tuple(range(len(found))) else found
+    found = labels_of(values, axis)
+    if found and set(found) == {*range(len(found))}:
+        raise ValueError(f"{what}: expected labels that are names, or count in order, got {listed(found)}")
+    return found
 
 
 def by_label(values: Any, what: str, index: Sequence[Any], columns: Sequence[Any] = ()) -> Any:
     """Labelled values in the order of these names; others as they are, to be read by position."""
     found = values
     for axis, (side, names) in enumerate((("index", index), ("columns", columns))):
-        if (known := labels(values, side)) is not None:
+        if (known := labels(values, what, side)) is not None:
             if sorted(map(repr, known)) != sorted(map(repr, names)):
                 raise ValueError(
                     f"{what}: expected the labels {listed(names) or 'none'}, got {listed(known)}"
@@ -117,7 +134,7 @@ def by_label(values: Any, what: str, index: Sequence[Any], columns: Sequence[Any
 
 def _by_name(values: Any, what: str) -> Any:
     """A Series as a dictionary; anything else as it is."""
-    if (names := labels(values)) is None:
+    if (names := labels(values, what)) is None:
         return values
     if len(set(names)) < len(names):
         raise ValueError(f"{what}: expected no label twice, got {listed(names)}")

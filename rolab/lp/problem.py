@@ -118,7 +118,7 @@ class RobustLP:
         inputs.check_names(rows or (), "rows")
         if variables is None and not isinstance(coefficients, Mapping):
             counted = [f"x{j + 1}" for j in range(len(coefficients))]
-            variables = inputs.labels(coefficients) or counted
+            variables = inputs.labels(coefficients, goal) or counted
         variables = tuple(coefficients if variables is None else variables)
         if len(set(variables)) < len(variables) or not variables:
             raise ValueError(f"variables: expected at least one name and no name twice, got {variables}")
@@ -151,13 +151,14 @@ class RobustLP:
 
         A Series or a DataFrame of pandas is read by its labels, which are the names if there are no others.
         """
-        variables = variables or inputs.labels(c) or inputs.labels(A, "columns")
-        names = names or inputs.labels(b) or inputs.labels(A)
+        variables = variables or inputs.labels(c, "c") or inputs.labels(A, "A", "columns")
+        names = names or inputs.labels(b, "b") or inputs.labels(A, "A")
         c = inputs.as_vector(inputs.by_label(c, "c", variables or ()), "c")
         b = inputs.as_vector(inputs.by_label(b, "b", names or ()), "b")
-        A = sp.csr_array(inputs.by_label(A, "A", names or (), variables or ()), dtype=float)
+        A = inputs.as_matrix(inputs.by_label(A, "A", names or (), variables or ()), "A")
         if A.shape != (len(b), len(c)):
             raise ValueError(f"A: expected shape ({len(b)}, {len(c)}), from b and c, got {A.shape}")
+        senses = inputs.by_label(senses, "senses", names or ())
         senses = (senses,) * len(b) if isinstance(senses, str) else tuple(senses)
         names = tuple(str(i + 1) for i in range(len(b))) if names is None else tuple(names)
         variables = tuple(f"x{j + 1}" for j in range(len(c))) if variables is None else tuple(variables)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 
 from rolab.errors import EmptySetError
-from rolab.lp.inputs import by_label, labels, listed
+from rolab.lp.inputs import as_matrix, as_vector, by_label, labels, listed
 from rolab.lp.standard_form import OBJECTIVE, StandardForm, UncertainRow
 from rolab.sets import UncertaintySet
 
@@ -82,17 +82,17 @@ def _matrices(
     if q is not None and name == OBJECTIVE:
         raise ValueError("uncertain: the objective has no right-hand side; leave its rhs out")
     if P is None and q is not None and not block.relative:
-        P = sp.csr_array((n, np.size(q)))
+        P = sp.csr_array((n, np.asarray(q).size))
     elif P is None:
         P = sp.diags_array(form.stated(name)[0] if block.relative else np.ones(n)).tocsr()
         if len(key) > 1:
             P = sp.hstack([P if other == name else sp.csr_array((n, n)) for other in key], format="csr")
-    columns = labels(P, "columns") or ()
+    columns = labels(P, "row", "columns") or ()
     P, q = by_label(P, "row", form.variables, columns), by_label(q, "rhs", columns)
-    P = sp.csr_array(P.numpy() if isinstance(P, torch.Tensor) else P, dtype=float)
+    P = as_matrix(P, "row")
     if P.shape[0] != n:
         raise ValueError(f"row: expected ({n}, k) for {name!r}, a row a variable, got shape {P.shape}")
-    q = np.zeros(P.shape[1]) if q is None else np.asarray(q, float)
+    q = np.zeros(P.shape[1]) if q is None else as_vector(q, "rhs")
     if q.shape != (P.shape[1],):
         raise ValueError(f"rhs: expected ({P.shape[1]},) for {name!r}, as row has columns, got {q.shape}")
     if not (np.isfinite(P.data).all() and np.isfinite(q).all()):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from numbers import Real
 from typing import Any, Self, cast
 
 import torch
@@ -26,6 +25,7 @@ from rolab.arguments import (
     cvxpy,
     divided,
     is_number,
+    is_real,
     like,
     one_per_row,
     per_example,
@@ -376,8 +376,9 @@ def _picked(pick: Callable[..., Tensor], a: Bound, b: Bound, name: str) -> Bound
 
 
 def _check_bound(bound: Any, name: str, side: int) -> None:
-    if not isinstance(bound, Tensor | Real):
-        raise ValueError(f"{name}: expected a number or a tensor, got {type(bound).__name__}")
+    if not is_real(bound):
+        came = bound.dtype if isinstance(bound, Tensor) else type(bound).__name__
+        raise ValueError(f"{name}: expected a number or a tensor of them, got {came}")
     least, most = _extremes(bound)
     if not (math.isfinite(least) and math.isfinite(most)):
         raise ValueError(f"{name}: expected finite entries, got NaN or infinity")

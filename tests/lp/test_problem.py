@@ -311,6 +311,50 @@ def test_labels_that_do_not_fit_are_refused(labelled):
     moved = {"r": Uncertain(Box(-1, 1), row=np.eye(2), rhs=S({"u": 1, "v": 1}))}
     with pytest.raises(ValueError, match="rhs: expected the labels none, got 'u', 'v'"):
         RobustLP(maximize=[1, 1], rows={"r": ([1, 1], "<=", 1)}, uncertain=moved)
+    with pytest.raises(ValueError, match="senses: expected the labels 'r', got 's'"):
+        RobustLP.from_arrays([1, 1], F([[1, 1]], ["r"], ["a", "b"]), [1], senses=S({"s": "<="}))
+
+
+@pytest.mark.parametrize("argument", ["maximize", "row 'r'", "upper", "x", "c", "A", "b", "row", "rhs"])
+@pytest.mark.parametrize("form", [np.asarray, torch.as_tensor, list])
+def test_complex_numbers_are_refused(argument, form):
+    """Their imaginary part was dropped."""
+    other = form(np.array([1j, 2.0]))
+    square = form(1j * np.eye(2))
+    with pytest.raises(ValueError, match=f"^{argument}: expected (real |a number, None or )?numbers"):
+        calls_with(other, square)[argument]()
+
+
+def test_senses_are_read_by_label(labelled):
+    S, F = labelled
+    A, senses = F([[1, 1], [4, 2]], ["store", "labour"], ["a", "b"]), S({"labour": "==", "store": ">="})
+    assert RobustLP.from_arrays([12, 9], A, [1750, 4800], senses=senses).senses == (">=", "==")
+
+
+@pytest.mark.parametrize("argument", ["maximize", "row 'r'", "upper", "x", "c", "A", "b", "row", "rhs"])
+def test_numbers_that_are_counted_in_another_order_are_refused(labelled, argument):
+    """As sorting leaves them: whether the count or the place was meant, cannot be known."""
+    S, F = labelled
+    other, square = S({1: 9.0, 0: 12.0}), F([[1, 1], [4, 2]], [0, 1], [1, 0])
+    said = f"^{argument}: expected labels that are names, or count in order, got 1, 0$"
+    with pytest.raises(ValueError, match=said):
+        calls_with(other, square)[argument]()
+
+
+def calls_with(numbers, square):
+    """Each argument → what asks for it with these numbers (2,), or this matrix (2, 2)."""
+    stated = {"maximize": [12, 9], "rows": {"r": ([4, 2], "<=", 4800)}}
+    return {
+        "maximize": lambda: RobustLP(**stated | {"maximize": numbers}),
+        "row 'r'": lambda: RobustLP(**stated | {"rows": {"r": (numbers, "<=", 4800)}}),
+        "upper": lambda: RobustLP(**stated, upper=numbers),
+        "x": lambda: RobustLP(**stated).worst_case(numbers),
+        "c": lambda: RobustLP.from_arrays(numbers, [[1, 1], [4, 2]], [1750, 4800]),
+        "A": lambda: RobustLP.from_arrays([12, 9], square, [1750, 4800]),
+        "b": lambda: RobustLP.from_arrays([12, 9], [[1, 1], [4, 2]], numbers),
+        "row": lambda: RobustLP(**stated, uncertain={"r": Uncertain(Box(-1, 1), row=square)}),
+        "rhs": lambda: RobustLP(**stated, uncertain={"r": Uncertain(Box(-1, 1), rhs=numbers)}),
+    }
 
 
 def test_bounds_by_name_leave_the_others_as_usual():
@@ -330,6 +374,13 @@ def test_a_program_without_rows_has_an_answer_a_proof_and_a_price(method):
     assert [row["objective"] for row in program.price_of_robustness([0, 1])] == pytest.approx(
         [0.13, 0.13 - 0.02 * math.sqrt(2)]
     )
+
+
+@pytest.mark.parametrize("form", [list, tuple, torch.tensor, np.array])
+def test_a_right_hand_side_moves_in_whatever_form_it_is_said(form):
+    moved = Uncertain(Box(-1, 1), rhs=form([0.5, 0.25]))
+    program = RobustLP(maximize=[1], rows={"a": ([1], "<=", 1)}, uncertain={"a": moved})
+    assert program.solve().x == pytest.approx([0.25])
 
 
 def test_numbers_of_python_stay_float64():

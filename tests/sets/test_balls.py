@@ -397,8 +397,8 @@ def test_pixels_out_of_range_are_refused(value):
         (-1, math.inf, "upper: expected finite entries"),
         (torch.tensor([-1.0, math.nan]), 1, "lower: expected finite entries"),
         (-1, torch.tensor([1.0, math.inf]), "upper: expected finite entries"),
-        ([-1], 1, "lower: expected a number or a tensor, got list"),
-        (-1, None, "upper: expected a number or a tensor, got NoneType"),
+        ([-1], 1, "lower: expected a number or a tensor of them, got list"),
+        (-1, None, "upper: expected a number or a tensor of them, got NoneType"),
     ],
 )
 def test_what_is_no_box_around_0_is_refused(lower, upper, message):

@@ -4,6 +4,7 @@ import math
 
 import cvxpy as cp
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -29,6 +30,7 @@ from rolab.sets import (
     Scenarios,
     SpectralBall,
     Sum,
+    Tangent,
     UncertaintySet,
     pixel_box,
     resolve,
@@ -150,6 +152,32 @@ def test_sets_of_two_sizes_are_refused():
 def test_what_is_no_matrix_is_refused(matrix, message):
     with pytest.raises(ValueError, match=f"^matrix: {message}"):
         matrix @ Ball("l2", 1)
+
+
+LABELLED = {  # argument → a set of these numbers, and the numbers
+    "matrix": (lambda given: Image(given, Ball("l2", 1.0)), np.eye(2)),
+    "D": (lambda given: Polyhedron(given, np.ones(4)), np.vstack([np.eye(2), -np.eye(2)])),
+    "d": (lambda given: Polyhedron([[1.0], [-1.0]], given), np.ones(2)),
+    "sigma": (lambda given: Ellipsoid(given, 1.0), np.eye(2)),
+    "points": (Scenarios, np.eye(2)),
+    "basis": (lambda given: Tangent(given, Ball("l2", 1.0)), np.eye(2)),
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_numbers_with_labels_are_refused(name):
+    """Of a set, which goes by place: a bound read beside another's row makes another set, unseen."""
+    make, plain = LABELLED[name]
+    counted = (pd.Series if plain.ndim == 1 else pd.DataFrame)(plain)
+    make(counted)
+    for axis in range(plain.ndim):
+        count = plain.shape[axis]
+        for labels in (list("dcba")[-count:], [*range(count)][::-1]):
+            said = (
+                f"^{name}: expected numbers without labels, as a set goes by place, got a .* {labels[0]!r}, "
+            )
+            with pytest.raises(ValueError, match=said):
+                make(counted.set_axis(labels, axis=axis))
 
 
 def test_what_is_no_set_is_refused():
