@@ -58,6 +58,8 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/scattering/scattering.* rolab/_zoo/mnist/
 	$(BIN)/python -m rolab.experiments.limits --out runs/limits.json
 	cp runs/limits.json results/limits.json
+	$(BIN)/python -m rolab.experiments.unlabelled --out runs/unlabelled
+	cp runs/unlabelled/unlabelled.json results/unlabelled.json
 	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
 	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10
