@@ -56,6 +56,10 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/tangent-energy/tangent_energy.json results/tangent_energy.json
 	$(BIN)/python -m rolab.experiments.scattering_net --out runs/scattering
 	cp runs/scattering/scattering.* rolab/_zoo/mnist/
+	$(BIN)/python -m rolab.experiments.scattering_stability --out runs/scattering_stability.json
+	cp runs/scattering_stability.json results/scattering.json
+	$(BIN)/python -m rolab.experiments.transfer --out runs/transfer
+	cp runs/transfer/transfer.json results/transfer.json
 	$(BIN)/python -m rolab.experiments.limits --out runs/limits.json
 	cp runs/limits.json results/limits.json
 	$(BIN)/python -m rolab.experiments.unlabelled --out runs/unlabelled

@@ -89,7 +89,7 @@ def main(
     radius: float = 0.1,
     steps: int = 20,
     digits: int = 500,
-    epochs: int = 4,
+    epochs: int = 3,
     seed: int = 0,
 ) -> None:
     """Train four architectures on two halves of MNIST, and show each the others' adversarial examples."""

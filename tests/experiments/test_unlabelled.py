@@ -27,7 +27,6 @@ def few(monkeypatch):
 
 def without_clock(record):
     for row in record["rows"]:
-        row.pop("training_seconds")
         row.pop("step_cost")
     return record
 
@@ -38,9 +37,9 @@ def test_it_chooses_trains_compares_and_goes_on(tmp_path, few, monkeypatch):
     assert (whole["seeds"], whole["labelled"], whole["unlabelled"], whole["steps"]) == ([3, 4], 16, 44, 1)
     assert [row["net"] for row in whole["rows"]] == NETS
     alone, *others = whole["rows"]
-    assert alone["mcnemar"] is None and alone["step_cost"]["values"] == [1.0, 1.0]
+    assert alone["mcnemar"] is None and set(alone["step_cost"]["values"]) == {1.0}
     for row in whole["rows"]:
-        assert len(row["test_accuracy"]["values"]) == len(row["training_seconds"]["values"]) == 2
+        assert len(row["test_accuracy"]["values"]) == 2 and row["step_cost"]["mean"] > 0
     for row in others:
         gains = [(test["only_b"] - test["only_a"]) / 60 * 100 for test in row["mcnemar"]]
         pairs = zip(row["test_accuracy"]["values"], alone["test_accuracy"]["values"], strict=True)
@@ -86,7 +85,7 @@ def test_held_out_images_decide_and_no_test_image_is_looked_at_before(tmp_path, 
         asked.append((repr(objective), len(known), len(unseen)))
         right = torch.zeros(len(unseen), dtype=torch.bool)
         right[: 3 if "Ball('l2', 1)" in repr(objective) else 2] = True
-        return right, 1.0
+        return right
 
     monkeypatch.setattr(unlabelled, "judged", judged)
     record = unlabelled.compared([5], unlabelled.RECIPE, tmp_path)
