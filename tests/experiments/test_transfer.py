@@ -58,3 +58,17 @@ def test_a_wrong_option_costs_one_sentence_before_anything_is_trained(tmp_path, 
     said = capsys.readouterr().err
     assert ended.value.exit_code == 2 and said.startswith(f"transfer: {name}: expected ")
     assert said.count("\n") == 1 and not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def test_in_the_record_examples_are_white_box_worst_and_pass_to_the_other_half_and_noise_does_not():
+    record = storage.load_result("transfer")
+    made, noise = record["accuracy"]["pgd"], record["accuracy"]["noise"]
+    assert list(made) == list(noise) == NETS and record["digits"] == 500
+    for net, row in made.items():
+        assert min(row, key=lambda other: row[other]["percent"]) == net
+        architecture, part = net.split("-")
+        twin = f"{architecture}-{'second' if part == 'first' else 'first'}"
+        for other in (net, twin):
+            assert row[other]["high"] < noise[net][other]["low"], "more than luck"
+        for other in NETS:
+            assert abs(noise[net][other]["percent"] - record["test_accuracy"][other]) < 2
