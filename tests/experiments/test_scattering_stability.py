@@ -1,5 +1,7 @@
 """The command behind results/scattering.json: on few digits, and what the shipped record says."""
 
+import itertools
+
 import pytest
 import torch
 import typer
@@ -88,3 +90,24 @@ def test_a_wrong_option_costs_one_sentence(tmp_path, capsys, digits):
     said = capsys.readouterr().err
     assert ended.value.exit_code == 2 and said.startswith("scattering_stability: digits: expected ")
     assert said.count("\n") == 1
+
+
+def test_in_the_record_scattering_expands_nothing_and_the_convnet_does():
+    record = storage.load_result("scattering")
+    for row in record["expansion"]:
+        assert row["scattering"] <= 1 < row["convnet"] and row["pixels"] == pytest.approx(1, rel=1e-4)
+    for row in record["rows"]:  # both are steadier than pixels, and go further the more is changed
+        assert max(row["convnet"], row["scattering"]) < row["pixels"]
+        assert all(row[name] < 1.1 * record["another_digit"][name] for name in MAPS)
+    for one, more in itertools.pairwise(record["rows"]):
+        if one["change"] == more["change"]:
+            assert all(one[name] < more[name] for name in MAPS)
+
+
+def test_a_change_of_the_record_is_measured_again(mnist_test):
+    record = storage.load_result("scattering")
+    x, f = mnist_test.images[: record["digits"]], stability.maps()["convnet"]
+    (row,) = [row for row in record["rows"] if (row["change"], row["amount"]) == ("turn", 10)]
+    before = stability.features(f, x)
+    each = [stability.share(before, stability.features(f, stability.turned(a, x))) for a in (10.0, -10.0)]
+    assert row["convnet"] == pytest.approx(sum(each) / 2, rel=1e-4)
