@@ -3,8 +3,8 @@
     python -m rolab.experiments.unlabelled [--out FOLDER] [--seeds 0,1,2] [--epochs E]
 
 Each seed draws 1,000 of MNIST's training images, which keep their labels; the other 59,000 lose theirs. Four
-nets learn from the same initial weights, in equally many steps of the same labelled images, and U is an ℓ2
-ball:
+nets with one hidden layer, of 200, learn from the same initial weights, in equally many steps of the same
+labelled images, and U is an ℓ2 ball:
 
     supervised        Nominal()
     noise             0.5 * Nominal() + 0.5 * Noise(U), as far from the labelled images, in any direction
@@ -33,15 +33,16 @@ from tqdm.auto import tqdm
 from rolab.data import Dataset, mnist
 from rolab.evaluation import accuracy_percent, correct, mcnemar
 from rolab.experiments.tables import mean_sd
-from rolab.nets import ConvNet
+from rolab.experiments.transfer import ARCHITECTURES
 from rolab.objectives import Noise, Nominal, Objective, Unlabelled, Virtual
 from rolab.sets import Ball
 from rolab.storage import environment, lock, user_path, write_json
 from rolab.training import Recipe, train, training_step
 
+MAKE, _ = ARCHITECTURES["mlp"]
 LABELLED, HELD_OUT = 1000, 250  # the held out are among the labelled
 RADII = 1.0, 2.0, 4.0
-RECIPE = Recipe(epochs=24, batch_size=32, learning_rate=0.04)
+RECIPE = Recipe(epochs=16, batch_size=32, learning_rate=0.1)
 TITLES = {
     "supervised": "1,000 labels",
     "noise": "1,000 labels, noise",
@@ -71,7 +72,7 @@ def judged(
 ) -> Tensor:
     """Trains a net on what is known, or what is missing of it; which of the unseen images it reads right."""
     torch.manual_seed(seed)
-    net = ConvNet()
+    net = MAKE(known)
     train(net, known, objective, recipe, seed=seed, folder=folder, device="cpu", progress=False)
     return correct(net, unseen)
 
@@ -108,6 +109,7 @@ def compared(seeds: Sequence[int], recipe: Recipe, folder: Path) -> dict[str, An
             "held_out_accuracy": [{"radius": radius, "accuracy": chances[radius]} for radius in RADII],
             "held_out_examples": HELD_OUT * len(seeds),
         },
+        "architecture": "784-200-10",
         "recipe": asdict(recipe),
         "steps": recipe.epochs * -(-LABELLED // recipe.batch_size),
         "rows": [row(net, found[net], found["supervised"], costs[net]) for net in TITLES],
@@ -120,7 +122,7 @@ def step_costs(data: Dataset, images: Tensor, U: Ball, recipe: Recipe, rounds: i
 
     It is time of the processor: on one thread, what else the machine does hardly matters.
     """
-    nets = {name: ConvNet() for name in TITLES}
+    nets = {name: MAKE(data) for name in TITLES}
     optimizers = {name: recipe.optimizer(net) for name, net in nets.items()}
     objectives = {name: objective_of(name, U, images) for name in TITLES}
     x, y = data.images[: recipe.batch_size], data.labels[: recipe.batch_size]
