@@ -121,3 +121,17 @@ def test_a_folder_of_something_else_costs_one_sentence(tmp_path, few, capsys):
     with pytest.raises(typer.Exit) as ended:
         unlabelled.main(tmp_path / "file", "0", 1)
     assert ended.value.exit_code == 2 and capsys.readouterr().err.startswith("unlabelled: cannot ")
+
+
+def test_in_the_record_virtual_helps_with_each_seed_and_noise_does_not():
+    record = storage.load_result("unlabelled")
+    assert [row["net"] for row in record["rows"]] == NETS and len(record["seeds"]) == 3
+    assert (record["labelled"], record["unlabelled"]) == (1000, 59_000)
+    alone, noise, labelled, virtual = (row["test_accuracy"]["values"] for row in record["rows"])
+    assert all(other < a < b for other, a, b in zip(alone, labelled, virtual, strict=True))
+    assert max(noise) - max(alone) < 1
+    for row in record["rows"][2:]:
+        assert all(test["only_b"] > test["only_a"] and test["p"] < 1e-6 for test in row["mcnemar"])
+    asked = record["radius"]
+    best = max(asked["held_out_accuracy"], key=lambda each: each["accuracy"])
+    assert asked["chosen"] == best["radius"] and asked["held_out_examples"] == 750
