@@ -56,12 +56,18 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	cp runs/tangent-energy/tangent_energy.json results/tangent_energy.json
 	$(BIN)/python -m rolab.experiments.scattering_net --out runs/scattering
 	cp runs/scattering/scattering.* rolab/_zoo/mnist/
+	$(BIN)/python -m rolab.experiments.scattering_stability --out runs/scattering_stability.json
+	cp runs/scattering_stability.json results/scattering.json
+	$(BIN)/python -m rolab.experiments.transfer --out runs/transfer
+	cp runs/transfer/transfer.json results/transfer.json
 	$(BIN)/python -m rolab.experiments.limits --out runs/limits.json
 	cp runs/limits.json results/limits.json
 	$(BIN)/python -m rolab.experiments.strength_selection --out runs/related-work-strengths
 	cp runs/related-work-strengths/seed-0/strengths.json results/related_work_strengths.json
 	$(BIN)/rolab reproduce related-work --preset full --out runs/related-work
 	cp runs/related-work/related_work.json results/related_work.json
+	$(BIN)/python -m rolab.experiments.unlabelled --out runs/unlabelled
+	cp runs/unlabelled/unlabelled.json results/unlabelled.json
 	$(BIN)/rolab evaluate --examples 300 --out runs/robustness.json
 	cp runs/robustness.json results/robustness.json
 	$(BIN)/rolab data fetch cifar10

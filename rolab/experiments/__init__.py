@@ -9,7 +9,8 @@ catalogue the experiments by their names                      selection  on a sp
 runner    runs one into a folder; seed: the part of a seed    tables, figures  what is made of the results
 robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
 single_pixel, radius_selection, masked_net                    three smaller ones
-tangent_energy, limits, transfer, scattering_net              of §2 and §4.2
+tangent_energy, limits, transfer, unlabelled                  of §2 and §4.2
+scattering_net, scattering_stability                          of §2, too
 """
 
 from rolab.experiments.catalogue import EXPERIMENTS

@@ -8,7 +8,12 @@ it, from `square_root`; `svm` has the SVM. From §2: `limits`, how robust a line
 be at all, and `dropout`, which is a ridge too.
 """
 
-from rolab.linear_models.dropout import dropout_increase, dropout_least_squares, dropout_ridge
+from rolab.linear_models.dropout import (
+    dropout_curve,
+    dropout_increase,
+    dropout_least_squares,
+    dropout_ridge,
+)
 from rolab.linear_models.least_squares import RobustFit, robust_least_squares
 from rolab.linear_models.limits import (
     linear_limit,
@@ -36,6 +41,7 @@ __all__ = [
     "quadratic_limit",
     "quadratic_robustness",
     "spread_of_eigenvalues",
+    "dropout_curve",
     "dropout_increase",
     "dropout_least_squares",
     "dropout_ridge",

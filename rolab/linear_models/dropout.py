@@ -65,6 +65,28 @@ def dropout_increase(X: Any, beta: Any, delta: float, family: str) -> np.ndarray
     return A(z) @ masks - A(X @ beta)
 
 
+def dropout_curve(X: Any, beta: Any, deltas: Any, family: str) -> tuple[np.ndarray, np.ndarray]:
+    """`dropout_increase` and `dropout_ridge` at each δ of several, means over the examples: (D,) and (D,).
+
+    For least squares the two are equal. For logistic regression they are nearly so where all x_jβ_j are
+    small. A small δ is not enough: few features are dropped, but each as a whole. As δ → 1 the ridge grows
+    beyond all bounds, and what dropout adds to an example never exceeds log 2 + Σ_j |x_jβ_j|.
+
+    Args:
+        X, beta, family: as for `dropout_increase`
+        deltas: probabilities (D,), from 0 to below 1
+
+    Raises:
+        ValueError: names X, beta, delta, deltas or family.
+    """
+    deltas = as_array(deltas, "deltas", ("D",)).tolist()
+    exact, ridge = (
+        np.array([function(X, beta, delta, family).mean() for delta in deltas])
+        for function in (dropout_increase, dropout_ridge)
+    )
+    return exact, ridge
+
+
 def dropout_least_squares(X: Any, y: Any, delta: float) -> np.ndarray:
     """The β (d,) with the least expected loss E ½‖X̃β − y‖²: (XᵀX + δ/(1−δ) diag(XᵀX))⁻¹ Xᵀy.
 

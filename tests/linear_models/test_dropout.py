@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolab.linear_models import dropout_increase, dropout_least_squares, dropout_ridge
+from rolab.linear_models import (
+    dropout_curve,
+    dropout_increase,
+    dropout_least_squares,
+    dropout_ridge,
+)
 
 A = {"least squares": lambda z: z**2 / 2, "logistic": lambda z: np.log1p(np.exp(z))}
 deltas = st.floats(0, 0.9)
@@ -83,6 +88,43 @@ def test_the_unit_of_a_feature_does_not_matter(seed, delta):
     np.testing.assert_allclose(found, dropout_least_squares(X, y, delta), rtol=1e-9, atol=1e-12)
 
 
+RATES = [0.0, 0.1, 0.5, 0.9]
+
+
+@given(seeds, st.sampled_from(sorted(A)), st.sampled_from([0.1, 1, 3]))
+def test_the_dots_of_the_curve_are_the_mean_over_masks_and_examples_and_its_line_the_ridge(
+    seed, family, size
+):
+    X, beta, _ = drawn(seed, size=size)
+    exact, ridge = dropout_curve(X, beta, RATES, family)
+    rise = [(expected(lambda X: A[family](X @ beta), X, rate) - A[family](X @ beta)).mean() for rate in RATES]
+    np.testing.assert_allclose(exact, rise, rtol=1e-7, atol=1e-9)
+    p = 1 / (1 + np.exp(-(X @ beta)))
+    weight = {"least squares": np.ones_like(p), "logistic": p * (1 - p)}[family]
+    line = [rate / (1 - rate) / 2 * (weight * (X**2 @ beta**2)).mean() for rate in RATES]
+    np.testing.assert_allclose(ridge, line, rtol=1e-10)
+
+
+@given(seeds)
+def test_the_dots_of_logistic_regression_are_on_the_line_where_the_weights_are_small(seed):
+    X, beta, _ = drawn(seed, size=0.01)
+    exact, ridge = dropout_curve(X, beta, [0.01, 0.3, 0.5], "logistic")
+    np.testing.assert_allclose(exact, ridge, rtol=0.05)
+
+
+@given(seeds, st.sampled_from([0.1, 1, 5]))
+def test_elsewhere_they_leave_it_at_both_ends(seed, size):
+    """δ → 0: a feature is dropped as a whole. δ → 1: the ridge has no bound, the increase has."""
+    X, beta, _ = drawn(seed, size=size)
+    X[0], beta[0] = 1, size  # something that is not 0
+    (low, high), (_, line) = dropout_curve(X, beta, [1e-7, 1 - 1e-9], "logistic")
+    z, parts = X @ beta, X * beta
+    p = 1 / (1 + np.exp(-z))
+    one_less = (A["logistic"](z[:, None] - parts) - A["logistic"](z)[:, None] + p[:, None] * parts).sum(1)
+    assert low == pytest.approx(1e-7 * one_less.mean(), rel=1e-3)
+    assert high <= np.log(2) + np.abs(parts).sum(1).mean() < line / 100
+
+
 def test_without_dropout_nothing_is_added_and_a_feature_that_is_not_there_has_no_weight():
     X, beta, y = drawn(0, n=9)
     for family in A:
@@ -107,6 +149,14 @@ def test_what_makes_no_sense_is_refused_by_name(arguments, name):
     for function in (dropout_ridge, dropout_increase):
         with pytest.raises(ValueError, match=f"^{name}: expected "):
             function(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("deltas", "name"), [(0.5, "deltas"), ([], "deltas"), ([np.nan], "deltas"), ([0.5, 1], "delta")]
+)
+def test_rates_that_are_none_are_refused_by_name(deltas, name):
+    with pytest.raises(ValueError, match=f"^{name}: expected "):
+        dropout_curve([[1.0]], [1.0], deltas, "logistic")
 
 
 def test_masks_of_many_features_are_refused_and_so_are_labels_that_do_not_fit():
