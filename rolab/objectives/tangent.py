@@ -24,8 +24,8 @@ class TangentPropagation(Objective):
     at as in `frozen_statistics`, and labels are not.
 
     Args:
-        tangents: (k, …) for all examples, or a function of x (N, …) that gives (N, k, …), each tangent shaped
-            like one example or as a vector (d,)
+        tangents: the columns of a basis (d, k) for all examples, or a function of x (N, …) that gives one for
+            each, (N, d, k), as those of `rolab.manifold` do
         exact: the sum itself, at the price of k directions
 
     Raises:
@@ -45,23 +45,23 @@ class TangentPropagation(Objective):
         return f"TangentPropagation({name}{', exact=True' if self.exact else ''})"
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
-        basis = self._at(x)  # (N or 1, k, d)
+        basis = self._at(x)  # (N or 1, d, k)
         if self.exact:
-            directions = basis.unbind(1)
+            directions = basis.unbind(2)
         else:
-            signs = random_signs(basis.new_empty(len(x), 1, basis.shape[1]))
-            directions = ((signs @ basis)[:, 0],)
+            signs = random_signs(basis.new_empty(len(x), basis.shape[2], 1))
+            directions = ((basis @ signs)[..., 0],)
         with frozen_statistics(model):
             changes = [jvp(model, x, u.expand(len(x), -1).reshape(x.shape))[1] for u in directions]
         return torch.stack([squared_length(change) for change in changes]).sum()
 
     def _at(self, x: Tensor) -> Tensor:
-        """The tangents at x: (N, k, d), or (1, k, d) if all examples share them."""
+        """The tangents at x: (N, d, k), or (1, d, k) if all examples share them."""
         shared = isinstance(self.tangents, Tensor)
         basis = self.tangents[None] if isinstance(self.tangents, Tensor) else self.tangents(x.detach())
         n, d = 1 if shared else len(x), x.shape[1:].numel()
-        if not isinstance(basis, Tensor) or basis.ndim < 3 or len(basis) != n or basis.shape[2:].numel() != d:
-            expected = f"(k, {d})" if shared else f"({n}, k, {d}) from the function"
+        if not isinstance(basis, Tensor) or basis.ndim != 3 or basis.shape[:2] != (n, d):
+            expected = f"({d}, k)" if shared else f"({n}, {d}, k) from the function"
             came = tuple(basis.shape[shared:]) if isinstance(basis, Tensor) else basis
             raise ValueError(f"tangents: expected {expected}, got {came!r}")
-        return basis.detach().to(x).flatten(2)
+        return basis.detach().to(x)

@@ -1,5 +1,7 @@
 """Virtual adversarial training: HΔ against the explicit Hessian, the power method, batches without labels."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -242,7 +244,7 @@ def test_it_trains_the_nets_of_the_paper_also_in_mixed_precision(precision):
         x, y = torch.rand(4, *shape).to(memory_format=torch.channels_last), torch.arange(4)
         optimizer = Recipe(learning_rate=0.01).optimizer(model)
         objective = Nominal() + Virtual(lambda x: Ball("linf", 0.1) & pixel_box(x))
-        objective = objective + TangentPropagation(torch.rand(2, *shape))
+        objective = objective + TangentPropagation(torch.rand(math.prod(shape), 2))
         assert 0 < training_step(model, x, y, objective, optimizer, precision) < 100
         with frozen_statistics(model):
             d = KLHessian(model, x).maximizer(Ball("linf", 0.1))
