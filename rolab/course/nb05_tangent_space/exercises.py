@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rolab.course.checking import brief, exercise, finite_array, require
+from rolab.objectives import TangentPropagation
 from rolab.sets import Ball, Tangent
 
 
@@ -27,7 +28,8 @@ def projection(f: Callable) -> str:
     for B, _, _ in _cases():
         d, k = B.shape
         case = f"for a basis of shape {(d, k)}"
-        P = _array(f(B.clone()), (d, d), case, "Π", _of_rows(d, k))
+        shapes = f"Π has shape {{}}, expected {(d, d)}; {(k, k)} is that of the rows, directions are columns"
+        P = _array(f(B.clone()), (d, d), case, "Π", shapes)
         unit, (Q, R) = B / B.norm(dim=0), torch.linalg.qr(B)
         lengths = R.diagonal().abs()
         wrong = {
@@ -49,10 +51,6 @@ def projection(f: Callable) -> str:
         rank = float(P.trace())
         require(abs(rank - k) < 1e-4, f"{case}: its rank is {rank:.3g}: more than the span is kept")
     return "ΠΠ = Π = Πᵀ, the columns of B are kept, and nothing else"
-
-
-def _of_rows(d: int, k: int) -> str:
-    return f"Π has shape {{}}, expected {(d, d)}; {(k, k)} is that of the rows, and directions are columns"
 
 
 @exercise("the maximiser of tangent ∩ ℓ2")
@@ -90,7 +88,8 @@ def tangent_penalty(f: Callable) -> str:
         x = torch.randn(d, generator=generator, dtype=torch.float64)
         Q = torch.linalg.qr(torch.randn(d, k, generator=generator, dtype=torch.float64))[0]
         J = torch.autograd.functional.jacobian(o, x)
-        truth, case = (J @ Q).square().sum(), f"{d} pixels, {J.shape[0]} logits, {k} direction{'s' * (k > 1)}"
+        truth = TangentPropagation(Q, exact=True)(o, x[None]).detach()
+        case = f"{d} pixels, {len(J)} logits, {k} direction{'s' * (k > 1)}"
         answer = f(o, x.clone(), Q.clone())
         tensor = isinstance(answer, Tensor)
         yours = float(
@@ -123,13 +122,12 @@ def tangent_penalty(f: Callable) -> str:
     return "the same as with the whole Jacobian, and it can be descended"
 
 
-def _small_net(d: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+def _small_net(d: int, generator: torch.Generator) -> nn.Module:
     """Three logits of a vector (d,), by five hidden units."""
-    first, last = nn.Linear(d, 5).double(), nn.Linear(5, 3).double()
-    with torch.no_grad():
-        for p in (*first.parameters(), *last.parameters()):
-            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64))
-    return lambda x: last(torch.tanh(first(x)))
+    net = nn.Sequential(nn.Linear(d, 5), nn.Tanh(), nn.Linear(5, 3)).double()
+    for p in net.parameters():
+        p.data = torch.randn(p.shape, generator=generator, dtype=torch.float64)
+    return net
 
 
 def _array(value: object, shape: tuple[int, ...], case: str, name: str, expected: str = "") -> Tensor:

@@ -53,8 +53,8 @@ class KnownTangentExplorer(Explorer):
         amounts = {name: state[name] for name in UNITS if state[name]}
         return KnownTangentFigure(self.model, self.data.images[index], int(self.data.labels[index]), amounts)
 
-    def breaks(self, index: int, name: str) -> dict[str, float | None]:
-        """How far a digit can move along one tangent, in the unit of the slider; either way, the first break.
+    def reach(self, index: int, name: str) -> dict[str, float | None]:
+        """How far a digit can go along one tangent: R in ℓ2, all else in the unit of the slider, either way.
 
         Where the distance from the digit truly moved is half the step; where the net is wrong on the tangent,
         and where for the digit truly moved. Tried at 80 places up to the end of the slider; None: at none.
@@ -69,7 +69,8 @@ class KnownTangentExplorer(Explorer):
         for title, images in zip(READ, both, strict=True):
             broken[f"misread {title}"] = probabilities(self.model, images).argmax(1) != label
         first = {title: wrong.view(2, -1).any(0).nonzero() for title, wrong in broken.items()}
-        return {title: round(float(sizes[k[0, 0]]), 4) if len(k) else None for title, k in first.items()}
+        found = {title: round(float(sizes[k[0, 0]]), 4) if len(k) else None for title, k in first.items()}
+        return {"R (ℓ2)": KnownTangentFigure(self.model, x, label, {name: unit.step}).curve[2], **found}
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from rolab.manifold import KNOWN_TANGENTS, known_tangents
 
 FRAME = 12  # black pixels around an image: from further away nothing is sampled
+AT_ONCE = 8  # moves: a disc at each pixel takes memory
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ def moved(x: Tensor, amounts: Tensor) -> Tensor:
     pixels the image is interpolated by cubics whose slopes at the pixels are the central differences (Keys:
     Cubic convolution interpolation for digital image processing, 1981).
     """
-    a = amounts.to(x)
+    return torch.cat([_moved(x, some) for some in amounts.to(x).split(AT_ONCE)])
+
+
+def _moved(x: Tensor, a: Tensor) -> Tensor:
     right, down, turn, scale, shear, thick = a.T
     generator = a.new_zeros(len(a), 3, 3)
     generator[:, 0] = torch.stack([scale, shear - turn, right], 1)

@@ -19,7 +19,7 @@ def test_live_and_standing_figure_and_table_agree(known):
     live, standing = known.live(plain=False, index=3), known.figure(index=3)
     rows = known.table(index=3)
     assert len(rows) == len(standing.places) == 19
-    for k, row in enumerate(rows):
+    for k, row in list(enumerate(rows))[::3]:
         live.controls["rotation"].value = row["rotation"]
         assert live.error.value == ""
         page = json.loads(json.dumps(standing.at(k).still()))
@@ -69,8 +69,11 @@ def test_every_slider_moves_the_figure_and_all_at_zero_is_the_digit(known):
 
 def test_where_it_breaks_is_where_the_figure_says_so(known):
     broken = 0
-    for index, name in ((0, "shift x"), (1, "rotation"), (2, "thickness")):
-        found, label = known.breaks(index, name), int(known.data.labels[index])
+    for index, name in ((0, "shift x"), (1, "rotation"), (2, "scale"), (4, "thickness")):
+        found, label = known.reach(index, name), int(known.data.labels[index])
+        assert (
+            found.pop("R (ℓ2)") == known.draw(**known.state(index=index, **{name: UNITS[name].step})).curve[2]
+        )
         assert list(found) == ["off by half the step", *(f"misread {where}" for where in READ)]
 
         def at(size, index=index, name=name, label=label):
@@ -100,6 +103,6 @@ def test_the_plain_explorer_needs_core_widgets_only(known):
 
 
 def test_it_stands_without_a_kernel(known):
-    data, metadata = known.at(index=2, thickness=1).figure()._repr_mimebundle_()
+    data, metadata = known.at(index=2, scale=10).figure()._repr_mimebundle_()
     assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} == set(data)
     assert len(metadata["image/png"]["alt"]) > 60 and len(json.dumps(data)) < 300_000
