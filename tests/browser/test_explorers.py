@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WITH_EXPLORERS = [
     path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if "Explorer(" in path.read_text()
 ]
-SLOW = ("04", "08", "09")  # these train or attack for a minute and more, on a busy machine for many
+SLOW = ("04", "05", "08", "09")  # these train or attack for a minute and more, on a busy machine for many
 RECORD = os.environ.get("ROLAB_BROWSER_RECORD")  # a file: all notebooks, three times, and what came of it
 TRIED = [(path, 1) for path in WITH_EXPLORERS if not path.name.startswith(SLOW)]
 if RECORD:

@@ -1,0 +1,162 @@
+"""The checkers of notebook 05: right answers get a tick, wrong ones the property that they violate."""
+
+import pytest
+import torch
+
+from rolab.course import check
+from rolab.course.nb05_tangent_space.exercises import _small_net
+from rolab.objectives import TangentPropagation
+from rolab.sets import Ball, Tangent
+
+CHECKERS = [check.projection, check.tangent_maximizer, check.tangent_penalty]
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_nothing_yet(checker, unsolved):
+    report = checker(unsolved)
+    assert not report and repr(report).endswith("not yet")
+
+
+# The projection
+
+
+def orthogonal(B):
+    """Gram and Schmidt, who forgot to normalise."""
+    columns = []
+    for b in B.T:
+        for c in columns:
+            b = b - (c @ b) / (c @ c) * c
+        columns.append(b)
+    return torch.stack(columns, 1)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda B: torch.linalg.qr(B)[0] @ torch.linalg.qr(B)[0].T,
+        lambda B: B @ torch.linalg.pinv(B),
+        lambda B: (B @ torch.linalg.inv(B.T @ B) @ B.T).numpy(),
+        lambda B: orthogonal(B) / orthogonal(B).norm(dim=0) @ (orthogonal(B) / orthogonal(B).norm(dim=0)).T,
+        lambda B: Tangent(B, Ball("l2", 1e9)).project(torch.eye(len(B), dtype=B.dtype)),
+    ],
+)
+def test_every_way_to_project_is_right(right):
+    assert check.projection(right), check.projection(right)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda B: B @ B.T, "that is BBᵀ: a projection only if"),
+        (lambda B: B.T @ B, "is that of the rows, directions are columns"),
+        (lambda B: torch.linalg.pinv(B) @ B, "is that of the rows, directions are columns"),
+        (lambda B: orthogonal(B) @ orthogonal(B).T, "orthogonal, but not of length 1"),
+        (lambda B: B / B.norm(dim=0) @ (B / B.norm(dim=0)).T, "the columns have length 1, but they are not"),
+        (lambda B: torch.eye(len(B)) - B @ torch.linalg.pinv(B), "I − Π: it keeps what is orthogonal"),
+        (lambda B: 2 * B @ torch.linalg.pinv(B), "once is not enough"),
+        (lambda B: torch.eye(len(B)), "its rank is 3: more than the span is kept"),
+        (lambda B: 0 * B @ B.T, "a column of B is not kept"),
+        (lambda B: B[:, :1] @ torch.linalg.pinv(B[:, :1]), "a column of B is not kept"),
+        (
+            lambda B: B @ torch.linalg.inv(B[: B.shape[1]]) @ torch.eye(len(B), dtype=B.dtype)[: B.shape[1]],
+            "not at a right angle",
+        ),
+        (lambda B: B / 0 @ B.T, "Π holds NaN or infinity"),
+        (lambda B: torch.zeros(2), "Π has shape (2,), expected (3, 3)"),
+        (lambda B: B @ B, "your function raised RuntimeError"),
+    ],
+)
+def test_what_is_wrong_with_the_projection(wrong, said):
+    report = check.projection(wrong)
+    assert not report and said in repr(report), report
+
+
+# The maximiser
+
+
+def right_step(Q, g, radius):
+    return Tangent(Q, Ball("l2", radius)).maximizer(g[None])[0]
+
+
+def test_the_library_has_the_maximiser():
+    assert check.tangent_maximizer(right_step), check.tangent_maximizer(right_step)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda Q, g, r: r * g / g.norm(), "the step of the whole ball: it leaves the span"),
+        (lambda Q, g, r: r * Q @ (Q.T @ g) / g.norm(), "normalise after the projection, not before"),
+        (lambda Q, g, r: Q @ (Q.T @ g), "that is Πg, whatever the radius is"),
+        (lambda Q, g, r: -right_step(Q, g, r), "that is downhill"),
+        (
+            lambda Q, g, r: r * Q @ (Q.T @ g) / (Q.T @ g).norm(),
+            "for g = (0, 0, 0), radius 1, 2 directions: Δ holds NaN",
+        ),
+        (lambda Q, g, r: 3 * right_step(Q, g, r), "‖Δ‖₂ is 6, the radius is 2"),
+        (lambda Q, g, r: right_step(Q, g, r) / 2, "⟨g, Δ⟩ is 5, it could be 10"),
+        (lambda Q, g, r: r * Q[:, 0], "it could be"),
+        (lambda Q, g, r: r * g.sign() / len(g) ** 0.5, "away from the span"),
+        (lambda Q, g, r: right_step(Q, g, 1.0), "⟨g, Δ⟩ is 5, it could be 10"),
+        (lambda Q, g, r: Q.T @ g, "Δ has shape (2,), expected (3,)"),
+    ],
+)
+def test_what_is_wrong_with_the_maximiser(wrong, said):
+    report = check.tangent_maximizer(wrong)
+    assert not report and said in repr(report), report
+
+
+# The penalty
+
+
+def changes(o, x, Q):
+    return torch.stack([torch.func.jvp(o, (x,), (u,))[1] for u in Q.T])
+
+
+def with_the_jacobian(o, x, Q):
+    J = torch.autograd.functional.jacobian(o, x, create_graph=True)
+    return (J @ Q).square().sum()
+
+
+def quotient(o, x, Q):
+    return sum(((o(x + 1e-4 * u) - o(x)) / 1e-4).square().sum() for u in Q.T)
+
+
+def test_the_penalty_is_that_of_the_library():
+    def library(o, x, Q):
+        return TangentPropagation(Q, exact=True)(o, x[None])
+
+    for right in (lambda o, x, Q: changes(o, x, Q).square().sum(), with_the_jacobian, library):
+        assert check.tangent_penalty(right), check.tangent_penalty(right)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (
+            lambda o, x, Q: changes(o, x, Q).sum(1).square().sum(),
+            "the logits were added up before the square",
+        ),
+        (lambda o, x, Q: changes(o, x, Q).norm(dim=1).sum(), "without the square"),
+        (lambda o, x, Q: changes(o, x, Q).square().mean(1).sum(), "the mean over the logits"),
+        (lambda o, x, Q: changes(o, x, Q).square().sum(1).mean(), "the mean over the directions"),
+        (lambda o, x, Q: changes(o, x, Q).sum(0).square().sum(), "the directions were added up first"),
+        (
+            lambda o, x, Q: with_the_jacobian(o, x, torch.eye(len(x), dtype=x.dtype)),
+            "all directions and not only",
+        ),
+        (quotient, "a difference quotient?"),
+        (lambda o, x, Q: changes(o, x, Q).square().sum().item(), "no gradient in the weights"),
+        (lambda o, x, Q: changes(o, x, Q).square().sum().detach(), "no gradient in the weights"),
+        (lambda o, x, Q: 7 * changes(o, x, Q).square().sum(), "yours is"),
+        (lambda o, x, Q: changes(o, x, Q.T), "your function raised RuntimeError"),
+        (lambda o, x, Q: changes(o, x, Q), "has shape (1, 3), expected ()"),
+    ],
+)
+def test_what_is_wrong_with_the_penalty(wrong, said):
+    report = check.tangent_penalty(wrong)
+    assert not report and said in repr(report), report
+
+
+def test_the_small_net_has_three_logits():
+    assert _small_net(4, torch.Generator().manual_seed(0))(torch.zeros(4, dtype=torch.float64)).shape == (3,)
