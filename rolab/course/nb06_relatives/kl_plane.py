@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -46,6 +47,11 @@ class KLPlane:
         """½ΔᵀHΔ on the k-th ray."""
         (a, b), (u, v) = self.bends, direction(k)
         return (a * u**2 + b * v**2) * radius**2 / 2
+
+    @cached_property
+    def levels(self) -> list[tuple[Tensor, Tensor]]:
+        """Level lines at three shares of the parabola's height, so that a sure digit has some too."""
+        return [self.level(share * float(self.parabola(0, 0.6 * RADII[-1]))) for share in (0.04, 0.2, 0.6)]
 
     def level(self, height: float) -> tuple[Tensor, Tensor]:
         """Where the KL, and its parabola, first reach a height: points (rays + 1, 2), NaN if beyond."""
@@ -123,11 +129,9 @@ class KLFigure(Figure):
         w, k, r = self.plane, FINE * self.ray, RADII[self.place]
         (a, b), end = direction(k), RADII[-1]
         marks: list[Any] = []
-        scale = float(w.parabola(0, 0.6 * end))  # its own height, so that a sure digit has lines too
-        for share in (0.04, 0.2, 0.6):
-            true, promised = (points.T for points in w.level(share * scale))
-            marks.append(Line.of(KL, *true, width=1.5, legend=False))
-            marks.append(Line.of(PARABOLA, *promised, width=1.5, legend=False))
+        for true, promised in w.levels:
+            marks.append(Line.of(KL, *true.T, width=1.5, legend=False))
+            marks.append(Line.of(PARABOLA, *promised.T, width=1.5, legend=False))
         marks.append(Line([0, r * a, None], [0, r * b, None], RED, arrow=True, name="Δ"))
         every = [direction(FINE * j) for j in range(ANGLES)]
         x, y = zip(*[(s * u, s * v) for u, v in every for s in RADII[2::2]], strict=True)
