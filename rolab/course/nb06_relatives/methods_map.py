@@ -89,7 +89,7 @@ class MethodsFigure(Figure):
         m = next((m for m in self.methods if m.name == self.marked), None)
         if m is None:
             return f"{self.marked} was not measured {MEASURES[self.measure]}"
-        beaten = f", beaten in both by {m.dominated_by}" if m.dominated_by else ", beaten in both by none"
+        beaten = f", beaten in both by {m.dominated_by}" if m.dominated_by else ", beaten in both by no other"
         return f"{m.title}: {m.clean:.2f} % clean, {m.left:.1f} % {MEASURES[self.measure]}{beaten}"
 
     def panels(self) -> list[Panel]:
