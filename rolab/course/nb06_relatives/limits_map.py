@@ -67,7 +67,7 @@ class LimitsFigure(Figure):
             ),
         ]
         x = Axis("limit: no such classifier is further away, ℓ2", (0, far))
-        y = Axis("measured: mean ℓ2 distance to the boundary", (0, 1.15 * max(found)))
+        y = Axis("mean ℓ2 distance to the boundary", (0, 1.15 * max(found)))
         a, b = self.row["pair"]
         apart = self.means[a] - self.means[b]
         shown = pixels(self.means[a]), pixels(self.means[b]), pixels(apart, 1 / float(apart.abs().max()))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rolab.attacks import ascent_direction, input_gradient
-from rolab.course.live import Cache, Choice, Explorer, Number
+from rolab.course.live import Cache, Choice, Explorer, Number, Slide
 from rolab.course.live.controls import Control, stamp
 from rolab.course.nb06_relatives.pictures import perturbed
 from rolab.course.nb06_relatives.slopes import jacobians, kl_factor, seeded
@@ -26,7 +26,7 @@ from rolab.experiments.styles import style
 from rolab.manifold import known_tangents
 from rolab.nets.mnist import MNIST_STD
 from rolab.objectives import KLHessian, operator_norms
-from rolab.plotting import BLUE, INK, Area, Axis, Figure, Line, Panel, Style
+from rolab.plotting import BLUE, INK, Area, Axis, Cursor, Figure, Line, Panel, Style
 from rolab.plotting.figure import Legend
 from rolab.sets import Ball
 
@@ -158,6 +158,7 @@ class SliceFigure(Figure):
     slice: Slice
     image: Tensor  # (1, H, W)
     label: int
+    place: int  # of T
     HEIGHT: ClassVar = 400
     MARGIN: ClassVar = (60, 16, 60, 84)
     legend: ClassVar = Legend(0, -0.2, rows=True)
@@ -168,13 +169,13 @@ class SliceFigure(Figure):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        s, k = self.slice, T.index(1.0)
-        return f"{s.title}: at t = 1 there is {float(s.truth[k]):.3g}, the method has {float(s.kept[k]):.3g}"
+        truth, kept = float(self.slice.truth[self.place]), float(self.slice.kept[self.place])
+        return f"{self.slice.title}: at t = {T[self.place]:g} there is {truth:.3g}, the method has {kept:.3g}"
 
     def panels(self) -> list[Panel]:
         s = self.slice
         places = [(0, 0.16, y, y + 0.24) for y in (0.74, 0.37, 0.0)]
-        pictures = perturbed(self.image, s.d, places, f", label {self.label}")
+        pictures = perturbed(self.image, T[self.place] * s.d, places, f", label {self.label}")
         between = [*T, *T[::-1]], [*s.truth.tolist(), *s.kept.flip(0).tolist()]
         truth = Style(f"{TRUTH.label}: {s.quantity}", TRUTH.color)
         kept = Style(f"{KEPT.label}: {s.instead}", KEPT.color, KEPT.dash)
@@ -185,6 +186,7 @@ class SliceFigure(Figure):
             Line.of(TRUTH, [None], [None]),
             Line.of(KEPT, [None], [None]),
             Area([None], [None], "#CC79A7", width=4, name="what is thrown away"),
+            Cursor(T[self.place]),
         ]
         top = 1.1 * max(float(s.truth.max()), float(s.kept.max() if s.instead != "t Π‖A_l‖" else 0), 1e-9)
         title = f"black: {s.quantity}; dashed: {s.instead}"
@@ -192,16 +194,18 @@ class SliceFigure(Figure):
         return [*pictures, Panel(marks, *axes, (0.28, 1, 0.06, 1), title)]
 
     def table(self) -> list[dict[str, Any]]:
-        s, k = self.slice, T.index(1.0)
+        s, k = self.slice, self.place
         found = {"looks at": s.quantity, "has instead": s.instead, "thrown away": s.thrown}
-        return [{"method": s.title, **found, "at t = 1": float(s.truth[k]), "has": float(s.kept[k])}]
+        return [
+            {"method": s.title, **found, "t": T[k], "there is": float(s.truth[k]), "has": float(s.kept[k])}
+        ]
 
 
 class SliceExplorer(Explorer):
     """A digit, and a method that is chosen: its Δ, its slice, its approximation."""
 
     SLIDE = "method"
-    ROWS = (("net", "index", "method"),)
+    ROWS = ("net", "index", "method"), ("t",)
 
     def __init__(self, nets: Mapping[str, nn.Module], data: Dataset) -> None:
         self.nets, self.data = dict(nets), data
@@ -212,10 +216,11 @@ class SliceExplorer(Explorer):
             "net": Choice("net", {name: style(name).label for name in self.nets}),
             "index": Number("digit no.", 0, len(self.data) - 1),
             "method": Choice("method", {name: title for name, (title, _) in METHODS.items()}),
+            "t": Slide("t", T, 1.0),
         }
 
-    def draw(self, net: str, index: int, method: str) -> SliceFigure:  # type: ignore[override]
+    def draw(self, net: str, index: int, method: str, t: float) -> SliceFigure:  # type: ignore[override]
         model, some = self.nets[net], self.data[index : index + 1]
         key = net, index, method, stamp((some.images, *model.parameters()))
         found = self._slices.get(key, lambda: METHODS[method][1](Digit(model, some.images, some.labels)))
-        return SliceFigure(found, some.images[0], int(some.labels[0]))
+        return SliceFigure(found, some.images[0], int(some.labels[0]), T.index(t))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rolab.course.live import Choice, Explorer
+from rolab.course.live import Choice, Explorer, Slide
 from rolab.course.live.controls import Control
 from rolab.course.nb06_relatives.records import in_words, measured
 from rolab.plotting import BLUE, INK, RED, Axis, Figure, Line, Panel, Points, Text, segments
@@ -75,7 +75,7 @@ class MethodsFigure(Figure):
 
     methods: Sequence[Method]
     measure: str
-    marked: str
+    marked: int  # a number on the map
     HEIGHT: ClassVar = 520
     MARGIN: ClassVar = (60, 16, 60, 60)
     SEEN: ClassVar = (
@@ -86,15 +86,13 @@ class MethodsFigure(Figure):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        m = next((m for m in self.methods if m.name == self.marked), None)
-        if m is None:
-            return f"{self.marked} was not measured {MEASURES[self.measure]}"
+        m = self.methods[self.marked - 1]
         beaten = f", beaten in both by {m.dominated_by}" if m.dominated_by else ", beaten in both by no other"
         return f"{m.title}: {m.clean:.2f} % clean, {m.left:.1f} % {MEASURES[self.measure]}{beaten}"
 
     def panels(self) -> list[Panel]:
         best, rest = ([m for m in self.methods if bool(m.dominated_by) == d] for d in (False, True))
-        marked = [m for m in self.methods if m.name == self.marked]
+        marked = self.methods[self.marked - 1 : self.marked]
         across = segments(
             [(m.clean - m.clean_sd, m.left) for m in self.methods],
             [(m.clean + m.clean_sd, m.left) for m in self.methods],
@@ -122,7 +120,7 @@ class MethodsFigure(Figure):
         count = max(len(self.methods), 12)
         lines: list[Any] = [Text(0, count + 0.6, "no., method, price in steps", GREY, 11, "left")]
         for i, m in enumerate(self.methods):
-            color = RED if m.name == self.marked else INK if not m.dominated_by else GREY
+            color = RED if m.number == self.marked else INK if not m.dominated_by else GREY
             lines.append(Text(0, count - 0.6 - i, f"{m.number}  {m.title}, {m.price}", color, 11, "left"))
         bare, rows = (Axis(range=(0, end), ticks=(), grid=False) for end in (1, count + 1))
         names = Panel(lines, bare, rows, (0.64, 1, 0, 1), frame="")
@@ -142,9 +140,7 @@ class MethodsFigure(Figure):
         return found
 
     def rows_shown(self) -> list[dict[str, Any]]:
-        return [row for row, m in zip(self.table(), self.methods, strict=True) if m.name == self.marked] or [
-            {}
-        ]
+        return [self.table()[self.marked - 1]]
 
 
 class MethodsExplorer(Explorer):
@@ -155,18 +151,24 @@ class MethodsExplorer(Explorer):
     """
 
     SLIDE = "measure"
-    ROWS = (("measure", "method"),)
+    ROWS = ("measure",), ("number",)
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.record = record
         self.measures = {key: title for key, title in MEASURES.items() if methods(record, key)}
 
-    def controls(self, **state: Any) -> dict[str, Control]:
-        titles = {row["net"]: row["title"] for row in self.record["rows"]}
+    def controls(self, measure: str | None = None, **state: Any) -> dict[str, Control]:
+        measure = measure or next(iter(self.measures))
+        numbers = range(1, len(methods(self.record, measure)) + 1)
         return {
             "measure": Choice("left", self.measures),
-            "method": Choice("marked", titles, top_right(self.record, next(iter(self.measures))).name),
+            "number": Slide("no.", numbers, top_right(self.record, measure).number),
         }
 
-    def draw(self, measure: str, method: str) -> MethodsFigure:  # type: ignore[override]
-        return MethodsFigure(methods(self.record, measure), measure, method)
+    def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
+        """On another map the one in the corner is marked first."""
+        return {"number": top_right(self.record, state["measure"]).number} if changed == "measure" else {}
+
+    def draw(self, measure: str, number: int) -> MethodsFigure:  # type: ignore[override]
+        found = methods(self.record, measure)  # without a kernel the measure changes, and the number stays
+        return MethodsFigure(found, measure, min(number, len(found)))

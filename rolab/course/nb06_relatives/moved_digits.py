@@ -32,6 +32,7 @@ LOOKS = {
     "scattering": Style("scattering", BLUE, "solid", "diamond"),
 }
 MOVES = {"shift": "shift, pixels", "turn": "turn, °", "bend": "bend, pixels", "noise": "noise, its deviation"}
+UNITS = {"shift": "pixels", "turn": "°", "bend": "pixels", "noise": "deviation"}
 AMOUNTS = {
     "shift": tuple(0.5 * k for k in range(9)),
     "turn": tuple(5.0 * k for k in range(9)),
@@ -203,7 +204,7 @@ class MoveExplorer(Explorer):
         return {
             "index": Number("digit no.", 0, len(self.data) - 1),
             "move": Choice("move", MOVES),
-            "amount": Slide(MOVES[move], AMOUNTS[move], AMOUNTS[move][4]),
+            "amount": Slide(UNITS[move], AMOUNTS[move], AMOUNTS[move][4]),
         }
 
     def draw(self, index: int, move: str, amount: float) -> MoveFigure:  # type: ignore[override]

@@ -29,7 +29,13 @@ def row(net, clean, left, price=None, **more):
 @pytest.fixture
 def related():
     rows = [
-        row("baseline", (99.0, 0.1), (0.0, 0.0), {"mean": 1.0, "sd": 0.1, "values": [0.9, 1.1]}),
+        row(
+            "baseline",
+            (99.0, 0.1),
+            (0.0, 0.0),
+            {"mean": 1.0, "sd": 0.1, "values": [0.9, 1.1]},
+            turned_accuracy=30.0,
+        ),
         row("robust-linf", (99.2, 0.05), (40.0, 2.0), 1.9, turned_accuracy={"mean": 80.0, "sd": 1.0}),
         row("certified", (98.0, 0.2), (70.0, 1.0), 3.1),
         row("operator-norm", (99.1, 0.1), (10.0, 3.0)),

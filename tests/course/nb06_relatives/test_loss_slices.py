@@ -58,3 +58,5 @@ def test_the_explorer(mnist_test, baseline):
         live.controls["method"].value = name
         assert live.error.value == "" and live.shown.title in live.summary.value.replace("&lt;", "<")
     assert live.shown.title == figure.figures[-1].title
+    live.controls["t"].value = 0.5
+    assert live.error.value == "" and "at t = 0.5 there is" in live.summary.value
