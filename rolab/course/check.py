@@ -22,12 +22,13 @@ wrong answers runs to its end.
 
 # ruff: noqa: F401  (the one place that names all of them)
 
-from rolab.course.checking import NOT_YET, SOLVED, VIOLATED, exercise, guess, parameters, require
+from rolab.course.checking import NOT_YET, SOLVED, VIOLATED, exercise, guess, option, parameters, require
 from rolab.course.nb01_linear_programs.exercises import box_support, budget_maximizer, cutting_set, mended
 from rolab.course.nb02_regression.exercises import ridge_penalty, worst_entries, worst_frobenius
 from rolab.course.nb03_perturbations.exercises import certificate, l1_maximizer, l2_in_box
 from rolab.course.nb04_algorithm1.exercises import flow, hand_step, robust_logistic
 from rolab.course.nb05_tangent_space.exercises import projection, tangent_maximizer, tangent_penalty
+from rolab.course.nb06_relatives.exercises import convolution_norm, dropout_penalty, power_step
 from rolab.course.nb07_mnist.exercises import images_gained, mcnemar, standard_error
 from rolab.course.nb08_cifar10.exercises import lead_error, saved, swaps
 from rolab.course.nb09_robustness.exercises import linear_proof, masks, suspects, worst_curve

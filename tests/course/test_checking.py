@@ -22,6 +22,14 @@ def test_a_guess_may_be_wrong():
     assert not check.guess("high", 0.12)
 
 
+def test_an_option_may_be_the_wrong_one():
+    options = {"a": "noise", "b": "virtual"}
+    assert repr(check.option(..., options, "b")) == "… your prediction: not yet; it is b, virtual"
+    assert repr(check.option("b", options, "b")) == "✓ your prediction: it is b, virtual, as you said"
+    assert repr(check.option("a", options, "b")) == "✓ your prediction: a, noise; it is b, virtual"
+    assert repr(check.option("c", options, "b")) == "✗ your prediction: expected one of a, b, got 'c'"
+
+
 KNOWN = {"digit": range(10), "net": ("baseline", "other"), "rate": float, "run": bool}
 
 

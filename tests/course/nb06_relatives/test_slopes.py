@@ -1,0 +1,28 @@
+"""Whole Jacobians and the factor of the KL's Hessian, against the operators of the library."""
+
+import torch
+from torch import nn
+
+from rolab.course.nb06_relatives.slopes import jacobians, kl_factor
+from rolab.objectives import KLHessian
+
+
+def small_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 4)).double()
+
+
+def test_the_jacobian_is_that_of_torch():
+    net, x = small_net(), torch.rand(3, 1, 3, 4, dtype=torch.float64)
+    found = jacobians(net, x)
+    for J, each in zip(found, x, strict=True):
+        true = torch.autograd.functional.jacobian(lambda v: net(v[None])[0], each)
+        assert torch.allclose(J, true.flatten(1))
+
+
+def test_the_factor_is_a_root_of_the_hessian():
+    net, x = small_net(), torch.rand(3, 1, 3, 4, dtype=torch.float64)
+    B = kl_factor(net, x)
+    d = torch.randn_like(x)
+    product = torch.einsum("nkd,nke,ne->nd", B, B, d.flatten(1))
+    assert torch.allclose(product, (KLHessian(net, x) @ d).flatten(1), rtol=1e-6, atol=1e-9)
