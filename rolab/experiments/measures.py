@@ -3,7 +3,7 @@
 Each looks at the first so many test digits, in the order in which they come, with random numbers of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -16,7 +16,7 @@ from rolab.data import Dataset
 from rolab.evaluation import correct, eval_mode
 from rolab.experiments.attack_grid import attack_the_rest
 from rolab.objectives import operator_norms
-from rolab.sets import Ball, UncertaintySet, pixel_box
+from rolab.sets import Ball, UncertaintySet, UncertaintySetLike, pixel_box
 
 SETS = {"linf": Ball("linf", 0.1), "l2": Ball("l2", 1.5)}
 PROVED = Ball("linf", 0.02)
@@ -29,12 +29,12 @@ def right_under(attack: Attack, U: UncertaintySet, digits: int, model: nn.Module
     return attack_the_rest(model, some, lambda x: U & pixel_box(x), attack, correct(model, some))
 
 
-def pgd_40(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySet) -> Tensor:
+def pgd_40(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
     """Forty steps from the images."""
     return pgd(model, x, y, U, steps=40)
 
 
-def seeded_ensemble(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySet, budget: int) -> Tensor:
+def seeded_ensemble(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike, budget: int) -> Tensor:
     """The ensemble, with the same random numbers for every net."""
     return ensemble(model, x, y, U, budget, torch.Generator(x.device).manual_seed(0))
 
@@ -44,7 +44,7 @@ def proved(U: UncertaintySet, digits: int, model: nn.Module, test: Dataset) -> T
     return certified(model, test[:digits], lambda x: U & pixel_box(x))
 
 
-def right_however(moves: list[Callable[[Tensor], Tensor]], model: nn.Module, test: Dataset) -> Tensor:
+def right_however(moves: Sequence[Callable[[Tensor], Tensor]], model: nn.Module, test: Dataset) -> Tensor:
     """Which test digits are read correctly however they are moved: bool (N,)."""
     moved = (correct(model, Dataset(move(test.images), test.labels)) for move in moves)
     return torch.stack(list(moved)).all(0)

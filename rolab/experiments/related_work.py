@@ -30,6 +30,7 @@ from rolab.experiments.measures import (
 from rolab.experiments.presets import MNIST_RADII, baseline_net, mnist_experiment, robust_net
 from rolab.experiments.spec import Experiment, Measure, NetSpec, by_name
 from rolab.manifold import encoder_tangents
+from rolab.nets import ContractiveAutoencoder
 from rolab.objectives import (
     Certified,
     Free,
@@ -57,8 +58,10 @@ class InPixelBox:
 
 
 @lru_cache
-def _autoencoder(device: torch.device) -> torch.nn.Module:
-    return zoo.load("autoencoders/mnist").to(device)
+def _autoencoder(device: torch.device) -> ContractiveAutoencoder:
+    model = zoo.load("autoencoders/mnist").to(device)
+    assert isinstance(model, ContractiveAutoencoder)
+    return model
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def try_all(
     """What each candidate reached, with what the measures say and a comparison with the baseline; made on."""
     with worker_pool("cpu", len(experiment.nets), True, experiment.memory) as (workers, submit):
         running = {  # the baseline takes least, so it comes last
-            submit(try_net, experiment, net, split, seed, folder): net for net in reversed(experiment.nets)
+            submit(try_net, experiment, net, split, seed, folder): net
+            for net in reversed(list(experiment.nets))
         }
         done: dict[str, Found] = {running[future]: future.result() for future in as_completed(running)}
     rows = {}
