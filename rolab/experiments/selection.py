@@ -42,10 +42,8 @@ def try_all(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """What each candidate reached, with what the measures say and a comparison with the baseline; made on."""
     with worker_pool("cpu", len(experiment.nets), True, experiment.memory) as (workers, submit):
-        running = {  # the baseline takes least, so it comes last
-            submit(try_net, experiment, net, split, seed, folder): net
-            for net in reversed(list(experiment.nets))
-        }
+        last_first = list(experiment.nets)[::-1]  # the baseline takes least, so it comes last
+        running = {submit(try_net, experiment, net, split, seed, folder): net for net in last_first}
         done: dict[str, Found] = {running[future]: future.result() for future in as_completed(running)}
     rows = {}
     for net in experiment.nets:

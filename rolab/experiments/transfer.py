@@ -60,10 +60,8 @@ def measured(radius: float, steps: int, digits: int, epochs: int, seed: int, fol
     some = test[: whole_number(digits, "digits", 1, len(test))]
     attack = partial(pgd, steps=whole_number(steps, "steps", 1))
     U = linf_in_pixel_box(radius)
-    attacks: dict[str, Attack] = {
-        "pgd": attack,
-        "noise": equal_norm_noise(attack, torch.Generator().manual_seed(seed)),
-    }
+    noise = equal_norm_noise(attack, torch.Generator().manual_seed(seed))
+    attacks: dict[str, Attack] = {"pgd": attack, "noise": noise}
     half = len(data) // 2
     nets = {
         f"{name}-{part}": trained(name, data[rows], epochs, seed, folder / f"{name}-{part}")

@@ -45,7 +45,8 @@ def as_array(
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name}: {expected}, got NaN or infinity")
     for axis in range(numbers.ndim) if like else ():
-        numbers = numbers[(slice(None),) * axis + (_order(values, axis, name, *like),)]
+        places: list[Any] = [slice(None)] * axis + [_order(values, axis, name, *like)]
+        numbers = numbers[tuple(places)]
     return numbers
 
 
