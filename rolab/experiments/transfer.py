@@ -58,10 +58,12 @@ def measured(radius: float, steps: int, digits: int, epochs: int, seed: int, fol
     data, test = mnist("train"), mnist("test")
     check_radius(radius)
     some = test[: whole_number(digits, "digits", 1, len(test))]
-    attack = partial(pgd, steps=whole_number(steps, "steps", 1))
+    attack: Attack = partial(pgd, steps=whole_number(steps, "steps", 1))
     U = linf_in_pixel_box(radius)
-    noise = equal_norm_noise(attack, torch.Generator().manual_seed(seed))
-    attacks: dict[str, Attack] = {"pgd": attack, "noise": noise}
+    attacks: dict[str, Attack] = {
+        "pgd": attack,
+        "noise": equal_norm_noise(attack, torch.Generator().manual_seed(seed)),
+    }
     half = len(data) // 2
     nets = {
         f"{name}-{part}": trained(name, data[rows], epochs, seed, folder / f"{name}-{part}")
