@@ -100,7 +100,7 @@ def test_with_the_records_of_long_runs_and_without(monkeypatch, made):
         return MADE_UP[name]
 
     monkeypatch.setattr(storage, "load_result", shipped)
-    names = SHIPPED.start(2) | {"my_accuracy": ..., "my_corner": "stale"}
+    names = SHIPPED.start(2) | {"my_slope": ..., "my_accuracy": ..., "my_corner": "stale"}
     names |= {
         "factor": {"baseline": 35.0},
         "stale": SimpleNamespace(accuracy=[[50.0, 80.0], [None, 70.0]]),
