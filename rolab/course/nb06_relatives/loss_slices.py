@@ -47,6 +47,7 @@ class Slice:
     d: Tensor  # (1, H, W), ‖Δ‖₂ = 1
     truth: Tensor  # (T,)
     kept: Tensor  # (T,)
+    bound: bool = False  # it is a bound, and no approximation
 
 
 class Digit:
@@ -138,7 +139,7 @@ class Digit:
         with seeded():
             bound = float(operator_norms(self.model, self.x).detach().prod()) / MNIST_STD
         words = "operator norms [21]", "‖z(x + tΔ) − z(x)‖", "t Π‖A_l‖", "the image: one number for all"
-        return Slice(*words, v, self.squared_change(v).sqrt(), self.t.double() * bound)
+        return Slice(*words, v, self.squared_change(v).sqrt(), self.t.double() * bound, bound=True)
 
 
 METHODS: Mapping[str, tuple[str, Callable[[Digit], Slice]]] = {
@@ -177,18 +178,14 @@ class SliceFigure(Figure):
         places = [(0, 0.16, y, y + 0.24) for y in (0.74, 0.37, 0.0)]
         pictures = perturbed(self.image, T[self.place] * s.d, places, f", label {self.label}")
         between = [*T, *T[::-1]], [*s.truth.tolist(), *s.kept.flip(0).tolist()]
-        truth = Style(f"{TRUTH.label}: {s.quantity}", TRUTH.color)
-        kept = Style(f"{KEPT.label}: {s.instead}", KEPT.color, KEPT.dash)
         marks = [
-            Area(*between, "#CC79A7", width=0, name=f"thrown away: {s.thrown}", legend=False),
-            Line.of(truth, T, s.truth, legend=False),
-            Line.of(kept, T, s.kept, legend=False),
-            Line.of(TRUTH, [None], [None]),
-            Line.of(KEPT, [None], [None]),
-            Area([None], [None], "#CC79A7", width=4, name="what is thrown away"),
+            Area(*between, "#CC79A7", width=1, name="what is thrown away"),
+            Line.of(TRUTH, T, s.truth),
+            Line.of(KEPT, T, s.kept),
             Cursor(T[self.place]),
         ]
-        top = 1.1 * max(float(s.truth.max()), float(s.kept.max() if s.instead != "t Π‖A_l‖" else 0), 1e-9)
+        bounds = [s.truth] if s.bound else [s.truth, s.kept]  # a bound may be far above all else
+        top = 1.1 * max(1e-9, *(float(each.max()) for each in bounds))
         title = f"black: {s.quantity}; dashed: {s.instead}"
         axes = Axis("t: how far along Δ, in ‖·‖₂ of pixels in [0, 1]", (0, T[-1])), Axis(range=(0, top))
         return [*pictures, Panel(marks, *axes, (0.28, 1, 0.06, 1), title)]
@@ -224,3 +221,6 @@ class SliceExplorer(Explorer):
         key = net, index, method, stamp((some.images, *model.parameters()))
         found = self._slices.get(key, lambda: METHODS[method][1](Digit(model, some.images, some.labels)))
         return SliceFigure(found, some.images[0], int(some.labels[0]), T.index(t))
+
+    def say(self, figure: SliceFigure, /, **state: Any) -> str:  # type: ignore[override]
+        return f"{figure.title}; thrown away: {figure.slice.thrown}."

@@ -62,10 +62,12 @@ def methods(record: Mapping[str, Any], measure: str) -> list[Method]:
     return found
 
 
-def top_right(record: Mapping[str, Any], measure: str = "ensemble_accuracy") -> Method:
-    """The method that withstands most, among those at least as good as the baseline on clean images."""
+def top_right(
+    record: Mapping[str, Any], measure: str = "ensemble_accuracy", against: str = "baseline"
+) -> Method:
+    """The method of which most is left, among those at least as good as another on clean images."""
     found = methods(record, measure)
-    least = next((m.clean for m in found if m.name == "baseline"), 0.0)
+    least = next((m.clean for m in found if m.name == against), 0.0)
     return next(m for m in found if m.clean >= least)
 
 

@@ -98,12 +98,13 @@ class PowerFigure(Figure):
             x, y = ((circle * (2 * height / values).sqrt()) @ axes.T).T
             ellipses.append(Line.of(LEVEL, x, y, width=1, legend=not ellipses))
         done = w.points[: self.steps + 1]
+        (x, y), (path_x, path_y) = w.outline.T, done.T
         marks = [
             *ellipses,
-            Line(*w.outline.T, look.color, look.dash, width=3, name=f"U, the {look.label} ball"),
+            Line(x, y, look.color, look.dash, width=3, name=f"U, the {look.label} ball"),
             Line(*segments(done[:-1], done[1:]), INK, arrow=True, name="Δ ← Δ*(HΔ)"),
-            Points(*w.points[:1].T, GREY, size=8, name="start"),
-            Points(*done[-1:].T, RED, size=11, name="Δ"),
+            Points(path_x[:1], path_y[:1], GREY, size=8, name="start"),
+            Points(path_x[-1:], path_y[-1:], RED, size=11, name="Δ"),
         ]
         span = (-1.6, 1.6)
         plane = Panel(
