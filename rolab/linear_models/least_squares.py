@@ -35,7 +35,8 @@ from rolab.linear_models.square_root import square_root_lasso, square_root_ridge
 from rolab.linear_models.worst_case import Shape, has_closed_form, worst_design
 from rolab.sets import Scenarios, UncertaintySet
 
-ROUNDS = 200  # of cutting sets
+ROUNDS = 200  # of cutting sets,
+PATIENCE = 4  # and of them, how many may end no closer
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +93,9 @@ def _by_closed_form(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFi
                 lower, x = _step(A, b, U, best, lengths)
             except SolverError:
                 break
+            best = replace(best, lower=max(best.lower, lower))
             for each in _polished(A, b, U, x, lengths):
                 best = _better(best, _at(A, b, each, U))
-            best = replace(best, lower=lower)
         if _close(A, b, best, 1e-9):
             break
     return best
@@ -104,16 +105,23 @@ def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustF
     best = _start(A, b, U)
     known = torch.from_numpy(best.perturbation.reshape(1, -1))
     for lengths in step_lengths(np.linalg.norm(A, axis=0)):
-        while len(known) < ROUNDS and not _close(A, b, best, 1e-8):
+        gaps: list[float] = []
+        while len(known) < ROUNDS and not _close(A, b, best, 1e-8) and _closing(gaps):
             try:
                 lower, x = _step(A, b, Scenarios(known), best, lengths)
             except SolverError:
                 break
-            fit = _at(A, b, x, U)
+            best, fit = replace(best, lower=max(best.lower, lower)), _at(A, b, x, U)
             known = torch.cat([known, torch.from_numpy(fit.perturbation.reshape(1, -1))])
             best, fit = (_against(A, b, each, known) for each in (best, fit))
-            best = replace(_better(best, fit), lower=lower)
+            best = _better(best, fit)
+            gaps.append(best.value - best.lower)
     return best
+
+
+def _closing(gaps: list[float]) -> bool:
+    """Whether the gaps between value and lower bound became smaller lately: at the end they are rounding."""
+    return len(gaps) <= PATIENCE or gaps[-1] < 0.9 * gaps[-1 - PATIENCE]
 
 
 def _against(A: np.ndarray, b: np.ndarray, fit: RobustFit, known: torch.Tensor) -> RobustFit:
@@ -133,7 +141,7 @@ def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
 
 def _better(best: RobustFit, other: RobustFit) -> RobustFit:
     """The first, which may be simpler, unless the other is better by more than rounding."""
-    return other if other.value < (1 - 1e-14) * best.value else best
+    return replace(other, lower=best.lower) if other.value < (1 - 1e-14) * best.value else best
 
 
 def _at(A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet) -> RobustFit:

@@ -167,7 +167,8 @@ class Scenarios(SolvedSet):
         """With shares that are ≥ 0 and sum to 1, z is the average of the points; seen from their middle."""
         share = cvxpy().Variable((len(rows), len(self.points)), nonneg=True)
         lower, upper = self.points.amin(0), self.points.amax(0)
-        middle, unit = (lower + upper) / 2, own_units(lower - upper, upper - lower)
+        middle, width = (lower + upper) / 2, upper - lower
+        unit = _units_of(torch.where(width > 1e-15 * upper.maximum(-lower), width, 0.0))
         moved = divided(z - np.broadcast_to(middle.numpy(), z.shape), unit)
         return [moved == share @ ((self.points - middle) / unit).numpy(), cvxpy().sum(share, axis=1) == 1]
 
