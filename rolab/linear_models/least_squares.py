@@ -43,7 +43,9 @@ PATIENCE = 4  # and of them, how many may end no closer
 class RobustFit:
     """A robust fit x (n,), its worst case and what that is at most; `lower`: what every x has at least.
 
-    The worst residual ‖(A + perturbation)x - b‖₂ is `value`; no perturbation in the set exceeds `bound`.
+    The worst residual ‖(A + perturbation)x - b‖₂ that was found is `value`, no more than 1e-6 above
+    `lower`; no perturbation in the set exceeds `bound`. Where `exact` is False, there may be a
+    worse one, and a better x.
     """
 
     x: np.ndarray
@@ -52,14 +54,19 @@ class RobustFit:
     lower: float
     perturbation: np.ndarray
 
+    @property
+    def exact(self) -> bool:
+        """Whether x is proved to be best: its worst case is at most `bound`, within 1e-6 of `value`."""
+        return self.bound <= self.value * (1 + TOLERANCE)
+
 
 def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
     """min over x of max over Δ ∈ U of ‖(A + Δ)x - b‖₂, eq. (8): convex, by cvxpy and Clarabel.
 
-    Where `worst_design` has a closed form, that is minimised, and `lower` (by the solver's dual), `value` and
+    Where `worst_design` has a closed form, that is minimised, and `lower` (verified, by duality), `value` and
     `bound` agree. For any other U by cutting sets: x is the best for the worst matrices found so far, `lower`
     its worst case among these, and `worst_design` finds the next. The x of the least `value` is the answer;
-    its worst case lies between `value`, which ascent found, and `bound`.
+    its worst case lies between `value`, which ascent found, and `bound`. `exact` says whether they agree.
 
     Numbers are brought to size 1 first, so that the answer is the same in any unit.
 
@@ -70,7 +77,8 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
 
     Raises:
         ValueError: names A, b or U.
-        SolverError: `value` was not brought within 1e-6 of `lower`, relative to itself.
+        SolverError: `value` was not brought within 1e-6 of `lower`, relative to itself; or a set that takes a
+            solver was not maximised to 1e-6.
     """
     A, b = as_data(A, b, U)
     a, size = max(unit_of(A), unit_of(largest_move(U, A.reshape(1, -1)))), unit_of(b)
@@ -135,7 +143,9 @@ def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
     """0 or least squares, whichever has the smaller worst case."""
     size = np.linalg.norm(A, axis=0)
     lengths = np.where(size > 0, size, 1.0)
-    nominal = np.linalg.lstsq(A / lengths, b)[0] / lengths
+    nominal = np.zeros_like(size)
+    for _ in range(2):  # the second time for what rounding left
+        nominal = nominal + np.linalg.lstsq(A / lengths, b - A @ nominal)[0] / lengths
     return _better(_at(A, b, np.zeros_like(nominal), U), _at(A, b, nominal, U))
 
 
