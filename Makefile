@@ -74,7 +74,7 @@ browser: $(READY) ## every explorer in a browser on a busy machine, three times:
 	ROLAB_BROWSER_RECORD=$(CURDIR)/results/browser.json $(BIN)/pytest tests/browser
 
 sweep: $(READY) ## robust programs and fits in all units, all nets in all float types: an hour
-	ROLAB_SWEEP=1 $(BIN)/pytest -s tests/lp/test_units.py tests/linear_models/test_fit_units.py tests/attacks/test_first_order.py -k sweep
+	ROLAB_SWEEP=1 $(BIN)/pytest -s tests/lp/test_units.py tests/linear_models/test_linear_models_units.py tests/attacks/test_first_order.py -k sweep
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome

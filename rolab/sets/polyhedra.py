@@ -20,7 +20,7 @@ from rolab.arguments import (
     power_of_two,
     rounding,
 )
-from rolab.errors import EmptySetError
+from rolab.errors import EmptySetError, SolverError
 from rolab.sets import solver
 from rolab.sets.base import SolvedSet, UncertaintySet
 
@@ -76,7 +76,7 @@ class Polyhedron(SolvedSet):
         equal = np.vstack([self.A.T.numpy(), np.ones(len(self.A))])
         found = linprog(self.b.numpy(), A_eq=equal, b_eq=[*np.zeros(self.A.shape[1]), 1.0], method="highs-ds")
         if found.status not in (0, 2):  # 2: no such λ at all
-            raise RuntimeError(f"linear program: {found.message}")
+            raise SolverError(f"linear program: {found.message}")
         if found.status == 0 and found.fun < -1e-9 * max(1.0, self.b.abs().max().item()):
             rows = ", ".join(str(row) for row in np.flatnonzero(found.x > 1e-9))
             came = f"the rows {rows} of Dz ≤ d contradict each other"

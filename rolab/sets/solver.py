@@ -114,7 +114,7 @@ class Projection:
         if found.status == clarabel.SolverStatus.PrimalInfeasible:
             raise EmptySetError(f"{self.U!r}: expected a set that holds a point, got an empty one")
         if found.status != clarabel.SolverStatus.Solved:
-            raise RuntimeError(f"{self.U!r}: the solver ended with the status {found.status}")
+            raise SolverError(f"{self.U!r}: the solver ended with the status {found.status}")
         u, y = np.array(found.x), np.array(found.z)
         refined = self._refined(u, y, q, far)
         if refined is not None:
@@ -241,7 +241,7 @@ def lp_vertices(D: Tensor, d: Tensor, g: Tensor, reach: float | None = None) -> 
     limits = (None if reach is None else -reach, reach)
     found = linprog(-array(g).ravel(), rows, most, bounds=limits, method="highs-ds", options=TIGHT)
     if found.status != 0:
-        raise RuntimeError(f"linear program: {found.message}")
+        raise SolverError(f"linear program: {found.message}")
     return torch.from_numpy(found.x.reshape(count, width))
 
 
