@@ -83,8 +83,8 @@ browser: $(READY) ## every explorer in a browser on a busy machine, three times:
 	rm -f results/browser.json
 	ROLAB_BROWSER_RECORD=$(CURDIR)/results/browser.json $(BIN)/pytest tests/browser
 
-sweep: $(READY) ## robust programs in all units by all methods, all nets in all float types: half an hour
-	ROLAB_SWEEP=1 $(BIN)/pytest -s tests/lp/test_units.py tests/attacks/test_first_order.py -k sweep
+sweep: $(READY) ## robust programs and fits in all units, all nets in all float types: an hour
+	ROLAB_SWEEP=1 $(BIN)/pytest -s tests/lp/test_units.py tests/linear_models/test_linear_models_units.py tests/attacks/test_first_order.py -k sweep
 
 benchmarks: $(READY) ## time a robust step and a robust program beside other libraries
 	$(BIN)/python -m pip install --quiet --no-deps pyautoattack cleverhans adversarial-robustness-toolbox absl-py rsome

@@ -35,14 +35,17 @@ from rolab.linear_models.square_root import square_root_lasso, square_root_ridge
 from rolab.linear_models.worst_case import Shape, has_closed_form, worst_design
 from rolab.sets import Scenarios, UncertaintySet
 
-ROUNDS = 200  # of cutting sets
+ROUNDS = 200  # of cutting sets,
+PATIENCE = 4  # and of them, how many may end no closer
 
 
 @dataclass(frozen=True, eq=False)
 class RobustFit:
     """A robust fit x (n,), its worst case and what that is at most; `lower`: what every x has at least.
 
-    The worst residual ‖(A + perturbation)x - b‖₂ is `value`; no perturbation in the set exceeds `bound`.
+    The worst residual ‖(A + perturbation)x - b‖₂ that was found is `value`, no more than 1e-6 above
+    `lower`; no perturbation in the set exceeds `bound`. Where `exact` is False, there may be a
+    worse one, and a better x.
     """
 
     x: np.ndarray
@@ -51,14 +54,19 @@ class RobustFit:
     lower: float
     perturbation: np.ndarray
 
+    @property
+    def exact(self) -> bool:
+        """Whether x is proved to be best: its worst case is at most `bound`, within 1e-6 of `value`."""
+        return self.bound <= self.value * (1 + TOLERANCE)
+
 
 def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
     """min over x of max over Δ ∈ U of ‖(A + Δ)x - b‖₂, eq. (8): convex, by cvxpy and Clarabel.
 
-    Where `worst_design` has a closed form, that is minimised, and `lower` (by the solver's dual), `value` and
+    Where `worst_design` has a closed form, that is minimised, and `lower` (verified, by duality), `value` and
     `bound` agree. For any other U by cutting sets: x is the best for the worst matrices found so far, `lower`
     its worst case among these, and `worst_design` finds the next. The x of the least `value` is the answer;
-    its worst case lies between `value`, which ascent found, and `bound`.
+    its worst case lies between `value`, which ascent found, and `bound`. `exact` says whether they agree.
 
     Numbers are brought to size 1 first, so that the answer is the same in any unit.
 
@@ -69,7 +77,8 @@ def robust_least_squares(A: Any, b: Any, U: UncertaintySet) -> RobustFit:
 
     Raises:
         ValueError: names A, b or U.
-        SolverError: `value` was not brought within 1e-6 of `lower`, relative to itself.
+        SolverError: `value` was not brought within 1e-6 of `lower`, relative to itself; or a set that takes a
+            solver was not maximised to 1e-6.
     """
     A, b = as_data(A, b, U)
     a, size = max(unit_of(A), unit_of(largest_move(U, A.reshape(1, -1)))), unit_of(b)
@@ -92,9 +101,9 @@ def _by_closed_form(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFi
                 lower, x = _step(A, b, U, best, lengths)
             except SolverError:
                 break
+            best = replace(best, lower=max(best.lower, lower))
             for each in _polished(A, b, U, x, lengths):
                 best = _better(best, _at(A, b, each, U))
-            best = replace(best, lower=lower)
         if _close(A, b, best, 1e-9):
             break
     return best
@@ -104,16 +113,23 @@ def _by_cutting_sets(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustF
     best = _start(A, b, U)
     known = torch.from_numpy(best.perturbation.reshape(1, -1))
     for lengths in step_lengths(np.linalg.norm(A, axis=0)):
-        while len(known) < ROUNDS and not _close(A, b, best, 1e-8):
+        gaps: list[float] = []
+        while len(known) < ROUNDS and not _close(A, b, best, 1e-8) and _closing(gaps):
             try:
                 lower, x = _step(A, b, Scenarios(known), best, lengths)
             except SolverError:
                 break
-            fit = _at(A, b, x, U)
+            best, fit = replace(best, lower=max(best.lower, lower)), _at(A, b, x, U)
             known = torch.cat([known, torch.from_numpy(fit.perturbation.reshape(1, -1))])
             best, fit = (_against(A, b, each, known) for each in (best, fit))
-            best = replace(_better(best, fit), lower=lower)
+            best = _better(best, fit)
+            gaps.append(best.value - best.lower)
     return best
+
+
+def _closing(gaps: list[float]) -> bool:
+    """Whether the gaps between value and lower bound became smaller lately: at the end they are rounding."""
+    return len(gaps) <= PATIENCE or gaps[-1] < 0.9 * gaps[-1 - PATIENCE]
 
 
 def _against(A: np.ndarray, b: np.ndarray, fit: RobustFit, known: torch.Tensor) -> RobustFit:
@@ -127,13 +143,15 @@ def _start(A: np.ndarray, b: np.ndarray, U: UncertaintySet) -> RobustFit:
     """0 or least squares, whichever has the smaller worst case."""
     size = np.linalg.norm(A, axis=0)
     lengths = np.where(size > 0, size, 1.0)
-    nominal = np.linalg.lstsq(A / lengths, b)[0] / lengths
+    nominal = np.zeros_like(size)
+    for _ in range(2):  # the second time for what rounding left
+        nominal = nominal + np.linalg.lstsq(A / lengths, b - A @ nominal)[0] / lengths
     return _better(_at(A, b, np.zeros_like(nominal), U), _at(A, b, nominal, U))
 
 
 def _better(best: RobustFit, other: RobustFit) -> RobustFit:
     """The first, which may be simpler, unless the other is better by more than rounding."""
-    return other if other.value < (1 - 1e-14) * best.value else best
+    return replace(other, lower=best.lower) if other.value < (1 - 1e-14) * best.value else best
 
 
 def _at(A: np.ndarray, b: np.ndarray, x: np.ndarray, U: UncertaintySet) -> RobustFit:

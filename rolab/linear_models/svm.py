@@ -143,7 +143,7 @@ def _search(
             losses = 1 - cp.multiply(y, (X / lengths) @ z + bias)
             rise = _rise(U, y, cp.multiply(1 / lengths, z), budget)
             try:
-                lower = unit * solve(_counterpart(losses, rise, unit, budget))
+                lower = max(lower, unit * solve(_counterpart(losses, rise, unit, budget)))
             except SolverError:
                 break
             for w in drop_near_zeros(z.value / lengths, lengths):

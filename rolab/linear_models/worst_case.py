@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from rolab.linear_models.inputs import as_array, as_data
+from rolab.linear_models.solver import TOLERANCE
 from rolab.sets import UncertaintySet
 
 Shape = tuple[int, int]
@@ -27,11 +28,19 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class WorstDesign:
-    """A worst perturbation Δ (m, n) of the design, its value ‖(A + Δ)x - b‖₂, and what no Δ in U exceeds."""
+    """A worst perturbation Δ (m, n) of the design, its value ‖(A + Δ)x - b‖₂, and what no Δ in U exceeds.
+
+    Where `exact` is False, `value` is the best that ascent found: a lower bound of the maximum, not proved.
+    """
 
     perturbation: np.ndarray
     value: float
     bound: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether `value` is proved to be the maximum: the bound is within 1e-6 of it."""
+        return self.bound <= self.value * (1 + TOLERANCE)
 
 
 def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
@@ -48,7 +57,9 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
 
     For any other U the t above still gives a bound, and so do sets that hold U: the parts of an intersection,
     a Frobenius ball around a budget set, an ellipsoid or a smaller ball. `value` is what alternating ascent
-    finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r, at every ±e_i and at random. The truth is between.
+    finds: u ← r + Δx, Δ ← U.maximizer(u xᵀ), begun at r, at every ±e_i and at random. A convex
+    function is maximised, so that ascent may end below the best: the truth is between. `exact` is where both
+    agree.
 
     Args:
         A: the design (m, n), an array, a tensor or a data frame
@@ -58,6 +69,7 @@ def worst_design(A: Any, b: Any, x: Any, U: UncertaintySet) -> WorstDesign:
 
     Raises:
         ValueError: names A, b, x or U.
+        SolverError: a set that takes a solver was not maximised to 1e-6.
     """
     design, b = as_data(A, b, U)
     x = as_array(x, "x", (design.shape[1],), (A, 1, "A's columns"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,6 +63,9 @@ class WithRadius(UncertaintySet):
 
     def __getitem__(self, rows: Any) -> Self:
         return self if is_number(self.radius) else self._with_radius(per_example(self.radius, rows))
+
+    def extent(self, rows: Tensor) -> Tensor:
+        return one_per_row(self.radius, rows)[:, None].expand(rows.shape)
 
     def _in_units(self, z: Any, rows: Tensor) -> tuple[Any, Any]:
         """Each row of z, and its radius, divided by a power of two near the radius."""
@@ -261,6 +265,9 @@ class Box(BallAndBox):
         unit = power_of_two(upper.maximum(-lower))
         w = divided(z, unit)
         return [w >= (lower / unit).numpy(), w <= (upper / unit).numpy()]
+
+    def extent(self, rows: Tensor) -> Tensor:
+        return torch.from_numpy(np.maximum(*map(np.abs, self._sides(rows))))
 
     def _sides(self, rows: Tensor) -> list[Any]:
         """The bounds of each row, arrays (m, n)."""

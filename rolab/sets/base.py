@@ -21,7 +21,7 @@ from rolab.arguments import (
     short,
 )
 from rolab.norms import Lp
-from rolab.sets import solver
+from rolab.sets import intersections, solver
 from rolab.sets.oracles import Oracles, check_inner
 
 Shape = tuple[int, ...]
@@ -49,15 +49,6 @@ class UncertaintySet(Oracles):
         U[rows] is right for a bound that is shaped like one example, too.
         """
         return self
-
-    def __getitem__(self, rows: Any) -> UncertaintySet:
-        """The sets of some examples of a batch; a set that all examples share is its own."""
-        return self
-
-    __iter__: ClassVar[None] = None  # else U[0], U[1], … would go on for ever
-
-    def __contains__(self, d: Any) -> bool:
-        raise TypeError(f"{self!r}: expected U.contains(d), one answer per example, got `d in U`")
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
         """A unit set and a matrix, or a number, with U = matrix @ unit: many sets share their unit.
@@ -161,9 +152,11 @@ class _Pair(SolvedSet):
         return self if a is self.a and b is self.b else type(self)(a, b)
 
     def as_linear_image(self) -> tuple[UncertaintySet, Any]:
-        return solver.in_units(
-            self, (min if self.SIGN == "&" else max)(solver.magnitude(self.a), solver.magnitude(self.b))
-        )
+        sizes = solver.magnitude(self.a), solver.magnitude(self.b)
+        return solver.in_units(self, min(sizes) if self.SIGN == "&" else max(sizes))
+
+    def extent(self, rows: Tensor) -> Tensor:
+        return (torch.minimum if self.SIGN == "&" else torch.add)(self.a.extent(rows), self.b.extent(rows))
 
     def row_set(self, shape: Shape) -> UncertaintySet | None:
         return self._rejoined(self.a.row_set(shape), self.b.row_set(shape))
@@ -192,15 +185,24 @@ class Intersection(_Pair):
 
     SIGN = "&"
 
+    def _furthest(self, x: Tensor) -> Tensor:
+        return intersections.furthest(self, self._all(), x)
+
+    def _all(self) -> tuple[UncertaintySet, ...]:
+        """The sets that are intersected, where one is an intersection, those of that."""
+        a, b = (part._all() if type(part) is Intersection else (part,) for part in (self.a, self.b))
+        return a + b
+
     def contains(self, d: Tensor, atol: float = 1e-6) -> Tensor:
         return self.a.contains(d, atol) & self.b.contains(d, atol)
 
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The least σ_a(u) + σ_b(w − u) over u: each u gives a bound, to be minimised."""
-        cp = cvxpy()
+        cp, unit = cvxpy(), power_of_two(self.extent(rows))  # of a point; its inverse is that of a direction
         if not self.contains_zero:  # else there may be no point in it, and that is an error
-            solver.solve(cp.Problem(cp.Minimize(0), self.constraints(cp.Variable(w.shape))), self)
-        u = cp.Variable(w.shape)
+            point = divided(cp.Variable(w.shape), 1 / unit)
+            solver.solve(cp.Problem(cp.Minimize(0), self.constraints(point)), self)
+        u = divided(cp.Variable(w.shape), unit)
         return self.a.support_expression(u) + self.b.support_expression(w - u)
 
     def _row_constraints(self, z: Any, rows: Tensor) -> list[Any]:

@@ -74,6 +74,9 @@ class Budget(OnBatch, WithRadius, BallAndBox):
         over = cp.sum(cp.pos(cp.abs(w) - t @ np.ones((1, w.shape[1]))), axis=1)
         return cp.multiply(self._radii(rows), cp.multiply(gamma, cp.vec(t, order="C")) + over)
 
+    def extent(self, rows: Tensor) -> Tensor:
+        return super().extent(rows) * one_per_row(self.gamma, rows, "gamma")[:, None].clamp(max=1)
+
     def for_batch(self, shape: torch.Size) -> Self:
         check_count(self.gamma, shape[0], "gamma")
         return super().for_batch(shape)

@@ -98,6 +98,9 @@ class Ellipsoid(WithRadius):
         inside = (length <= r) & (s > 0).all() & (mu == 0)
         return like(d, torch.where(inside, x, (shrunk * s) @ axes.T))
 
+    def extent(self, rows: Tensor) -> Tensor:
+        return super().extent(rows) * self.root.norm(dim=1)
+
     def _supports(self, w: Any, rows: Tensor) -> Any:
         """The norm radius · ‖Lᵀw‖₂ = radius · √(wᵀΣw)."""
         unit = float(power_of_two(self.spread.max()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -51,6 +51,14 @@ class Oracles(ABC):
         x = x.masked_fill(~finite[:, None], 0.0)
         return finite & (self._distance(x.reshape(d.shape)) <= atol + rounding(d) * x.norm(dim=1))
 
+    def extent(self, rows: Tensor) -> Tensor:
+        """The largest |δ_j| over U, or what it is at most, of examples like the rows (N, d): (N, d)."""
+        axes = torch.eye(rows.shape[1], dtype=torch.float64)
+        both = torch.cat([axes, -axes])
+        own = [0] if self[[0]] is self else range(len(rows))
+        found = [self[[i] * len(both)].support(both).reshape(2, -1).abs().amax(0) for i in own]
+        return torch.stack(found).expand(rows.shape)
+
     def support_expression(self, w: Any) -> Any:
         """σ(w) in cvxpy, to be minimised or bounded above: of w (n,) a scalar, of (m, n) one a row, (m,)."""
         W, rows, ndim = cast_rows(w)
@@ -74,6 +82,15 @@ class Oracles(ABC):
     def _lacks(self, what: str, method: str) -> str:
         instead = 'a `RobustLP` does without by method="cutting-set"'
         return f"{self!r} has no cvxpy {what}; its class needs the method `{method}`, or {instead}"
+
+    def __getitem__(self, rows: Any) -> Self:
+        """The sets of some examples of a batch; a set that all examples share is its own."""
+        return self
+
+    __iter__: ClassVar[None] = None  # else U[0], U[1], … would go on for ever
+
+    def __contains__(self, d: Any) -> bool:
+        raise TypeError(f"{self!r}: expected U.contains(d), one answer per example, got `d in U`")
 
     @property
     def formula(self) -> str:
@@ -135,7 +152,8 @@ class Oracles(ABC):
         if not (idle & as_rows(best, "maximizer").ne(0).any(1)).any():
             return best
         try:
-            idle = idle & self.contains(torch.zeros_like(g))
+            one_for_all = len(g) and self[[0]] is self
+            idle = idle & self.contains(torch.zeros_like(g[:1] if one_for_all else g))
         except NoExpressionError:  # without a projection nobody knows, and each point of U is as good
             return best
         return best.masked_fill(idle.reshape(-1, *[1] * (g.ndim - 1)), 0.0)

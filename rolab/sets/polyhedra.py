@@ -20,7 +20,7 @@ from rolab.arguments import (
     power_of_two,
     rounding,
 )
-from rolab.errors import EmptySetError
+from rolab.errors import EmptySetError, SolverError
 from rolab.sets import solver
 from rolab.sets.base import SolvedSet, UncertaintySet
 
@@ -76,7 +76,7 @@ class Polyhedron(SolvedSet):
         equal = np.vstack([self.A.T.numpy(), np.ones(len(self.A))])
         found = linprog(self.b.numpy(), A_eq=equal, b_eq=[*np.zeros(self.A.shape[1]), 1.0], method="highs-ds")
         if found.status not in (0, 2):  # 2: no such λ at all
-            raise RuntimeError(f"linear program: {found.message}")
+            raise SolverError(f"linear program: {found.message}")
         if found.status == 0 and found.fun < -1e-9 * max(1.0, self.b.abs().max().item()):
             rows = ", ".join(str(row) for row in np.flatnonzero(found.x > 1e-9))
             came = f"the rows {rows} of Dz ≤ d contradict each other"
@@ -167,7 +167,8 @@ class Scenarios(SolvedSet):
         """With shares that are ≥ 0 and sum to 1, z is the average of the points; seen from their middle."""
         share = cvxpy().Variable((len(rows), len(self.points)), nonneg=True)
         lower, upper = self.points.amin(0), self.points.amax(0)
-        middle, unit = (lower + upper) / 2, own_units(lower - upper, upper - lower)
+        middle, width = (lower + upper) / 2, upper - lower
+        unit = _units_of(torch.where(width > 1e-15 * upper.maximum(-lower), width, 0.0))
         moved = divided(z - np.broadcast_to(middle.numpy(), z.shape), unit)
         return [moved == share @ ((self.points - middle) / unit).numpy(), cvxpy().sum(share, axis=1) == 1]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from rolab.arguments import cvxpy, divided, normalized, power_of_two
-from rolab.errors import EmptySetError
+from rolab.errors import EmptySetError, SolverError
 from rolab.sets.oracles import Oracles
 
 # Clarabel's own are 1e-8 and 0.99 of the way to the boundary; shorter steps reach finer precisions.
 PRECISIONS = ((3e-11, 0.8), (1e-9, 0.8), (1e-8, 0.99), (1e-7, 0.9))
+TIGHT = {f"{side}_feasibility_tolerance": 1e-10 for side in ("primal", "dual")}  # HiGHS's own are 1e-7
 
 
 def magnitude(U: Any) -> float:
@@ -112,7 +114,7 @@ class Projection:
         if found.status == clarabel.SolverStatus.PrimalInfeasible:
             raise EmptySetError(f"{self.U!r}: expected a set that holds a point, got an empty one")
         if found.status != clarabel.SolverStatus.Solved:
-            raise RuntimeError(f"{self.U!r}: the solver ended with the status {found.status}")
+            raise SolverError(f"{self.U!r}: the solver ended with the status {found.status}")
         u, y = np.array(found.x), np.array(found.z)
         refined = self._refined(u, y, q, far)
         if refined is not None:
@@ -207,23 +209,29 @@ class Projection:
         return u, prices, price
 
 
-def solve(problem: Any, U: Oracles) -> None:
-    """Solve a problem over U: at a vertex by HiGHS if it is linear, else by Clarabel."""
-    cp = cvxpy()
-    if problem.is_lp():
-        problem.solve(solver=cp.SCIPY, scipy_options={"method": "highs-ds"})
-    else:
-        for precision, step in PRECISIONS:
-            tolerances = {f"tol_{what}": precision for what in ("gap_abs", "gap_rel", "feas")}
-            with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-                warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-                problem.solve(solver=cp.CLARABEL, warm_start=False, max_step_fraction=step, **tolerances)
-            if problem.status in (cp.OPTIMAL, cp.INFEASIBLE):
-                break
-    if problem.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE):
-        raise EmptySetError(f"{U!r}: expected a set that holds a point, got an empty one")
-    if problem.status != cp.OPTIMAL:
-        raise RuntimeError(f"{U!r}: the solver ended with the status {problem.status}")
+def solve(problem: Any, U: Oracles, reached: Callable[[], bool] = lambda: True) -> None:
+    """Solve a problem over U until it is `reached`: at a vertex by HiGHS if it is linear, else by Clarabel.
+
+    Raises:
+        EmptySetError: no point is in U.
+        SolverError: no answer that is `reached` was found.
+    """
+    cp, linear = cvxpy(), problem.is_lp()
+    for precision, step in PRECISIONS[: 1 if linear else None]:
+        options: dict[str, Any] = {"scipy_options": {"method": "highs-ds", **TIGHT}}
+        if not linear:
+            options = {f"tol_{what}": precision for what in ("gap_abs", "gap_rel", "feas")}
+            options["max_step_fraction"] = step
+        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+            problem.solve(solver=cp.SCIPY if linear else cp.CLARABEL, warm_start=False, **options)
+        empty = problem.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE)
+        if problem.status == cp.OPTIMAL and reached():
+            return
+        if empty and not U.contains_zero:
+            raise EmptySetError(f"{U!r}: expected a set that holds a point, got an empty one")
+    came = "none that is proved to be one" if problem.status == cp.OPTIMAL else f"the status {problem.status}"
+    raise SolverError(f"{U!r}: expected an answer by a solver, got {came}")
 
 
 def lp_vertices(D: Tensor, d: Tensor, g: Tensor, reach: float | None = None) -> Tensor:
@@ -231,10 +239,9 @@ def lp_vertices(D: Tensor, d: Tensor, g: Tensor, reach: float | None = None) -> 
     count, width = g.shape
     rows, most = sparse.kron(sparse.eye(count), array(D), format="csr"), np.tile(array(d), count)
     limits = (None if reach is None else -reach, reach)
-    tight = {f"{side}_feasibility_tolerance": 1e-10 for side in ("primal", "dual")}
-    found = linprog(-array(g).ravel(), rows, most, bounds=limits, method="highs-ds", options=tight)
+    found = linprog(-array(g).ravel(), rows, most, bounds=limits, method="highs-ds", options=TIGHT)
     if found.status != 0:
-        raise RuntimeError(f"linear program: {found.message}")
+        raise SolverError(f"linear program: {found.message}")
     return torch.from_numpy(found.x.reshape(count, width))
 
 

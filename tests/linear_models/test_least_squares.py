@@ -70,7 +70,7 @@ def test_the_least_worst_case_against_cvxpy(U, penalty, seed):
     expected = least_worst(A, b, penalty)
     assert fit.value == pytest.approx(expected, rel=1e-6)
     assert fit.lower <= fit.value <= fit.bound * (1 + 1e-12)
-    assert fit.lower == pytest.approx(fit.bound, rel=1e-8)
+    assert fit.lower == pytest.approx(fit.bound, rel=1e-8) and fit.exact
     assert worst_design(A, b, fit.x, U).value == fit.value
     assert norm((A + fit.perturbation) @ fit.x - b) == pytest.approx(fit.value, rel=1e-12)
 
@@ -147,6 +147,7 @@ def test_without_a_closed_form_the_least_worst_case_is_found(U, restated, seed):
     assert fit.value == pytest.approx(exact, rel=2e-6)
     assert fit.lower <= fit.value <= fit.lower * (1 + 1e-6)
     assert exact <= fit.bound * (1 + 1e-6)
+    assert not fit.exact or fit.bound <= exact * (1 + 2e-6)
     assert norm((A + fit.perturbation) @ fit.x - b) == pytest.approx(fit.value, rel=1e-12)
     assert inside(U, fit.perturbation)
 

@@ -55,7 +55,7 @@ def test_the_worst_value_is_the_formula(U, formula, seed):
     worst = worst_design(A, b, x, U)
     expected = formula(A @ x - b, x)
     assert worst.value == pytest.approx(expected, rel=1e-10)
-    assert worst.bound == pytest.approx(expected, rel=1e-10)
+    assert worst.bound == pytest.approx(expected, rel=1e-10) and worst.exact
     assert norm((A + worst.perturbation) @ x - b) == pytest.approx(expected, rel=1e-10)
     assert inside(U, worst.perturbation)
 
@@ -165,6 +165,7 @@ def test_a_set_without_a_closed_form_lies_between_value_and_bound(seed):
     exact = max(norm((A + v.reshape(4, 2)) @ x - b) for v in budget_vertices(0.5, 2, 8))
     assert inside(Budget(2, 0.5), worst.perturbation)
     assert worst.value <= exact * (1 + 1e-12) and exact <= worst.bound * (1 + 1e-12)
+    assert worst.exact == (worst.bound <= worst.value * (1 + 1e-6))
     assert worst.value >= 0.95 * exact  # ascent from every row: nearly always exact
     assert norm((A + worst.perturbation) @ x - b) == pytest.approx(worst.value, rel=1e-12)
 
