@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["rolab.experiments", "rolab.training"])
+PATIENCE = 600  # seconds for another process, on a machine that has much else to do
 
 
 def begun(work: Callable, *arguments) -> ForkServerProcess:
@@ -27,11 +28,11 @@ def paused(work: Callable, *arguments) -> Iterator[None]:
     reached, go = CONTEXT.Event(), CONTEXT.Event()
     process = begun(work, *arguments, Pause(reached, go))
     try:
-        assert reached.wait(120), "the other process did not come to its middle"
+        assert reached.wait(PATIENCE), "the other process did not come to its middle"
         yield
     finally:
         go.set()
-        process.join(120)
+        process.join(PATIENCE)
         process.kill()
     assert process.exitcode == 0
 
@@ -44,7 +45,7 @@ class Pause:
 
     def __call__(self) -> None:
         self.reached.set()
-        assert self.go.wait(120)
+        assert self.go.wait(PATIENCE)
 
 
 def pausing_before(module: str, name: str, work: Callable, out, pause: Callable) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from rolab.attacks import (
+    ascent_direction,
     first_order,
     input_gradient,
     log_loss,
@@ -429,3 +430,20 @@ def test_the_mean_of_the_gradients_finds_what_one_gradient_misses(mnist_test):
             d = d.lerp(U.maximizer(input_gradient(net, x + d, y)), 1 - i / 20)
             alone &= net(x + d).argmax(1) == y
     assert left.sum() + 3 <= alone.sum()
+
+
+@pytest.mark.slow
+def test_it_leaves_no_more_than_projected_ascent_with_shrinking_steps(mnist_test):
+    """On the same net and with as many gradients as the strongest plain ascent that we know: 2 points."""
+    from rolab import zoo
+
+    net, x, y = zoo.load("mnist/masked"), mnist_test.images[:100], mnist_test.labels[:100]
+    U, steps = Ball("l2", 1.5) & pixel_box(x), 100
+    d, plain = torch.zeros_like(x), torch.ones(100, dtype=torch.bool)
+    with torch.no_grad():
+        left = net(x + pgd(net, x, y, U, steps=steps)).argmax(1) == y
+        for i in range(steps):
+            plain &= net(x + d).argmax(1) == y
+            step = Ball("l2", 0.75 * (1 + math.cos(math.pi * i / steps)))
+            d = U.project(d + step.maximizer(ascent_direction(net, x + d, y)))
+    assert left.sum() <= plain.sum() + 2
