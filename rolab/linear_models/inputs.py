@@ -44,9 +44,11 @@ def as_array(
         raise ValueError(f"{name}: {expected}, got shape {numbers.shape}")
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name}: {expected}, got NaN or infinity")
-    for axis in range(numbers.ndim) if like else ():
-        places: list[Any] = [slice(None)] * axis + [_order(values, axis, name, *like)]
-        numbers = numbers[tuple(places)]
+    if like is None:
+        return numbers
+    for axis in range(numbers.ndim):
+        places: Any = (slice(None),) * axis + (_order(values, axis, name, *like),)
+        numbers = numbers[places]
     return numbers
 
 
