@@ -217,6 +217,7 @@ def solve(problem: Any, U: Oracles, reached: Callable[[], bool] = lambda: True) 
         SolverError: no answer that is `reached` was found.
     """
     cp, linear = cvxpy(), problem.is_lp()
+    many = sum(each.size for each in problem.parameters()) > 1000  # cvxpy takes long to keep them apart
     for precision, step in PRECISIONS[: 1 if linear else None]:
         options: dict[str, Any] = {"scipy_options": {"method": "highs-ds", **TIGHT}}
         if not linear:
@@ -224,7 +225,9 @@ def solve(problem: Any, U: Oracles, reached: Callable[[], bool] = lambda: True) 
             options["max_step_fraction"] = step
         with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(solver=cp.SCIPY if linear else cp.CLARABEL, warm_start=False, **options)
+            problem.solve(
+                solver=cp.SCIPY if linear else cp.CLARABEL, warm_start=False, ignore_dpp=many, **options
+            )
         empty = problem.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE)
         if problem.status == cp.OPTIMAL and reached():
             return
