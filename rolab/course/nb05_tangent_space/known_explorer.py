@@ -23,6 +23,7 @@ from rolab.plotting import BLUE, RED, Axis, Figure, Legend, Line, Panel, Picture
 from rolab.plotting.style import GREY
 
 READ = "on the tangent", "truly moved"
+ROOM = 11  # letters that stand before a slider
 NEAR = 0.5  # the length of the step at which the radius R of the bend is read off
 
 
@@ -45,7 +46,8 @@ class KnownTangentExplorer(Explorer):
         for name, unit in UNITS.items():
             count = round(unit.largest / unit.step)
             places = [unit.step * k for k in range(-count, count + 1)]
-            sliders[name] = Slide(f"{name}, {unit.name}", places, 0.0)
+            label = f"{name}, {unit.name}"
+            sliders[name] = Slide(label if len(label) <= ROOM else name, places, 0.0)
         return {"index": Number("digit no.", 0, len(self.data) - 1), **sliders}
 
     def draw(self, **state: Any) -> KnownTangentFigure:

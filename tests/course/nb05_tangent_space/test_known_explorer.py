@@ -69,7 +69,7 @@ def test_every_slider_moves_the_figure_and_all_at_zero_is_the_digit(known):
 
 def test_where_it_breaks_is_where_the_figure_says_so(known):
     broken = 0
-    for index, name in ((0, "shift x"), (1, "rotation"), (2, "scale"), (4, "thickness")):
+    for index, name in ((0, "shift x"), (1, "rotation"), (2, "scale"), (4, "shear")):
         found, label = known.reach(index, name), int(known.data.labels[index])
         assert (
             found.pop("R (ℓ2)") == known.draw(**known.state(index=index, **{name: UNITS[name].step})).curve[2]
