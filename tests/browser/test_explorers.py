@@ -8,7 +8,7 @@ from pathlib import Path
 import browser_driver as driver
 import pytest
 
-from rolab.storage import environment, read_json, write_json
+from rolab.storage import environment, load_result, read_json, write_json
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -41,7 +41,8 @@ def test_there_are_explorers():
 
 @pytest.mark.parametrize(("notebook", "run"), TRIED, ids=[f"{path.stem}-{k}" for path, k in TRIED])
 def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook, run):
-    busy, began = max(4, 2 * (os.cpu_count() or 2)), time.monotonic()
+    busy = 12 if RECORD else max(4, 2 * (os.cpu_count() or 2))  # a load of 8, also in a run of a minute
+    began = time.monotonic()
     with driver.busy_machine(busy), driver.jupyterlab(tmp_path) as address:
         page, errors = driver.open_notebook(browser, address, notebook.name)
         driver.run_all(page)
@@ -66,13 +67,19 @@ def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook, 
 
 
 def note(notebook, run, **found):
-    """Adds a run in which no figure was dead to the record, where one is asked for."""
+    """Puts a run without a dead figure into the record, in the place of an earlier one, if asked for."""
     if RECORD:
-        record = (
-            read_json(Path(RECORD)) if Path(RECORD).exists() else {"environment": environment(), "runs": []}
-        )
-        record["runs"].append({"notebook": notebook, "run": run, **found})
-        write_json(Path(RECORD), record)
+        known = read_json(Path(RECORD)) if Path(RECORD).exists() else {"runs": []}
+        others = [other for other in known["runs"] if (other["notebook"], other["run"]) != (notebook, run)]
+        runs = sorted([*others, {"notebook": notebook, "run": run, **found}], key=lambda r: r["notebook"])
+        write_json(Path(RECORD), {"environment": environment(), "runs": runs})
+
+
+def test_the_record_has_three_runs_of_every_notebook_on_a_busy_machine():
+    runs = load_result("browser")["runs"]
+    wanted = [(path.stem, k) for path in WITH_EXPLORERS for k in (1, 2, 3)]
+    assert sorted((run["notebook"], run["run"]) for run in runs) == wanted
+    assert all(run["explorers"] > 0 and run["load"] >= 8 for run in runs)
 
 
 def count_of_explorers(notebook):
