@@ -66,10 +66,7 @@ def resumable(then: str = "the same command goes on from here") -> Iterator[None
 @app.command()
 def reproduce(
     experiment: Annotated[
-        str,
-        typer.Argument(
-            help="mnist (Table 1, Figures 1–3), cifar10 (Table 2, Figures 4–6) or related-work (§2)."
-        ),
+        str, typer.Argument(help="mnist (Table 1), cifar10 (Table 2) or related-work (the methods of §2).")
     ],
     preset: Annotated[
         str,

@@ -28,8 +28,9 @@ class Certified(Objective):
     its end on that over U. Elsewhere U counts whole.
 
     Of fresh weights intervals grow by a factor of some ten from layer to layer, so the radius should be small
-    until they are narrower: of the runs tried on MNIST with ε = 0.1 one of power 1 ended in one answer for all
-    images, and those of power 3 and 4 did not. `0.5 * Nominal() + 0.5 * Certified(U)` keeps an eye on the loss.
+    until they are narrower: of the runs tried on MNIST with ε = 0.1 one of power 1 ended in one answer for
+    all images, those of power 3 and 4 did not. `0.5 * Nominal() + 0.5 * Certified(U)` keeps an eye on the
+    loss.
 
     Args:
         U: an uncertainty set, or a function `x -> set`. Boxes, such as an ℓ∞ ball in the pixel box, and sets

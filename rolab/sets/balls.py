@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Self, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -267,7 +266,7 @@ class Box(BallAndBox):
         return [w >= (lower / unit).numpy(), w <= (upper / unit).numpy()]
 
     def extent(self, rows: Tensor) -> Tensor:
-        return torch.from_numpy(np.maximum(*map(np.abs, self._sides(rows))))
+        return torch.maximum(*(torch.from_numpy(side).abs() for side in self._sides(rows)))
 
     def _sides(self, rows: Tensor) -> list[Any]:
         """The bounds of each row, arrays (m, n)."""
