@@ -41,8 +41,7 @@ def test_there_are_explorers():
 
 @pytest.mark.parametrize(("notebook", "run"), TRIED, ids=[f"{path.stem}-{k}" for path, k in TRIED])
 def test_every_explorer_is_alive_on_a_busy_machine(browser, tmp_path, notebook, run):
-    busy = 12 if RECORD else max(4, 2 * (os.cpu_count() or 2))  # a load of 8, also in a run of a minute
-    began = time.monotonic()
+    busy, began = 8 if RECORD else max(4, 2 * (os.cpu_count() or 2)), time.monotonic()
     with driver.busy_machine(busy), driver.jupyterlab(tmp_path) as address:
         page, errors = driver.open_notebook(browser, address, notebook.name)
         driver.run_all(page)
