@@ -54,6 +54,8 @@ results: $(READY) ## the full runs behind results/ and the zoo: a day on two cor
 	mkdir -p rolab/_zoo/autoencoders
 	cp runs/tangent-energy/mnist.* rolab/_zoo/autoencoders/
 	cp runs/tangent-energy/tangent_energy.json results/tangent_energy.json
+	$(BIN)/python -m rolab.experiments.certified_net --out runs/certified
+	cp runs/certified/certified.json results/certified_net.json
 	$(BIN)/python -m rolab.experiments.scattering_net --out runs/scattering
 	cp runs/scattering/scattering.* rolab/_zoo/mnist/
 	$(BIN)/python -m rolab.experiments.scattering_stability --out runs/scattering_stability.json

@@ -10,7 +10,7 @@ runner    runs one into a folder; seed: the part of a seed    tables, figures  w
 robustness, robustness_results, attack_grid                   more steps, restarts, attacks; certificates
 single_pixel, radius_selection, masked_net                    three smaller ones
 tangent_energy, limits, transfer, unlabelled                  of §2 and §4.2
-scattering_net, scattering_stability                          of §2, too
+scattering_net, scattering_stability, certified_net           of §2, and beyond it
 """
 
 from rolab.experiments.catalogue import EXPERIMENTS

@@ -8,8 +8,9 @@ radius of robust ℓ∞. Such a net learns to have its gradient point elsewhere 
 the run, saved after every epoch, and then `masked.safetensors` with its card.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ def train_and_keep(
     recipe: Recipe,
     out: Path,
     seed: int,
+    measures: Mapping[str, Callable[[nn.Module, Dataset], float]] = MappingProxyType({}),
     **facts: Any,
 ) -> None:
     """Trains a net of MNIST beside those of Table 1; keeps it and its card, with its accuracy on their A.
@@ -51,6 +53,7 @@ def train_and_keep(
         name: as the zoo will know it
         make: the training set → a fresh net
         out: where the run and, at the end, the net go
+        measures: name → what is measured of the finished net with the test set, for its card
         facts: what else the card should say
     """
     torch.set_num_threads(1)  # as in the experiments: the result does not depend on the number of cores
@@ -61,6 +64,7 @@ def train_and_keep(
     train(net, images, objective, recipe, seed=seed, test=test, folder=out / "run", device="cpu")
     A = build_collection(experiment, zoo.load("mnist/baseline"), test)
     facts |= {"test_accuracy": accuracy(net, test), "adversarial_accuracy": accuracy(net, A.examples())}
+    facts |= {fact: measure(net, test) for fact, measure in measures.items()}
     zoo.keep(out, name, net, read_json(out / "run" / "run.json"), **facts, collection_radii=A.radii)
     print(f"The net and its card are in {out}.")
 
