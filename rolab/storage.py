@@ -205,7 +205,9 @@ def claim(
 
     seen: list[Any] = []  # a look: what is somebody else's is left without a trace
     with suppress(RecordError, ValueError, RecursionError):
-        seen.append(json.loads(read(path, most=LARGEST_RECORD)))
+        found = json.loads(read(path, most=LARGEST_RECORD))
+        # of ours, one that is damaged is not to be believed: the one before it will be
+        seen += [found] if not isinstance(found, dict) or SEAL not in found else [read_json(path)]
     foreign = folder and place.is_dir() and any(not each.name.startswith(".") for each in place.iterdir())
     if seen or foreign and not begun():
         checked(seen[0] if seen else None)
