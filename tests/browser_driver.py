@@ -22,7 +22,7 @@ HOMES = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTH
 MINUTES = 60_000  # in playwright's milliseconds
 HARMLESS = ("favicon", "ResizeObserver")
 BADGES = ("https://colab.research.google.com/assets/", "https://mybinder.org/badge")
-IDLE = "text=/ipykernel\\) \\| Idle/"  # what the status bar says of the kernel
+IDLE, BUSY = (f"text=/ipykernel\\) \\| {state}/" for state in ("Idle", "Busy"))  # as the status bar says
 EXPLORER = ".rolab-explorer"
 
 # All that plotly has drawn but the title: curves, pictures, where they are.
@@ -57,13 +57,15 @@ def jupyterlab(folder: Path, notebooks: Path = NOTEBOOKS):
     server = subprocess.Popen(command, env=os.environ | home, stdout=log, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(600):
             assert server.poll() is None, (folder / "jupyterlab.log").read_text()[-3000:]
             try:
                 urllib.request.urlopen(f"{address}/api/status", timeout=2)
                 break
             except OSError:
                 time.sleep(0.5)
+        else:
+            raise AssertionError("JupyterLab did not answer within five minutes")
         yield address
     finally:
         server.terminate()
@@ -116,7 +118,7 @@ def run_all(page):
     """Runs all cells, and waits for the last."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_timeout(3000)
+    page.wait_for_selector(BUSY, timeout=3 * MINUTES)  # on a busy machine the click takes its time
     quiet = 0
     for _ in range(2400):
         quiet = quiet + 1 if page.locator(IDLE).count() else 0
