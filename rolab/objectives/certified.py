@@ -61,5 +61,5 @@ class Certified(Objective):
         begin, whole = self.ramp
         if step.share >= whole:
             return self
-        t = max(0.0, step.share - begin) / (whole - begin)
+        t = 0.0 if step.share <= begin else (step.share - begin) / (whole - begin)
         return replace(self, U=lambda x: resolve(self.U, x).scaled(t**self.power))
