@@ -24,6 +24,7 @@ from rolab.sets.solver import array, solve
 
 TOLERANCE = 1e-6  # of the support function: by how much another point may at most be better
 OUTSIDE = 1e-8  # by how much a point may leave a set, relative to that
+NOTHING = 1e-8  # beside |g||z|, the support is 0 to what solvers can tell: g is at right angles to the set
 SMALL = 1e-7  # the part of a direction that is so small beside the largest entry is 0
 
 
@@ -63,6 +64,7 @@ class _Program:
         shares = torch.cat([(g - others.sum(0))[None], others])
         bound = self._bound(shares).minimum(self._bound(_without_traces(shares, g)))
         gap = (bound - value) / (TOLERANCE * bound.abs().maximum(value.abs()) + 1e-10)
+        gap = gap.masked_fill(bound <= NOTHING, 0.0)
         return max(outside / OUTSIDE, gap.max().item())
 
     def _bound(self, shares: Tensor) -> Tensor:
