@@ -4,7 +4,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,8 @@ class Checkpoint:
                 self.record, tensors = spare, _state(self.folder, spare)
                 warnings.warn(f"{error}; going on from the state before it", stacklevel=4)
                 write_json(self.path, spare)
+            with suppress(RecordError, OSError):  # what was left by a kill behind the last record
+                _remove_states(self.folder, {self.record["state"], read_json(before(self.path))["state"]})
             self.run.history.extend(self.record["history"])
             if tensors:
                 self._go_on_from(tensors, optimizer, generator)

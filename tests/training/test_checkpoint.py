@@ -187,6 +187,14 @@ def test_of_two_processes_that_train_in_one_folder_the_second_is_refused_before_
     assert contents(folder) == files
 
 
+def test_killed_behind_the_last_record_a_run_leaves_nothing(tmp_path):
+    """A state that no record names any more, and that the killed process did not come to remove."""
+    run(folder=tmp_path)
+    (tmp_path / "state-0001.safetensors").write_bytes(b"of the first epoch")
+    run(folder=tmp_path)
+    assert sorted(contents(tmp_path)) == TWO_STATES
+
+
 @pytest.mark.parametrize("at", range(1, 7))
 def test_killed_between_a_state_and_the_records_that_name_it(tmp_path, monkeypatch, at):
     """An epoch writes its state, the record before, and `run.json`, which counts: killed before a record."""
