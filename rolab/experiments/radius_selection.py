@@ -12,17 +12,15 @@ has both.
 FOLDER/seed-S holds the runs, saved after every epoch, and radii.json in the end. Run again, it goes on.
 """
 
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from rolab.experiments.presets import CIFAR10_SMOOTHING, NORMS, baseline_net, cifar10_experiment, robust_net
-from rolab.experiments.selection import try_all
+from rolab.experiments.selection import select
 from rolab.experiments.spec import by_name
-from rolab.storage import lock, write_json
 
 CANDIDATES = {"l1": (0.1, 0.3), "l2": (0.02, 0.06), "linf": (0.0005, 0.0015)}
 TRAINED, HELD_OUT, EPOCHS = 20_000, 10_000, 6
@@ -43,36 +41,22 @@ EXPERIMENT = replace(
 )
 
 
-def choose(seed: int, folder: Path) -> None:
-    """Runs the trials, or what is missing of them, and writes what was chosen."""
-    found, made_on = try_all(EXPERIMENT, (TRAINED, HELD_OUT), seed, folder)
-    rows: list[dict[str, Any]] = []
-    for name, row in found.items():
-        norm, radius = NAMES.get(name, (None, None))
-        rows.append({"norm": norm, "radius": radius, **row})
+def about(net: str) -> dict[str, Any]:
+    """The norm of a candidate, and its radius."""
+    norm, radius = NAMES.get(net, (None, None))
+    return {"norm": norm, "radius": radius}
+
+
+def chosen(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Norm → the radius with the highest accuracy."""
     best = {norm: max((r for r in rows if r["norm"] == norm), key=lambda r: r["accuracy"]) for norm in NORMS}
-    result = {
-        "trained_on": TRAINED,
-        "judged_on": HELD_OUT,
-        "seed": seed,
-        "recipe": asdict(EXPERIMENT.recipe),
-        "rows": rows,
-        "chosen": {norm: row["radius"] for norm, row in best.items()},
-        "environment": made_on,
-    }
-    write_json(folder / "radii.json", result)
-    print(f"{result['chosen']}, in {folder / 'radii.json'}.")
+    return {norm: row["radius"] for norm, row in best.items()}
 
 
 def main(out: Path = Path("runs/cifar10-radii"), seed: int = 0) -> None:
     """Choose the radii of the CIFAR-10 experiment on a split of the training set."""
-    folder = out / f"seed-{seed}"
-    try:
-        with lock(folder / "radii.json"):
-            choose(seed, folder)
-    except ValueError as error:
-        print(f"radius_selection: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    path = out / f"seed-{seed}" / "radii.json"
+    select("radius_selection", path, EXPERIMENT, (TRAINED, HELD_OUT), seed, about, chosen)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,21 @@
 Every candidate is trained on the first images of training and evaluated on the last ones, by a worker each.
 """
 
+import sys
+from collections.abc import Callable
 from concurrent.futures import as_completed
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import typer
 from torch import Tensor
 
 from rolab.evaluation import accuracy_percent, correct, mcnemar
 from rolab.experiments.seed import initial_net
 from rolab.experiments.spec import Experiment
 from rolab.experiments.workers import Report, worker_pool
-from rolab.storage import read_json
+from rolab.storage import lock, read_json, write_json
 from rolab.training import train
 
 Split = tuple[int, int]  # how many images train, how many judge
@@ -56,3 +60,39 @@ def try_all(
         }
     made_on = read_json(folder / experiment.baseline / "run.json")["environment"]
     return rows, made_on | {"workers": workers}
+
+
+def select(
+    command: str,
+    path: Path,
+    experiment: Experiment,
+    split: Split,
+    seed: int,
+    about: Callable[[str], dict[str, Any]],
+    choose: Callable[[list[dict[str, Any]]], dict[str, float]],
+    **facts: Any,
+) -> None:
+    """Tries all candidates, or what is missing of them, beside the record, and writes what was chosen.
+
+    Args:
+        command: what errors call it; they are printed, in one sentence, and end it
+        path: of the record; the runs are kept beside it
+        experiment: its nets are the candidates
+        split: how many images train, how many judge
+        seed: of all random numbers
+        about: name of a net → what its row says of it
+        choose: rows, that of the baseline first → what is chosen
+        facts: what else the record should say
+    """
+    try:
+        with lock(path):
+            found, made_on = try_all(experiment, split, seed, path.parent)
+            rows = [about(net) | row for net, row in found.items()]
+            chosen = choose(rows)
+            result = {"trained_on": split[0], "judged_on": split[1], **facts, "seed": seed}
+            result |= {"recipe": asdict(experiment.recipe), "rows": rows, "chosen": chosen}
+            write_json(path, result | {"environment": made_on})
+    except ValueError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(f"{chosen}, in {path}.")

@@ -11,8 +11,7 @@ points, and some strengths bracket no optimum: the choice is rough, and the reco
 FOLDER/seed-S holds the runs, saved after every epoch, and strengths.json in the end. Run again, it goes on.
 """
 
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ import typer
 from rolab.experiments.measures import SETS, norm_product, pgd_40, right_under
 from rolab.experiments.presets import baseline_net, mnist_experiment
 from rolab.experiments.related_work import METHODS
-from rolab.experiments.selection import try_all
+from rolab.experiments.selection import select
 from rolab.experiments.spec import Measure, by_name
-from rolab.storage import lock, write_json
 
 TRAINED, HELD_OUT, ATTACKED, EPOCHS, COST = 20_000, 10_000, 1_000, 3, 0.3
 CANDIDATES = {f"{name}-{s:g}": (name, s) for name, method in METHODS.items() for s in method.strengths}
@@ -55,37 +53,17 @@ def chosen(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def choose(seed: int, folder: Path) -> None:
-    """Runs the trials, or what is missing of them, and writes what was chosen."""
-    found, made_on = try_all(EXPERIMENT, (TRAINED, HELD_OUT), seed, folder)
-    rows: list[dict[str, Any]] = []
-    for net, row in found.items():
-        name, strength = CANDIDATES.get(net, (None, None))
-        rows.append({"method": name, "strength": strength, **row})
-    result = {
-        "trained_on": TRAINED,
-        "judged_on": HELD_OUT,
-        "attacked": ATTACKED,
-        "cost_allowed": COST,
-        "seed": seed,
-        "recipe": asdict(EXPERIMENT.recipe),
-        "rows": rows,
-        "chosen": chosen(rows),
-        "environment": made_on,
-    }
-    write_json(folder / "strengths.json", result)
-    print(f"{result['chosen']}, in {folder / 'strengths.json'}.")
+def about(net: str) -> dict[str, Any]:
+    """The method of a candidate, and its strength."""
+    name, strength = CANDIDATES.get(net, (None, None))
+    return {"method": name, "strength": strength}
 
 
 def main(out: Path = Path("runs/related-work-strengths"), seed: int = 0) -> None:
     """Choose the strengths of the related work on a split of the training set."""
-    folder = out / f"seed-{seed}"
-    try:
-        with lock(folder / "strengths.json"):
-            choose(seed, folder)
-    except ValueError as error:
-        print(f"strength_selection: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    path, split = out / f"seed-{seed}" / "strengths.json", (TRAINED, HELD_OUT)
+    facts = {"attacked": ATTACKED, "cost_allowed": COST}
+    select("strength_selection", path, EXPERIMENT, split, seed, about, chosen, **facts)
 
 
 if __name__ == "__main__":
