@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -15,16 +16,26 @@ from tqdm.auto import tqdm
 from rolab.attacks import Attack, pgd, random_point
 from rolab.data import Dataset
 from rolab.evaluation import correct, correct_under_attack, guarded_evaluation, rows_of
-from rolab.sets import Ball, UncertaintySetLike, pixel_box, resolve
+from rolab.sets import Ball, UncertaintySet, UncertaintySetLike, pixel_box, resolve
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 STEPS = (1, 2, 3, 5, 10, 20)
 RESTARTS = 5
 
 
+@dataclass(frozen=True)
+class InPixelBox:
+    """x → the perturbations in a set that leave the pixels in [0, 1]: {Δ in U : 0 ≤ x + Δ ≤ 1}."""
+
+    U: UncertaintySet
+
+    def __call__(self, x: Tensor) -> UncertaintySet:
+        return self.U & pixel_box(x)
+
+
 def linf_in_pixel_box(radius: float) -> UncertaintySetLike:
     """All changes of pixels within the radius that stay in [0, 1]: {Δ : ‖Δ‖_∞ ≤ radius, 0 ≤ x + Δ ≤ 1}."""
-    return lambda x: Ball("linf", radius) & pixel_box(x)
+    return InPixelBox(Ball("linf", radius))
 
 
 def pgd_grid(

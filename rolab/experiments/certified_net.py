@@ -15,9 +15,9 @@ from torch import nn
 
 from rolab.data import Dataset
 from rolab.evaluation import accuracy_percent
+from rolab.experiments.attack_grid import InPixelBox
 from rolab.experiments.masked_net import train_and_keep
 from rolab.experiments.measures import proved
-from rolab.experiments.related_work import InPixelBox
 from rolab.nets import ConvNet
 from rolab.objectives import Certified
 from rolab.sets import Ball

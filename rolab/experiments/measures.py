@@ -14,9 +14,9 @@ from rolab.attacks import Attack, ensemble, pgd
 from rolab.certify import certified
 from rolab.data import Dataset
 from rolab.evaluation import correct, eval_mode
-from rolab.experiments.attack_grid import attack_the_rest
+from rolab.experiments.attack_grid import InPixelBox, attack_the_rest
 from rolab.objectives import operator_norms
-from rolab.sets import Ball, UncertaintySet, UncertaintySetLike, pixel_box
+from rolab.sets import Ball, UncertaintySet, UncertaintySetLike
 
 SETS = {"linf": Ball("linf", 0.1), "l2": Ball("l2", 1.5)}
 PROVED = Ball("linf", 0.02)
@@ -26,7 +26,7 @@ ANGLES, PIXELS = range(-15, 16, 5), range(-2, 3)
 def right_under(attack: Attack, U: UncertaintySet, digits: int, model: nn.Module, test: Dataset) -> Tensor:
     """Which of the first digits are right after an attack in U and the pixel box: bool (digits,)."""
     some = test[:digits]
-    return attack_the_rest(model, some, lambda x: U & pixel_box(x), attack, correct(model, some))
+    return attack_the_rest(model, some, InPixelBox(U), attack, correct(model, some))
 
 
 def pgd_40(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLike) -> Tensor:
@@ -41,7 +41,7 @@ def seeded_ensemble(model: nn.Module, x: Tensor, y: Tensor, U: UncertaintySetLik
 
 def proved(U: UncertaintySet, digits: int, model: nn.Module, test: Dataset) -> Tensor:
     """Which of the first digits are proved to be read correctly in U and the pixel box: bool (digits,)."""
-    return certified(model, test[:digits], lambda x: U & pixel_box(x))
+    return certified(model, test[:digits], InPixelBox(U))
 
 
 def right_however(moves: Sequence[Callable[[Tensor], Tensor]], model: nn.Module, test: Dataset) -> Tensor:

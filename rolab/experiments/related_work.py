@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rolab import zoo
+from rolab.experiments.attack_grid import linf_in_pixel_box
 from rolab.experiments.measures import (
     PROVED,
     SETS,
@@ -44,17 +45,7 @@ from rolab.objectives import (
     TangentPropagation,
     Virtual,
 )
-from rolab.sets import Ball, Tangent, UncertaintySet, pixel_box
-
-
-@dataclass(frozen=True)
-class InPixelBox:
-    """x → the perturbations of a ball that leave the pixels in [0, 1]."""
-
-    ball: Ball
-
-    def __call__(self, x: Tensor) -> UncertaintySet:
-        return self.ball & pixel_box(x)
+from rolab.sets import Ball, Tangent, UncertaintySet
 
 
 @lru_cache
@@ -153,9 +144,9 @@ METHODS = {
     "stale": Method(
         "stale for 3 epochs [9], [21]", (0.03, 0.06, 0.1, 0.15), lambda r: Stale(linf(r), every=3, after=1)
     ),
-    "free": Method("free", (0.06, 0.1, 0.15), lambda r: Free(InPixelBox(linf(r))), control=True),
+    "free": Method("free", (0.06, 0.1, 0.15), lambda r: Free(linf_in_pixel_box(r)), control=True),
     "certified": Method(
-        "certified", (0.02, 0.05, 0.1), lambda r: Certified(InPixelBox(linf(r))), control=True
+        "certified", (0.02, 0.05, 0.1), lambda r: Certified(linf_in_pixel_box(r)), control=True
     ),
     "noise": Method("noise", (1.0, 2.0, 4.0, 6.0), lambda r: Noise(Ball("l2", r)), control=True),
     "weight-decay": Method(
