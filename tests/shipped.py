@@ -77,12 +77,12 @@ class Shipped:
     @property
     def pictures(self) -> list:
         """The outputs with a picture."""
-        return [output for output in self.outputs if "image/png" in output.get("data", {})]
+        return [o for o in self.outputs if 'class="rolab-figure"' in o.get("data", {}).get("text/html", "")]
 
     @property
     def sliding(self) -> list:
         """The pictures with a slider of their own, which need no kernel."""
-        return [output for output in self.pictures if "application/vnd.plotly.v1+json" in output.data]
+        return [output for output in self.pictures if "<script" in output.data["text/html"]]
 
     @property
     def solutions(self) -> list[str]:

@@ -1,17 +1,36 @@
 """What figures with a slider of their own have in common."""
 
+import html
 import json
+import re
 
 from rolab.plotting.figure import Figure
+from rolab.plotting.standing import standing_page
 
 
 def stands_without_a_kernel(figure):
     assert isinstance(figure, Figure) and figure.slides
-    data, metadata = figure._repr_mimebundle_()
-    assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} == set(data)
-    assert metadata["image/png"]["alt"] == figure.alt and figure.title in figure.alt
+    data = figure._repr_mimebundle_()
+    assert (
+        shows(data) == figure.alt and figure.title in figure.alt and set(data) == {"text/html", "text/plain"}
+    )
+    found = standing_page(data["text/html"])
+    assert found["page"]["data"] == json.loads(json.dumps(figure.plotly()["data"]))
+    assert len(found["alts"]) == len(found["page"]["layout"]["sliders"][0]["steps"]) == len(figure.places)
     assert len(json.dumps(data)) < 200_000
     assert figure.png_bytes() == figure.png_bytes()
+
+
+def shows(data):
+    """The text of the picture that an output shows where no kernel runs."""
+    (alt,) = re.findall(r'<img alt="(.*?)"', data["text/html"])
+    assert html.unescape(alt) == data["text/plain"]
+    return data["text/plain"]
+
+
+def slides(data):
+    """The figure of plotly whose slider an output shows where no kernel runs."""
+    return standing_page(data["text/html"])["page"]
 
 
 def steps(figure):

@@ -4,12 +4,11 @@ figure.plotly()                 # the interactive figure, as plotly's JSON
 figure.html("figure3.html")     # a page that needs no network and no kernel, the numbers below the figure
 figure.png("figure3.png")       # drawn without a browser; equal data give equal bytes
 figure.table()                  # the numbers
-figure                          # in a notebook: the picture, readable without a kernel
+figure                          # in a notebook: the picture with its text, readable without a kernel
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from abc import ABC, abstractmethod
@@ -21,6 +20,7 @@ from typing import Any, ClassVar
 
 from rolab.plotting.marks import escaped
 from rolab.plotting.panels import Panel
+from rolab.plotting.standing import standing
 from rolab.plotting.style import CONFIG, FONT, INK, WIDTH
 from rolab.storage import user_path, write
 
@@ -59,7 +59,7 @@ class Figure(ABC):
     MARGIN: ClassVar[tuple[int, int, int, int]] = (60, 12, 56, 54)  # px: left, right, top, bottom
     SEEN: ClassVar[str] = ""  # what is seen, in a sentence, for those who do not see it
     legend: ClassVar[Legend | None] = None
-    slides: ClassVar[bool] = False  # has a slider of its own, which needs plotly.js but no kernel
+    slides: ClassVar[bool] = False  # has a slider of its own, which needs no kernel
 
     @abstractmethod
     def panels(self) -> Sequence[Panel]:
@@ -186,15 +186,12 @@ class Figure(ABC):
         page = _PAGE.format(title=escape(self.title), alt=escape(self.alt), figure=drawn, numbers=numbers)
         write(user_path(path), page.encode())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        # JupyterLab shows the PNG at its full size until plotly has drawn: so at the figure's own size.
-        png = self.png_bytes(100 if self.slides else 200)
-        width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
-        size = {"width": WIDTH, "height": round(height * WIDTH / width), "alt": self.alt}
-        data: dict[str, Any] = {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}
-        if self.slides:
-            data["application/vnd.plotly.v1+json"] = self.plotly() | {"config": dict(CONFIG)}
-        return data, {"image/png": size}
+    def standing(self) -> str:
+        """The HTML that stands for it in a notebook: a picture with its text."""
+        return standing(self.png_bytes(), self.alt)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/html": self.standing(), "text/plain": self.alt}
 
 
 _PAGE = """<!DOCTYPE html>

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from rolab.plotting.figure import Figure
 from rolab.plotting.marks import escaped
 from rolab.plotting.panels import Panel
+from rolab.plotting.standing import standing
 from rolab.plotting.style import INK
 
 Keys = tuple[str | int, ...]
@@ -135,6 +136,11 @@ class Sliding(Figure):
         layout["margin"] = {**layout["margin"], "b": below + ROOM}
         layout["title"]["y"] = 1 - 14 / layout["height"]
         return base
+
+    def standing(self) -> str:
+        """A picture of the place shown, and a slider that draws the others."""
+        alts = [self.at(k).alt for k in range(len(self.places))]
+        return standing(self.png_bytes(120), self.alt, self.plotly(), alts)
 
     def rows_shown(self) -> list[dict[str, Any]]:
         return [self.row(self.shown)]

@@ -99,11 +99,11 @@ class Explorer(ABC):
     def _view(self) -> Live:
         return self.live()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        data, metadata = self.figure()._repr_mimebundle_()
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        data = self.figure()._repr_mimebundle_()
         show_errors(self._view.set, self._view.error)()  # what it shows may have changed since it was made
         view = {"version_major": 2, "version_minor": 0, "model_id": self._view.model_id}
-        return {WIDGET: view, **data}, metadata
+        return {WIDGET: view, **data}
 
 
 class Live(ipywidgets.VBox):

@@ -3,6 +3,7 @@
 import pytest
 from live_charts import page_of
 from small_explorer import PowerExplorer
+from standing_figures import shows, slides
 
 from rolab.plotting.kernel_free_slider import Slider
 
@@ -14,11 +15,11 @@ def explorer():
 
 def test_shown_in_a_cell_it_is_one_output_with_all(explorer):
     shown = explorer.at(power=2, x=4.0)
-    data, metadata = shown._repr_mimebundle_()
+    data = shown._repr_mimebundle_()
     assert list(data)[0] == "application/vnd.jupyter.widget-view+json"
-    assert set(data) - {list(data)[0]} == {"application/vnd.plotly.v1+json", "image/png", "text/plain"}
-    assert data["text/plain"] == metadata["image/png"]["alt"] == "A curve. Shown: 4 to the 2 is 16."
-    assert data["application/vnd.plotly.v1+json"]["layout"]["title"]["text"] == "4 to the 2 is 16"
+    assert set(data) - {list(data)[0]} == {"text/html", "text/plain"}
+    assert shows(data) == "A curve. Shown: 4 to the 2 is 16."
+    assert slides(data)["layout"]["title"]["text"] == "4 to the 2 is 16"
     assert data[list(data)[0]]["model_id"] == shown._view.model_id
     assert shown._view.shown.title == "4 to the 2 is 16"
     assert explorer.state()["x"] == 0 and explorer.at()._view is not shown._view
@@ -133,9 +134,9 @@ def test_what_is_shown_again_is_drawn_again(explorer, monkeypatch):
     view = explorer._view
     view.controls["x"].value = 3.0
     monkeypatch.setitem(explorer.LARGEST, 1, 40.0)
-    data, _ = explorer._repr_mimebundle_()
+    data = explorer._repr_mimebundle_()
     assert explorer._view is view and view.error.value == ""
-    places = data["application/vnd.plotly.v1+json"]["layout"]["xaxis"]["range"]
+    places = slides(data)["layout"]["xaxis"]["range"]
     assert page_of(view.chart)["layout"]["xaxis"]["range"] == places == [0, 40]
 
 

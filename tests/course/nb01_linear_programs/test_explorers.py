@@ -2,6 +2,7 @@
 
 import pytest
 from live_charts import page_of
+from standing_figures import slides
 
 from rolab.course.live.explorer import WIDGET
 from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, RegionExplorer
@@ -114,9 +115,9 @@ def test_the_button_goes_through_the_rounds():
 def test_a_cell_shows_the_explorer_once_for_all_readers(explorer):
     """A kernel shows the widget, a file without one the figure with a slider, a printed page its picture."""
     for shown, slid in ((explorer.at(shape="ball"), "ρ = "), (CuttingSetExplorer(production()), "round = ")):
-        data, _ = shown._repr_mimebundle_()
+        data = shown._repr_mimebundle_()
         assert data[WIDGET]["model_id"] == shown._view.model_id
-        (slider,) = data["application/vnd.plotly.v1+json"]["layout"]["sliders"]
+        (slider,) = slides(data)["layout"]["sliders"]
         assert slider["currentvalue"]["prefix"] == slid
         assert data["text/plain"] == shown.figure().alt
     assert slider["active"] == 2, "the cutting sets open at the last round"

@@ -12,6 +12,7 @@ import torch
 from ipywidgets import Button
 from live_charts import page_of
 from perturbation_sweeps import Nearest, colourful
+from standing_figures import slides
 from torch import nn
 
 from rolab.attacks import first_order
@@ -286,11 +287,11 @@ def test_the_net_is_shown_as_it_is_now(explorer, mnist_test, change):
     explorer = PerturbationExplorer(explorer.nets, data, points=21)
     state = {"net": "baseline", "index": 3, "norm": "l2"}
     live, shown = explorer.live(plain=False, **state, epsilon=1.0), explorer.at(**state)
-    before = shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
+    before = slides(shown._repr_mimebundle_())
     change(explorer)
     fresh = PerturbationExplorer(explorer.nets, data, points=21)
-    now = fresh.at(**state)._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
-    assert shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"] == now != before
+    now = slides(fresh.at(**state)._repr_mimebundle_())
+    assert slides(shown._repr_mimebundle_()) == now != before
     assert (
         shown._view.error.value == ""
         and page_of(shown._view.chart) == fresh.live(plain=False, **state).shown.still()
@@ -350,7 +351,7 @@ def test_what_a_user_calls_things_arrives_as_text(mnist_test, tmp_path, word, be
         nets, mnist_test[3:5], {word: Ball("l2", 1.0)}, {word: 2.0}, 3, {word: first_order}, classes, word
     )
     shown = explorer.at(net=word, beside=beside, index=0)  # a nought
-    page = shown._repr_mimebundle_()[0]["application/vnd.plotly.v1+json"]
+    page = slides(shown._repr_mimebundle_())
     assert any(word in read(text) for text in texts(page))
     assert any(word in read(text) for text in texts(explorer.figure("norm").plotly()))
     for version in ("7.7.1", "8.1.0"):
