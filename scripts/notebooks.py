@@ -75,7 +75,9 @@ def clean(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not without_fallback(output)]
+            cell.outputs = [
+                output for output in cell.outputs if not (without_fallback(output) or empty(output))
+            ]
             for output in cell.outputs:
                 output.get("data", {}).pop(WIDGET, None)
 
@@ -83,6 +85,11 @@ def clean(notebook: NotebookNode) -> None:
 def without_fallback(output: NotebookNode) -> bool:
     """Whether an output shows only a live widget, of which the text `HBox(…)` is left without a kernel."""
     return WIDGET in output.get("data", {}) and output.data.keys() <= {WIDGET, "text/plain"}
+
+
+def empty(output: NotebookNode) -> bool:
+    """Whether an output only keeps the place of one that comes with a reader's answer."""
+    return output.get("data", {}) == {"text/plain": ""}
 
 
 def check(path: Path) -> Iterator[str]:

@@ -1,6 +1,23 @@
-"""Live figures in a notebook: an `Explorer` is controls and a function from their state to a figure."""
+"""What is alive in a notebook: explorers, which are controls and a figure of their state; predictions."""
 
+from rolab.course.live.answers import OneOf, Quantities, Quantity, Ranking
 from rolab.course.live.controls import Button, Cache, Choice, Notice, Number, Slide, Toggle, sentence
 from rolab.course.live.explorer import Explorer
+from rolab.course.live.prediction import Prediction
 
-__all__ = ["Button", "Cache", "Choice", "Explorer", "Notice", "Number", "Slide", "Toggle", "sentence"]
+__all__ = [
+    "Button",
+    "Cache",
+    "Choice",
+    "Explorer",
+    "Notice",
+    "Number",
+    "OneOf",
+    "Prediction",
+    "Quantities",
+    "Quantity",
+    "Ranking",
+    "Slide",
+    "Toggle",
+    "sentence",
+]
