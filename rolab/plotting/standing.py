@@ -32,7 +32,7 @@ def standing(png: bytes, alt: str, page: Mapping[str, Any] | None = None, alts: 
     picture = f'<img alt="{escape(alt)}" {size} src="{source}">'
     slider = ""
     if page is not None:
-        found = {"page": page | {"config": dict(CONFIG)}, "alts": list(alts), "address": _address()}
+        found = {"page": {**page, "config": dict(CONFIG)}, "alts": list(alts), "address": _address()}
         text = json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
         slider = "<p>The slider of this figure needs a kernel, or a page that may run scripts.</p>"
         slider += f'<script type="application/json">{text}</script><script>{_script()}</script>'

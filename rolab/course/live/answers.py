@@ -73,10 +73,10 @@ class Quantity(Kind):
                 raise ValueError(f"answer: expected {self.hint()}, got {answer!r}") from None
         if hasattr(given, "item"):
             given = given.item()
-        number = isinstance(given, Real) and not isinstance(given, bool) and math.isfinite(given)
-        if not number or not self.least <= given <= self.most:
+        value = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
+        if not (math.isfinite(value) and self.least <= value <= self.most):
             raise ValueError(f"answer: expected {self.hint()}, got {answer!r}")
-        return float(given)
+        return value
 
     def hint(self) -> str:
         ends = [f"at least {self.least:g}"] * (self.least > -math.inf)

@@ -33,7 +33,7 @@ class Prediction:
     def __init__(self, question: str, kind: Kind) -> None:
         before = ASKED.get(question)
         self.question, self.kind = question, kind
-        self.answer = before.answer if before and before.kind == kind else None
+        self.answer: Any = before.answer if before and before.kind == kind else None
         self._folds = list[Fold]()
         ASKED[question] = self
 
