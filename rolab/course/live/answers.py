@@ -73,7 +73,7 @@ class Quantity(Kind):
                 raise ValueError(f"answer: expected {self.hint()}, got {answer!r}") from None
         if hasattr(given, "item"):
             given = given.item()
-        value = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
+        value = math.nan if type(given) is bool or not isinstance(given, Real) else float(given)
         if not (math.isfinite(value) and self.least <= value <= self.most):
             raise ValueError(f"answer: expected {self.hint()}, got {answer!r}")
         return value
