@@ -4,6 +4,7 @@ from rolab.course.live.answers import OneOf, Quantities, Quantity, Ranking
 from rolab.course.live.controls import Button, Cache, Choice, Notice, Number, Slide, Toggle, sentence
 from rolab.course.live.explorer import Explorer
 from rolab.course.live.prediction import Prediction
+from rolab.course.live.quiz import Question
 
 __all__ = [
     "Button",
@@ -16,6 +17,7 @@ __all__ = [
     "Prediction",
     "Quantities",
     "Quantity",
+    "Question",
     "Ranking",
     "Slide",
     "Toggle",

@@ -8,6 +8,7 @@ half.reveal(0.12, figure, "So …")  # in a later cell: folded, in the file too,
 from __future__ import annotations
 
 from html import escape
+from inspect import isfunction
 from typing import Any
 
 import ipywidgets
@@ -45,7 +46,10 @@ class Prediction:
                 fold.open()
 
     def reveal(self, truth: Any, *shown: Any) -> None:
-        """Shows what came out, and figures, tables, explorers, texts (Markdown) that give it away."""
+        """Shows what came out, and figures, tables, explorers, texts (Markdown) that give it away.
+
+        A function is called with the answer, or with None before there is one, and what it returns is shown.
+        """
         self._folds.append(Fold(self, truth, shown))
         self._folds[-1].show()
 
@@ -110,12 +114,15 @@ class Fold:
     def closed(self) -> str:
         """All of it as HTML that opens by hand, as in a file."""
         summary = f"Folded until you have predicted: {escape(self.prediction.question)}"
-        inside = self.prediction.kind.truth(self.truth) + "".join(map(as_html, self.shown))
+        inside = self.prediction.kind.truth(self.truth) + "".join(map(as_html, self._made()))
         return f'<details class="rolab-fold"><summary>{summary}</summary>{inside}</details>'
 
     def _things(self) -> list[Any]:
         verdict = HTML(self.prediction.kind.verdict(self.prediction.answer, self.truth))
-        return [verdict, *(Markdown(thing) if isinstance(thing, str) else thing for thing in self.shown)]
+        return [verdict, *(Markdown(thing) if isinstance(thing, str) else thing for thing in self._made())]
+
+    def _made(self) -> list[Any]:
+        return [thing(self.prediction.answer) if isfunction(thing) else thing for thing in self.shown]
 
 
 def as_html(thing: Any) -> str:

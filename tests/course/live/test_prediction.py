@@ -3,7 +3,7 @@
 import pytest
 from small_explorer import PowerExplorer
 
-from rolab.course.live import Prediction, Quantity, prediction
+from rolab.course.live import Prediction, Quantity, Question, prediction, quiz
 from rolab.plotting import Curves, Table
 
 CURVE = Curves("a title", [0.0, 1.0], {"a": [3, 2]}, "k", "y", alt="A line falls.")
@@ -58,6 +58,30 @@ def test_all_is_folded_until_the_answer(shown):
     assert "You said 40 %; it is 41.75 %: 1.75 percentage points too low." in first.updates[0].data
     assert places[0].updates == [CURVE] and places[2].updates[0].data == "so **it** is"
     assert isinstance(places[3].updates[0], PowerExplorer), "alive"
+
+
+def test_a_function_makes_what_is_shown_of_the_answer(shown):
+    asked = Prediction("a share", Quantity("%"))
+    asked.reveal(SECRET, lambda answer: f"made of {answer}")
+    assert "made of None" in folded(shown[0])[1]
+    asked.commit(3)
+    assert shown[1].updates[0].data == "made of 3.0"
+
+
+def test_a_question_of_the_quiz_keeps_its_replies_folded(shown, monkeypatch):
+    monkeypatch.setattr(quiz, "display", prediction.display)
+    question = Question(
+        "A colour", "Which is *warm*?", "red", {"red": "yes, it is", "blue": "no: it is cold"}
+    )
+    question._ipython_display_()
+    text, asked, fold, place = (output.thing for output in shown)
+    assert "Which is" in text.data and isinstance(asked, Prediction) and place == {"text/plain": ""}
+    assert "yes, it is" in folded(shown[2])[1] and "cold" not in fold["text/plain"]
+    asked.commit("blue")
+    assert "You said “blue”; it is “red”" in shown[2].updates[0].data
+    assert "*blue*: no: it is cold" in shown[3].updates[0].data
+    with pytest.raises(ValueError, match="^right: expected one of red, blue, got 'green'"):
+        Question("A colour", "?", "green", question.replies)
 
 
 def test_answered_before_it_is_shown_it_is_shown_at_once_and_the_first_answer_counts(shown):
