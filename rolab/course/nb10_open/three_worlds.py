@@ -42,7 +42,7 @@ def trained(
     U: UncertaintySet, train: Dataset, test: Dataset, epochs: int = 6
 ) -> list[dict[str, float | str]]:
     """A small net trained without and with U, and what each reads: clean, and after its own step in U."""
-    rows = []
+    rows = list[dict[str, float | str]]()
     methods: dict[str, Objective] = {"standard": Nominal(), "with your set": Robust(U)}
     for name, objective in methods.items():
         torch.manual_seed(0)
