@@ -43,7 +43,7 @@ def optimum(radius, gamma):
 
 
 def published(radius, gamma, master=1.0, slave=None, size=1.0):
-    """The loop of the exercise; by how much of z do the hours change in its two problems, and how large is z?"""
+    """The loop of the exercise; how much of z changes the hours in its two problems, and how large is z?"""
     slave = radius if slave is None else slave
     scenarios = [np.zeros(2)]
     for _ in range(8):
