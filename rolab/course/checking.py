@@ -89,8 +89,8 @@ def called(f: Callable) -> Callable:
 
 
 def _case(arguments: tuple) -> str:
-    text = f"({', '.join(map(shown, arguments))})"
-    return text if len(text) < 200 else f"{text[:200]}…"
+    texts = [text if len(text) <= 60 else f"{text[:60]}…" for text in map(shown, arguments)]
+    return f"({', '.join(texts)})"
 
 
 def _is_stub(f: Any) -> bool:
@@ -115,7 +115,7 @@ def examine(
             compared, so that they need not mind a division by zero
     """
     kind = type(f).__name__
-    require(callable(f), f"expected a function, got a value of type {kind}: hand over its name, and no call")
+    require(callable(f), f"expected a function, got a value of type {kind}: give its name, do not call it")
     for name, case in cases.items():
         answer = f(*copy.deepcopy(case))
         try:
@@ -248,9 +248,9 @@ def _item(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    """The words in lower case, without what a plural adds; `class` and `classes` are alike."""
+    """The letters in lower case, without what a plural adds; `class` and `classes` are alike."""
     words = re.findall(r"\w+", text.casefold())
-    return " ".join(re.sub(r"(?<=\w\w)ies$", "y", word).rstrip("es") or word for word in words)
+    return "".join(re.sub(r"(?<=\w\w)ies$", "y", word).rstrip("es") or word for word in words)
 
 
 def asking(f: Callable, case: str) -> Callable[..., float]:

@@ -21,7 +21,7 @@ ROUNDS = 60  # after so many a cutting-set loop is stopped
 def box_support(f: Callable) -> str:
     """f(w, radius) → the largest ⟨w, z⟩ with |z_i| ≤ radius; w is a vector (n,)."""
     many = np.random.default_rng(1).normal(size=20)
-    vectors = [([3, -4], 0.2), ([0, 0], 0.5), ([-1, -2, 0.5], 1.7), (many, 0.03)]
+    vectors: list[tuple[Any, float]] = [([3, -4], 0.2), ([0, 0], 0.5), ([-1, -2, 0.5], 1.7), (many, 0.03)]
     cases = {f"for w = {brief(w)}, radius {r:g}": (np.array(w, float), r) for w, r in vectors}
 
     def judge(answer: Any, w: np.ndarray, radius: float) -> None:
@@ -56,11 +56,20 @@ def box_support(f: Callable) -> str:
 def budget_maximizer(f: Callable) -> str:
     """f(w, gamma, radius) → z with |z_i| ≤ radius and Σ|z_i| ≤ gamma · radius that maximises ⟨w, z⟩."""
     many = np.random.default_rng(1).normal(size=30)
-    given = [([3, -4], 1.0, 0.2), ([3, -4], 1.5, 0.2), ([3, -4, 1], 0.5, 0.7), ([2, -2, 2], 1.5, 3.0)]
-    given += [([3, -4], 5.0, 0.2), ([3, -4], 0.0, 0.2), ([0, 0], 1.0, 0.2), ([1, 4, -2, 0.5], 2.25, 0.05)]
+    given: list[tuple[Any, float, float]] = [
+        ([3, -4], 1.0, 0.2),
+        ([3, -4], 1.5, 0.2),
+        ([3, -4, 1], 0.5, 0.7),
+        ([2, -2, 2], 1.5, 3.0),
+        ([3, -4], 5.0, 0.2),
+        ([3, -4], 0.0, 0.2),
+        ([0, 0], 1.0, 0.2),
+        ([1, 4, -2, 0.5], 2.25, 0.05),
+        (many, 7.3, 0.4),
+    ]
     cases = {
         f"for w = {brief(w)}, radius {radius:g}, Γ = {gamma:g}": (np.array(w, float), gamma, radius)
-        for w, gamma, radius in [*given, (many, 7.3, 0.4)]
+        for w, gamma, radius in given
     }
 
     def judge(answer: Any, w: np.ndarray, gamma: float, radius: float) -> None:
@@ -218,7 +227,7 @@ def workshops() -> dict[str, Workshop]:
     simplex, least = {"simplex": ([1, 1, 0], "==", 1)}, np.array([[-1, 0], [0, -1], [0, 0]])
     corners = Scenarios(torch.tensor([[0.5, -0.5], [-0.5, 0.5]], dtype=torch.float64))
     circles = Workshop([0, 0, 1], simplex, [-0.5, -0.5, 1], least, 0, corners)
-    found = {"a budget": workshop(Budget(1.5, 0.2)), "a ball": workshop(Ball("l2", 0.2))}
+    found = {"a budget": workshop(Budget(1.5, 0.2)), "a ball": workshop(Ball("l2", 0.9))}  # 3 and 18 rounds
     return found | {"max over x₁ + x₂ = 1 of min(x₁, x₂)": circles}
 
 

@@ -92,7 +92,7 @@ def ridge_penalty(f: Callable) -> str:
     cases = {}
     for A, b, _, name in _problems()[:2]:
         zero_from = ridge_equivalent(A, b, 0.0).zero_solution_radius
-        for gamma in (0.3 * zero_from, 0.9 * zero_from, 1.2 * zero_from):
+        for gamma in (share * zero_from for share in (0.3, 0.02, 0.9, 0.999, 1.2)):
             cases[f"{name}, γ = {gamma:.3g}"] = (A, b, gamma)
 
     def judge(answer: Any, A: np.ndarray, b: np.ndarray, gamma: float) -> None:
@@ -112,14 +112,15 @@ def ridge_penalty(f: Callable) -> str:
 
         def at_robust(A: np.ndarray, b: np.ndarray, gamma: float) -> float:
             x = ridge_equivalent(A, b, gamma).x
-            return penalty(gamma, np.linalg.norm(A @ x - b), np.linalg.norm(x)) if x.any() else math.nan
+            r_and_x = float(np.linalg.norm(A @ x - b)), float(np.linalg.norm(x))
+            return penalty(gamma, *r_and_x) if x.any() else math.nan
 
         return at_robust
 
     def at_least_squares(A: np.ndarray, b: np.ndarray, gamma: float) -> float:
         x = _ridge(A, b, 0.0)
         at_robust = ridge_equivalent(A, b, gamma).x.any()
-        return gamma * np.linalg.norm(A @ x - b) / np.linalg.norm(x) if at_robust else math.nan
+        return gamma * float(np.linalg.norm(A @ x - b) / np.linalg.norm(x)) if at_robust else math.nan
 
     mistakes = {
         "λ = γ: the gradient of ridge at that λ, Aᵀr + λx, lacks ‖r‖ and ‖x‖": formula(lambda g, r, x: g),

@@ -253,13 +253,13 @@ WRONG = [
     (
         check.cutting_set,
         replaces,
-        "with max over",
+        "with a ball: after 60 rounds",
         "never held more than 1 scenario: add the worst one, replace",
     ),
     (
         check.cutting_set,
         keeps_the_first_and_the_last,
-        "with max over",
+        "with a ball: after 60 rounds",
         "more than 2 scenarios: add the worst one",
     ),
     (
