@@ -131,8 +131,7 @@ def _recognized(f: Callable, cases: list[tuple], mistakes: Mapping[str, Callable
     with np.errstate(all="ignore"):
         mine = [_numbers(f, case) for case in cases]
         for mistake, wrong in mistakes.items():
-            pairs = zip(mine, (_numbers(wrong, case) for case in cases), strict=True)
-            if all(_alike(yours, other) for yours, other in pairs):
+            if _alike(mine, (_numbers(wrong, case) for case in cases)):
                 return mistake
     return None
 
@@ -145,11 +144,15 @@ def _numbers(f: Callable, case: tuple) -> np.ndarray:
         return np.array([math.nan])
 
 
-def _alike(yours: np.ndarray, other: np.ndarray) -> bool:
-    if np.isnan(other).any():
-        return True
-    scale = np.abs(other[np.isfinite(other)]).max(initial=0)
-    return len(yours) == len(other) and np.allclose(yours, other, rtol=0, atol=1e-4 * scale)
+def _alike(mine: list[np.ndarray], wrong: Iterable[np.ndarray]) -> bool:
+    compared = 0
+    for yours, other in zip(mine, wrong, strict=True):
+        if not np.isnan(other).any():
+            scale = np.abs(other[np.isfinite(other)]).max(initial=0)
+            if len(yours) != len(other) or not np.allclose(yours, other, rtol=0, atol=1e-4 * scale):
+                return False
+            compared += 1
+    return compared > 0
 
 
 def shown(value: Any) -> str:

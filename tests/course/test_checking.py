@@ -39,6 +39,7 @@ MISTAKES = {
     "the square": lambda w: w**2,
     "the size": lambda w: 2 * abs(w),
     "the size, where it is asked": lambda w: 2 * abs(w) if w else float("nan"),
+    "nothing that is a number": lambda w: float("nan"),
 }
 
 

@@ -182,7 +182,9 @@ class Workshop:
         if held < ROUNDS // 2:
             some = f"{held} scenario{'s' * (held != 1)}"
             return f", and your list never held more than {some}: add the worst one, replace none"
-        return self._foreign()
+        z = self.judged[-1][1]
+        missing = f"; your list lacks z = {shown(z)}, which `worst` has named last: add it"
+        return self._foreign() or ("" if _among(z, self.solved[-1]) else missing)
 
     def _foreign(self) -> str:
         """A scenario that the reader made up, if there is one."""
