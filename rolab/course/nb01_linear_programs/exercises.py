@@ -270,7 +270,7 @@ def cutting_set(f: Callable) -> str:
 @exercise("the mended loop")
 def mended(f: Callable) -> str:
     """f(radius, gamma) → the robust plan (x₁, x₂) of `problems.production` with Budget(gamma, radius)."""
-    given = (0.2, 1.5), (0.0, 1.5), (0.1, 2.0), (0.3, 1.0), (0.25, 0.7)
+    given = (0.2, 1.5), (0.0, 1.5), (0.1, 2.0), (0.3, 1.0), (0.9, 1.25), (0.1, 0.6)
     cases = {f"for radius {radius:g}, Γ = {gamma:g}": (radius, gamma) for radius, gamma in given}
 
     def judge(answer: Any, radius: float, gamma: float) -> None:
