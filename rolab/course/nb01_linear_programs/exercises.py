@@ -43,7 +43,7 @@ def box_support(f: Callable) -> str:
             lambda w, r: r * (w**2).sum()
         ),
         "the smallest ⟨w, z⟩: the sign is wrong": lambda w, r: -r * np.abs(w).sum(),
-        "the largest less the smallest ⟨w, z⟩, twice as much": lambda w, r: 2 * r * np.abs(w).sum(),
+        "the largest minus the smallest ⟨w, z⟩, twice as much": lambda w, r: 2 * r * np.abs(w).sum(),
         "the mean over the entries, not their sum": lambda w, r: r * np.abs(w).mean(),
         "the worst z: what is asked for is ⟨w, z⟩": lambda w, r: r * np.sign(w),
         "the terms radius · |w_i|: they are to be added up": lambda w, r: r * np.abs(w),
@@ -110,7 +110,7 @@ def budget_maximizer(f: Callable) -> str:
         ),
         "z in units of the radius: multiply by it": lambda w, gamma, r: largest_first(w, gamma, 1.0),
         "the corner of the box: Γ is left out": lambda w, gamma, r: r * np.sign(w),
-        "the ℓ1 ball's maximiser: Γ · radius on one entry, which takes but the radius": (
+        "the ℓ1 ball's maximiser: Γ · radius on one entry, which takes no more than the radius": (
             lambda w, gamma, r: _spent(np.argsort(-np.abs(w))[:1], w, 1, gamma * r)
         ),
         "Γ divided among all entries: the largest first, each as much as it takes": (

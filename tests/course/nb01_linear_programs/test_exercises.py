@@ -46,9 +46,9 @@ def optimum(radius, gamma):
     return production(Budget(gamma, radius)).solve("counterpart").x
 
 
-def published(radius, gamma, master=1.0, slave=None, size=1.0):
+def published(radius, gamma, master=1.0, fact=None, size=1.0):
     """The loop of the exercise; how much of z changes the hours in its two problems, and how large is z?"""
-    slave = radius if slave is None else slave
+    fact = radius if fact is None else fact
     scenarios = [np.zeros(2)]
     for _ in range(8):
         rows = {"demand 1": ([1, 0], "<=", 1000), "demand 2": ([0, 1], "<=", 1500)}
@@ -56,7 +56,7 @@ def published(radius, gamma, master=1.0, slave=None, size=1.0):
         for k, z in enumerate(scenarios):
             rows[f"labour {k}"] = ([4 * (1 + master * z[0]), 2 * (1 + master * z[1])], "<=", 4800)
         x = RobustLP(maximize=[12, 9], rows=rows).solve("counterpart").x
-        w = slave * np.array([4, 2]) * x
+        w = fact * np.array([4, 2]) * x
         z = Budget(gamma, size).maximizer(torch.tensor(w)[None])[0].numpy()
         if 4 * x[0] + 2 * x[1] + w @ z <= 4800 + 1e-4:
             return x
@@ -78,7 +78,7 @@ def published(radius, gamma, master=1.0, slave=None, size=1.0):
         (check.cutting_set, lambda solve, worst: loop(solve, worst).tolist()),
         (check.mended, optimum),
         (check.mended, lambda r, g: published(r, g, master=r)),
-        (check.mended, lambda r, g: published(r, g, slave=1.0, size=r)),
+        (check.mended, lambda r, g: published(r, g, fact=1.0, size=r)),
     ],
 )
 def test_right_answers_about_programs_get_a_tick(checker, right):
@@ -333,7 +333,7 @@ WRONG = [
     (check.mended, published, "brings 13,950.00 where 16,650.00 is possible", "of the published loop"),
     (
         check.mended,
-        lambda r, g: published(r, g, slave=1),
+        lambda r, g: published(r, g, fact=1),
         "brings 10,800.00",
         "by all of z: the radius is left out",
     ),
@@ -373,7 +373,7 @@ WRONG = [
     ),
     (
         check.mended,
-        lambda r, g: published(r, g, master=r, slave=1.0),
+        lambda r, g: published(r, g, master=r, fact=1.0),
         "returned None for (0.2, 1.5)",
         "is none reached?",
     ),
