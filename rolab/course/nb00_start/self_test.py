@@ -86,9 +86,7 @@ def _versions() -> Iterator[Finding]:
     least = asked["Requires-Python"].removeprefix(">=")
     python = ".".join(map(str, sys.version_info[:3]))
     fresh = _numbers(python) >= _numbers(least)
-    yield Finding(
-        "Python", python, fresh, "" if fresh else f"rolab needs Python {least} or newer: install it"
-    )
+    yield Finding("Python", python, fresh, "" if fresh else f"rolab needs {least} or newer: install it")
     for requirement in needed:
         name, _, version = requirement.partition(";")[0].strip().partition(">=")
         if name in SHOWN:
@@ -134,5 +132,5 @@ def _cifar10() -> Finding:
     if data.is_fetched():
         return Finding("CIFAR-10", "60,000 images")
     return Finding(
-        "CIFAR-10", "an excerpt", None, "enough for 08; `rolab data fetch cifar10` brings all of it"
+        "CIFAR-10", "an excerpt", None, "enough for 08; `rolab data fetch cifar10` brings the rest"
     )
