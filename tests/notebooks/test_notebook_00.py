@@ -19,7 +19,7 @@ def test_the_parameters():
         ({"digit": 10}, ValueError),
         ({"digit": "5"}, TypeError),
         ({"norm": "l3"}, ValueError),
-        ({"nom": 1}, NameError),
+        ({"nom": "l2"}, NameError),
     ],
 )
 def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, error):
@@ -51,9 +51,8 @@ def test_the_self_test_is_all_ticks_and_the_nets_read_equally_well():
 
 def test_every_question_has_an_answer_for_each_option():
     questions = SHIPPED.text.partition("## Three questions")[2].partition("## References")[0]
-    parts = re.findall(
-        r"\*\*\d\.\*\*(.*?)<details><summary>Answers</summary>(.*?)</details>", questions, re.DOTALL
-    )
+    question = r"\*\*\d\.\*\*(.*?)<details><summary>Answers</summary>(.*?)</details>"
+    parts = re.findall(question, questions, re.DOTALL)
     assert len(parts) == 3
     for asked, answered in parts:
         assert re.findall(r"\b([a-d])\) ", asked) == re.findall(r"\b([a-d])\) ", answered) == ["a", "b", "c"]

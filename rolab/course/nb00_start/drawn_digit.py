@@ -43,10 +43,9 @@ def weights(net: nn.Module) -> str:
     """
     if not isinstance(net, ConvNet):
         raise ValueError(f"net: expected a ConvNet, got {type(net).__name__}")
-    layers = (net.conv1, net.conv2, net.linear1, net.linear2)
-    scales, numbers = b"", b""
-    for layer in layers:
-        rows = torch.column_stack([layer.weight.flatten(1), layer.bias]).detach().cpu()
+    tensors, scales, numbers = net.state_dict(), b"", b""
+    for layer in ("conv1", "conv2", "linear1", "linear2"):
+        rows = torch.column_stack([tensors[f"{layer}.weight"].flatten(1), tensors[f"{layer}.bias"]]).cpu()
         scale = rows.abs().amax(1, keepdim=True).clamp(min=1e-30) / STEPS
         whole = (rows.double() / scale.double()).round().clamp(-STEPS, STEPS).numpy().astype("<i4")
         scales += scale.numpy().astype("<f4").tobytes()

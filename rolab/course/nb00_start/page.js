@@ -2,6 +2,7 @@
 
 const NETS = GIVEN.nets.map(net => ({...net, layers: readNet(net.weights)}));
 const DIGITS = Uint8Array.from(atob(GIVEN.digits), character => character.charCodeAt(0));
+const FEW = 12;  // changed pixels are circled
 const LEVELS = 15;  // a drawing has so few greys that a link holds it as it is
 const BLANK = new Float64Array(PIXELS);
 const element = id => document.getElementById(id);
@@ -127,10 +128,26 @@ function sentence(found) {
 
 // Drawing it
 
+const small = Object.assign(document.createElement("canvas"), {width: SIDE, height: SIDE});
+const SKY = "#56B4E9";
+
+// An image of 28 × 28 pixels on a canvas of any size; returns what draws on it, and the size of a pixel.
 function paint(canvas, values, color) {
-    const context = canvas.getContext("2d"), image = context.createImageData(SIDE, SIDE);
+    const own = small.getContext("2d"), image = own.createImageData(SIDE, SIDE);
     values.forEach((value, i) => image.data.set([...color(value), 255], 4 * i));
-    context.putImageData(image, 0, 0);
+    own.putImageData(image, 0, 0);
+    const context = canvas.getContext("2d"), size = canvas.width / SIDE;
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    return {context, size};
+}
+
+function ring({context, size}, x, y, radius, filled = false) {
+    context.beginPath();
+    context.arc(x * size, y * size, radius * size, 0, 7);
+    Object.assign(context, {lineWidth: 2, strokeStyle: SKY, fillStyle: SKY});
+    if (filled) context.fill();
+    context.stroke();
 }
 
 function tint(ground, amount, ends) {
@@ -139,24 +156,12 @@ function tint(ground, amount, ends) {
 }
 
 const grey = value => tint(255 * clamp(value, 0, 1), value - clamp(value, 0, 1), GIVEN.beyond);
-const small = Object.assign(document.createElement("canvas"), {width: SIDE, height: SIDE});
 
 function drawPad() {
-    const context = element("pad").getContext("2d"), size = element("pad").width / SIDE;
-    paint(small, drawn(), grey);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, SIDE * size, SIDE * size);
-    context.strokeStyle = "#777";
+    const painted = paint(element("pad"), drawn(), grey), {context, size} = painted;
+    Object.assign(context, {lineWidth: 1, strokeStyle: "#777"});
     context.strokeRect(4 * size, 4 * size, 20 * size, 20 * size);
-    if (!pen.shown) return;
-    context.beginPath();
-    context.arc(pen.x * size, pen.y * size, 1.2 * size, 0, 7);
-    context.lineWidth = 2;
-    context.strokeStyle = "#56B4E9";
-    context.fillStyle = "#56B4E9";
-    if (pen.down) context.fill();
-    context.stroke();
-    context.lineWidth = 1;
+    if (pen.shown) ring(painted, pen.x, pen.y, 1.2, pen.down);
 }
 
 const cards = NETS.map(({name, color}) => {
@@ -167,7 +172,7 @@ const cards = NETS.map(({name, color}) => {
     const pictures = make("div", section, {className: "pictures"});
     const [change, sees] = ["change", "sees"].map(className => {
         const figure = make("figure", pictures);
-        const canvas = make("canvas", figure, {width: SIDE, height: SIDE, className});
+        const canvas = make("canvas", figure, {width: 8 * SIDE, height: 8 * SIDE, className});
         canvas.setAttribute("role", "img");
         return {canvas, caption: make("figcaption", figure)};
     });
@@ -186,10 +191,14 @@ function drawCard({answer, change, sees, rows}, found) {
     const {d, sees: image, shares, reads, wrong, y} = found ?? {d: BLANK, sees: BLANK, shares: []};
     const most = Math.max(...d.map(Math.abs));
     const gain = most > 0 ? [200, 100, 50, 20, 10, 5, 2].find(times => times * most <= 1) ?? 1 : 1;
-    paint(change.canvas, d, value => tint(255, gain * value, GIVEN.ramp));
+    const changed = [...d.keys()].filter(i => d[i] !== 0);
+    const painted = [paint(change.canvas, d, value => tint(255, gain * value, GIVEN.ramp))];
+    painted.push(paint(sees.canvas, image, grey));
+    for (const i of changed.length <= FEW ? changed : []) {
+        for (const each of painted) ring(each, i % SIDE + 0.5, Math.floor(i / SIDE) + 0.5, 1.5);
+    }
     change.caption.textContent = `Δ${gain > 1 ? ` × ${gain}` : ""}`;
     change.canvas.setAttribute("aria-label", `The change of each pixel, at most ${+most.toPrecision(2)}`);
-    paint(sees.canvas, image, grey);
     sees.canvas.setAttribute("aria-label", found ? `The changed digit, read as ${reads}` : "Nothing");
     answer.textContent = !found ? "" : wrong ? `reads ${reads} ✗ not ${y}` : `reads ${reads} ✓`;
     answer.classList.toggle("wrong", Boolean(wrong));
