@@ -52,7 +52,8 @@ function patches(image, channels, side, columns) {
 // out[o, p] = bias[o] + Σ_k weight[o, k] columns[p, k]; four o and two p at a time: less is read twice.
 function product({weight, bias, outputs, inputs}, columns, count, out) {
     for (let o = 0; o < outputs; o += 4) {
-        const [o1, o2, o3] = [1, 2, 3].map(more => Math.min(o + more, outputs - 1));
+        const last = outputs - 1;  // plain numbers: taken from an array, they make the loop a fifth slower
+        const o1 = Math.min(o + 1, last), o2 = Math.min(o + 2, last), o3 = Math.min(o + 3, last);
         const w0 = o * inputs, w1 = o1 * inputs, w2 = o2 * inputs, w3 = o3 * inputs;
         for (let p = 0; p < count; p += 2) {
             const q = Math.min(p + 1, count - 1), c0 = p * inputs, c1 = q * inputs;
@@ -91,7 +92,7 @@ function pool(maps, channels, side, k, pooled, from) {
     }
 }
 
-// The gradient by an image (channels, side, side), from that by the maxima: each goes back through its filter.
+// The gradient by an image (channels, side, side) from that by the maxima: each goes back through its filter.
 function spread(gradient, values, from, windows, {weight, inputs}, channels, side, image) {
     const out = side - KERNEL + 1;
     image.fill(0);
@@ -137,7 +138,7 @@ function logits([conv1, conv2, linear1, linear2], x) {
     return z;
 }
 
-// The log-odds o = z_y − log Σ_{k≠y} exp z_k, so that the loss is log(1 + exp(−o)); and the gradient of −o by z.
+// The log-odds o = z_y − log Σ_{k≠y} exp z_k, where the loss is log(1 + exp(−o)); and c, the gradient of −o.
 function logOdds(z, y) {
     let top = -Infinity, total = 0;
     z.forEach((value, k) => { if (k !== y) top = Math.max(top, value); });
@@ -149,9 +150,10 @@ function logOdds(z, y) {
 
 // Of an image x of class y: the logits, the log-odds, and g, the gradient of −odds by the pixels. It is a
 // multiple of ∇ₓJ, J the cross-entropy, that does not fade: ∇ₓJ = (1 − p_y) g, 1 − p_y = 1/(1 + exp(odds)).
-function look(net, x, y) {
+function look(net, x, y, gradient = true) {
     const [conv1, conv2, linear1, linear2] = net, between = BETWEEN;
     const z = logits(net, x), {odds, c} = logOdds(z, y), g = new Float64Array(PIXELS);
+    if (!gradient) return {z, odds};
     transposed(linear2, c, between.toHidden);
     for (let j = 0; j < 200; j++) if (between.hidden[j] <= 0) between.toHidden[j] = 0;
     transposed(linear1, between.toHidden, between.toPooled2);
@@ -176,7 +178,7 @@ function argmax(values) {
     return best;
 }
 
-// The Δ of a set with the largest ⟨g, Δ⟩, eq. (11). The set: {norm, radius, box}; in the box, x + Δ is in [0, 1].
+// The Δ of a set {norm, radius, box} with the largest ⟨g, Δ⟩, eq. (11). In the box, x + Δ is in [0, 1].
 function maximizer({norm, radius, box}, g, x) {
     const room = (value, i) => value > 0 ? 1 - x[i] : value < 0 ? x[i] : 0;
     const caps = g.map((value, i) => value === 0 ? 0 : box ? Math.min(room(value, i), radius) : radius);
@@ -228,7 +230,7 @@ const firstOrder = (net, x, y, set) => maximizer(set, look(net, x, y).g, x);
 function pgd(net, x, y, set, steps) {
     let d = new Float64Array(PIXELS), mean = new Float64Array(PIXELS), best = d, least = Infinity;
     for (let i = 0; i <= steps; i++) {
-        const {z, odds, g} = look(net, sum(x, d), y), lost = argmax(z) !== y;
+        const {z, odds, g} = look(net, sum(x, d), y, i < steps), lost = argmax(z) !== y;
         if (lost || odds < least) { best = d; least = odds; }
         if (lost || i === steps) break;
         const t = i / steps, largest = Math.max(...g.map(Math.abs)) || 1;

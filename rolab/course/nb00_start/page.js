@@ -63,15 +63,16 @@ function wipe() {
 
 // What is on the pad, pixels in [0, 1].
 function drawn() {
-    return state.digit !== null ? shipped(state.digit) : Float64Array.from(state.ink, level => level / LEVELS);
+    if (state.digit !== null) return shipped(state.digit);
+    return Float64Array.from(state.ink, level => level / LEVELS);
 }
 
 function shipped(k) {
     return Float64Array.from(DIGITS.subarray(PIXELS * k, PIXELS * (k + 1)), byte => byte / 255);
 }
 
-// What the networks see: a drawing is moved by whole pixels, until its centre of mass is in the middle, as those of
-// MNIST were. It is not made larger or smaller: that is what the frame on the pad is for.
+// What the networks see: a drawing is moved by whole pixels, until its centre of mass is in the middle, as
+// those of MNIST were. It is not made larger or smaller: that is what the frame on the pad is for.
 function seen() {
     const x = drawn();
     const mass = x.reduce((total, value) => total + value, 0);
