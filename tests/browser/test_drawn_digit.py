@@ -311,15 +311,23 @@ PACE = """count => new Promise(done => {
 
 
 def test_its_pace(opened, capsys):
-    """Measured and printed; a machine that is busy with other things is no fault."""
+    """Measured and printed, with the processor time of a frame, which other programs hardly change."""
     for norm in RADII:
         for steps in (1, 10):
             page = opened(f"#digit=5&norm={norm}&steps={steps}")
-            times = sorted(page.evaluate(PACE, 90))
-            rate, slow = 1000 * len(times) / sum(times), times[int(0.95 * len(times))]
+            session = page.context.new_cdp_session(page)
+            session.send("Performance.enable", {"timeDomain": "threadTicks"})
+            before = busy(session)
+            times = sorted(page.evaluate(PACE, 60))
+            rate, work = 1000 * len(times) / sum(times), 1000 * (busy(session) - before) / len(times)
             with capsys.disabled():
-                print(
-                    f"\n{norm}, {steps} step{'s' * (steps > 1)}: {rate:.0f} frames a second, "
-                    f"95th percentile {slow:.0f} ms, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-                )
-            assert "reads" in says(page) and len(times) == 90
+                print(f"\n{norm}, {steps} step{'s' * (steps > 1)}: {rate:.0f} frames a second;", end=" ")
+                print(f"processor time of a frame {work:.0f} ms;", end=" ")
+                print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            assert "reads" in says(page) and len(times) == 60
+
+
+def busy(session):
+    """Seconds of the processor that the page's main thread has taken."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in metrics if each["name"] == "TaskDuration")
