@@ -1,0 +1,65 @@
+"""Notebook 00: its parameters, the drawn digit, the map, the tables and the self-test. nbval runs it."""
+
+import re
+
+import pytest
+from shipped import FOLDER, Shipped
+
+SHIPPED = Shipped("00")
+HTML = [output.data["text/html"] for output in SHIPPED.outputs if "text/html" in output.get("data", {})]
+
+
+def test_the_parameters():
+    assert SHIPPED.parameters() == {"digit": 5, "norm": "linf"}
+
+
+@pytest.mark.parametrize(
+    "wrong, error",
+    [
+        ({"digit": 10}, ValueError),
+        ({"digit": "5"}, TypeError),
+        ({"norm": "l3"}, ValueError),
+        ({"nom": "l2"}, NameError),
+    ],
+)
+def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, error):
+    with pytest.raises(error, match=next(iter(wrong))):
+        SHIPPED.start(1, **wrong)
+
+
+def test_every_picture_has_a_text_that_stands_in_for_it():
+    pictures = re.findall(r"<img [^>]*>", "".join(html.partition("<iframe")[0] for html in HTML))
+    assert len(pictures) == 4
+    for picture in pictures:
+        assert len(re.search(r'alt="([^"]*)"', picture)[1]) > 60
+
+
+def test_the_file_opens_at_epsilon_0_and_gives_no_answer():
+    """Nothing but the slider tells at which ε a network is wrong."""
+    drawn, *others = HTML
+    assert "digit=5&amp;amp;norm=linf" in drawn or "digit=5&amp;norm=linf" in drawn
+    assert "eps=" not in drawn.partition("srcdoc")[0] and not re.search(r"state&quot;: &quot;[^;]*eps", drawn)
+    assert "misread" not in SHIPPED.shown().replace(drawn, "")
+    assert all("<iframe" not in html for html in others)
+
+
+def test_the_self_test_is_all_ticks_and_the_nets_read_equally_well():
+    assert "All is ready." in HTML[-1] and "✗" not in HTML[-1]
+    first, second = re.findall(r": ([\d.]+) % of", SHIPPED.shown())
+    assert abs(float(first) - float(second)) < 0.5
+
+
+def test_every_question_has_an_answer_for_each_option():
+    questions = SHIPPED.text.partition("## Three questions")[2].partition("## References")[0]
+    question = r"\*\*\d\.\*\*(.*?)<details><summary>Answers</summary>(.*?)</details>"
+    parts = re.findall(question, questions, re.DOTALL)
+    assert len(parts) == 3
+    for asked, answered in parts:
+        assert re.findall(r"\b([a-d])\) ", asked) == re.findall(r"\b([a-d])\) ", answered) == ["a", "b", "c"]
+
+
+def test_it_is_the_first_of_the_chain():
+    first = SHIPPED.notebook.cells[0].source
+    assert "**After** [01," in first
+    for link in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", SHIPPED.text + SHIPPED.shown()):
+        assert (FOLDER / link).is_file()
