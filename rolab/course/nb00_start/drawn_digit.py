@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rolab import data, zoo
+from rolab.attacks import first_order, minimal_radius
 from rolab.experiments.styles import style
 from rolab.nets import ConvNet
 from rolab.plotting.pixels import ABOVE, BELOW, ORANGE, PURPLE, data_uri, pixels
+from rolab.sets import Ball, UncertaintySetLike, pixel_box
 from rolab.storage import user_path, write
 
 NETS = ("baseline", "robust-linf")
@@ -57,6 +59,25 @@ def ten_digits() -> data.Dataset:
     """The first test digit of each class."""
     test = data.mnist("test")
     return test[[int((test.labels == k).nonzero()[0]) for k in data.MNIST_CLASSES]]
+
+
+def first_flips(digit: int = 7, norm: str = "linf") -> dict[str, float]:
+    """Net → the smallest radius at which one step in the ball and the pixel box makes it misread the digit.
+
+    The end of the page's slider where there is none up to it.
+    """
+    some = ten_digits()[digit : digit + 1]
+    grid = [LARGEST[norm] * k / 200 for k in range(1, 201)]
+
+    def sets(radii: Tensor) -> UncertaintySetLike:
+        return lambda x: Ball(norm, radii) & pixel_box(x)
+
+    found = {}
+    for net in NETS:
+        model = zoo.load(f"mnist/{net}")
+        radii, _ = minimal_radius(model, some.images, some.labels, sets, grid=grid, attack=first_order)
+        found[net] = min(float(radii), LARGEST[norm])
+    return found
 
 
 @dataclass(frozen=True, eq=False)

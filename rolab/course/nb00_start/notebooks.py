@@ -58,6 +58,7 @@ NOTEBOOKS = (
     Notebook("07_mnist_reproduction.ipynb", "MNIST", "03, a mean and a standard deviation", 40, 60),
     Notebook("08_cifar10_reproduction.ipynb", "CIFAR-10", "07", 40, 120),
     Notebook("09_stress_test.ipynb", "Stress test", "03, 07", 50, 120),
+    Notebook("10_what_is_left_open.ipynb", "What is left open", "the notebooks before it", 45, 20),
 )
 WAYS = {  # name → the notebooks, by number, and whom it is for
     "an hour": (("00", "03"), "to see what an adversarial example is, and where it comes from"),
