@@ -5,6 +5,8 @@ import re
 import pytest
 from shipped import FOLDER, Shipped
 
+from rolab.course.nb00_start.drawn_digit import first_flips
+
 SHIPPED = Shipped("00")
 HTML = [output.data["text/html"] for output in SHIPPED.outputs if "text/html" in output.get("data", {})]
 
@@ -36,17 +38,19 @@ def test_every_picture_has_a_text_that_stands_in_for_it():
 
 def test_the_file_opens_at_epsilon_0_and_gives_no_answer():
     """Nothing but the slider tells at which ε a network is wrong."""
-    drawn, *others = HTML
+    (drawn,) = (html for html in HTML if "<iframe" in html)
     assert "digit=5&amp;amp;norm=linf" in drawn or "digit=5&amp;norm=linf" in drawn
     assert "eps=" not in drawn.partition("srcdoc")[0] and not re.search(r"state&quot;: &quot;[^;]*eps", drawn)
-    assert "misread" not in SHIPPED.unfolded().partition("## References")[0].split("**Interact.**")[
-        1
-    ].replace(drawn, "")
-    assert all("<iframe" not in html for html in others)
+    radii = first_flips(**SHIPPED.parameters())
+    assert radii["baseline"] < radii["robust-linf"]
+    for radius in radii.values():
+        assert f"{radius:.4g}" not in SHIPPED.unfolded().replace(drawn, "")
+        assert f"{radius:.4g}" in "".join(HTML).replace(drawn, ""), "in the fold"
 
 
 def test_the_self_test_is_all_ticks_and_the_nets_read_equally_well():
-    assert "All is ready." in HTML[-1] and "✗" not in HTML[-1]
+    (found,) = (html for html in HTML if "All is ready." in html)
+    assert "✗" not in found
     first, second = re.findall(r": ([\d.]+) % of", SHIPPED.shown())
     assert abs(float(first) - float(second)) < 0.5
 
