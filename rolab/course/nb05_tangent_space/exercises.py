@@ -193,7 +193,7 @@ def _small_net(d: int, generator: torch.Generator) -> nn.Module:
     return net
 
 
-def _array(value: Any, shape: tuple[int, ...], name: str, other: dict[tuple[int, ...], str]) -> Tensor:
+def _array(value: Any, shape: tuple[int, ...], name: str, other: dict[Any, str]) -> Tensor:
     """What the reader gave, as float64, once it has this shape; a word about some other shapes."""
     came = tuple(value.shape) if hasattr(value, "shape") else None
     complaint = f"{name} has shape {{}}, expected {shape}{other.get(came, '') if came else ''}"
