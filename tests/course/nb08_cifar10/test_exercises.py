@@ -84,7 +84,7 @@ def test_pairs_are_counted(answer):
             lambda a, b: sum(pairs(a[i : i + 2], b[i : i + 2]) for i in range(len(a) - 1)),
             "those of neighbours in the list alone",
         ),
-        (lambda a, b: pairs(np.argsort(a), np.argsort(b)), "yours is … that sort the lists (argsort)"),
+        (lambda a, b: pairs(np.argsort(a), np.argsort(b)), "that sort the lists (argsort)"),
         (lambda a, b: pairs(a, b) if a == sorted(a) else 0, "which list comes first must not matter"),
         (lambda a, b: math.comb(len(a), 2) if pairs(a, b) else 0, "yours is 6, it is 3"),
         (lambda a, b: "three", "expected a number, got 'three'"),
