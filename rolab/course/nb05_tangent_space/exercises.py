@@ -32,7 +32,7 @@ def projection(f: Callable) -> str:
     def judge(answer: Any, B: Tensor) -> None:
         d, k = B.shape
         shapes = {
-            (k, k): "; that is one of the rows of B, directions are columns",
+            (k, k): "; that acts on the rows of B, and the directions are its columns",
             (d, k): ", for Π takes a vector (d,) to a vector (d,)",
         }
         P = _array(answer, (d, d), "Π", shapes)

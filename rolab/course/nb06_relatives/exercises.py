@@ -60,19 +60,16 @@ def power_step(f: Callable) -> str:
         for name, norm in (("ℓ2", "l2"), ("ℓ∞", "linf"), ("ℓ1", "l1")):
             radius = float(torch.rand((), generator=generator)) + n / 10
             case = f"in the {name} ball of radius {radius:.2f}, {classes} classes, {n} pixels"
-            cases[case] = (J, z.softmax(0), d, _Maximizer(Ball(norm, radius)))
+            cases[case] = (J, z.softmax(0), d, _maximizer_of(Ball(norm, radius)))
     examine(f, cases, judge, mistakes)
     return "right in three sets, and only the maximiser knew which; for ℓ2 it is the power iteration"
 
 
-class _Maximizer:
-    """g (n,) → Δ*(g) (n,) of a set."""
+def _maximizer_of(U: UncertaintySet) -> Callable[[Any], Tensor]:
+    def maximizer(g: Any) -> Tensor:
+        return U.maximizer(torch.as_tensor(g, dtype=torch.float64).reshape(1, -1))[0]
 
-    def __init__(self, U: UncertaintySet) -> None:
-        self.U = U
-
-    def __call__(self, g: Any) -> Tensor:
-        return self.U.maximizer(torch.as_tensor(g, dtype=torch.float64).reshape(1, -1))[0]
+    return maximizer
 
 
 @exercise("the operator norm of a convolution")

@@ -47,6 +47,13 @@ def standard_error(f: Callable) -> str:
         require(yours >= 0, f"a standard error is not negative, yours is {yours:.4g}")
         same = f"all images told the same, so the standard error is 0; yours is {yours:.4g}"
         require(right > 0 or yours < 1e-9, same)
+        four, mirrored = number(f(accuracy, 4 * n), ""), number(f(100 - accuracy, n), "")
+        halved = f"four times the images halve it; yours goes from {yours:.4g} to {four:.4g}"
+        require(abs(yours - 2 * four) <= 1e-3 * yours + 1e-9, halved)
+        both = f"{100 - accuracy:g} % right is {accuracy:g} % wrong and as uncertain"
+        require(
+            abs(yours - mirrored) <= 1e-6 * yours + 1e-9, f"{both}; yours are {mirrored:.4g} and {yours:.4g}"
+        )
         require(abs(yours - right) <= 1e-6 * right + 1e-9, f"yours is {yours:.6g} points, it is {right:.6g}")
 
     units = "accuracy comes in percent and the standard error goes out in percentage points"
@@ -92,15 +99,16 @@ def mcnemar(f: Callable) -> str:
         p, right = number(answer, ""), truth(a, b)
         require(0 <= p <= 1 + 1e-9, f"p is a probability, yours is {p:.4g}")
         require(a != b or abs(p - 1) < 1e-6, f"no split is more even, so p is 1; yours is {p:.4g}")
+        swapped = number(f(b, a), "")
+        both = f"swapping the nets must not matter; p is {p:.4g}, and {swapped:.4g} for {b} and {a}"
+        require(abs(p - swapped) <= 1e-9, both)
         require(abs(p - right) <= 1e-6 * right, f"yours is {p:.4g}, the exact p is {right:.4g}")
 
     mistakes = {
         "one tail; a split as uneven the other way counts too": lambda a, b: tail(a, b, min(a, b)),
-        "the tail from 0 to only_a; swapping the nets must not matter": lambda a, b: tail(a, b, a),
-        "the tail from 0 to only_b; swapping the nets must not matter": lambda a, b: tail(a, b, b),
-        "twice the tail from 0 to only_a; swapping the nets must not matter": lambda a, b: min(
-            1.0, 2 * tail(a, b, a)
-        ),
+        "one tail, from 0 to only_a": lambda a, b: tail(a, b, a),
+        "one tail, from 0 to only_b": lambda a, b: tail(a, b, b),
+        "twice the tail from 0 to only_a: take the smaller count": lambda a, b: min(1.0, 2 * tail(a, b, a)),
         "the tail up to the larger count: take the smaller": lambda a, b: min(1.0, 2 * tail(a, b, max(a, b))),
         "twice the tail, which may be above 1": lambda a, b: 2 * tail(a, b, min(a, b)),
         "the splits that are more uneven; yours itself counts too": lambda a, b: (

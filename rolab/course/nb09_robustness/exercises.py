@@ -131,8 +131,8 @@ def worst_curve(f: Callable) -> str:
         require(inside, f"({shown}): an accuracy is 0 to 100 percent")
         rises = f"your curve ({shown}) rises; it cannot, what breaks a digit is in every larger set as well"
         require((np.diff(yours) <= 1e-4).all(), rises)
-        above = f"yours is ({shown}), but more digits than that leaves are lost to one of the attacks"
-        require((yours <= exact + 1e-4).all(), f"{above}, here or at a smaller radius")
+        above = f"yours is ({shown}), too much: more digits are lost to one of the attacks, at that radius"
+        require((yours <= exact + 1e-4).all(), f"{above} or a smaller one")
         below = f"yours is ({shown}), which is less than what all attacks together leave"
         require((yours >= exact - 1e-4).all(), below)
 
@@ -199,8 +199,8 @@ def linear_proof(f: Callable) -> str:
             int(found.sum())
             for found in (yours & ((x @ W.T + b).argmax(1) != y), yours & ~holds, holds & ~yours)
         )
-        require(not wrong, f"you prove {wrong} that the net gets wrong without any Δ")
-        require(not over, f"you prove {over} points that a corner of the ball breaks")
+        require(not wrong, f"of what you prove, {wrong} the net gets wrong without any Δ")
+        require(not over, f"of what you prove, {over} are broken by a corner of the ball")
         require(not under, f"{under} points that no corner breaks are missing from your proof")
 
     def proved(m: Tensor, y: Tensor, fall: Tensor) -> Tensor:

@@ -50,8 +50,8 @@ def test_every_way_to_project_is_right(right):
     "wrong, said",
     [
         (lambda B: B @ B.T, "Your answers are those of BBᵀ: a projection only if"),
-        (lambda B: B.T @ B, "one of the rows of B, directions are columns"),
-        (lambda B: torch.linalg.pinv(B) @ B, "one of the rows of B, directions are columns"),
+        (lambda B: B.T @ B, "acts on the rows of B, and the directions are its columns"),
+        (lambda B: torch.linalg.pinv(B) @ B, "acts on the rows of B, and the directions are its columns"),
         (lambda B: orthogonal(B) @ orthogonal(B).T, "orthogonal, but not of length 1"),
         (lambda B: B / B.norm(dim=0) @ (B / B.norm(dim=0)).T, "what two of them share counts twice"),
         (lambda B: torch.eye(len(B)) - B @ torch.linalg.pinv(B), "I − Π: it keeps what is orthogonal"),

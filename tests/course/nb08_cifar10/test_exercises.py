@@ -137,7 +137,7 @@ def apart(only_a, only_b, n):
     [
         (lambda a, b, n: by_formula(a, b, n) / 100, "those of a share: give percentage points"),
         (apart, "those of two independent errors"),
-        (lambda a, b, n: alone(a, n) + alone(b, n), "those of two errors that are added"),
+        (lambda a, b, n: alone(a, n) + alone(b, n), "those of two errors that are added: only"),
         (lambda a, b, n: 100 * math.sqrt(a + b) / n, "a variance is the mean square less the squared mean"),
         (lambda a, b, n: 100 * math.sqrt((a + b - abs(a - b)) / n**2), "and not the lead squared"),
         (lambda a, b, n: alone(abs(a - b), n), "those of the lead as one coin"),
@@ -216,7 +216,7 @@ def test_what_a_file_keeps(answer):
         (lambda x, d: x + kept(x, d), "a file holds values from 0 to 1"),
         (
             lambda x, d: torch.zeros_like(x),
-            "two thirds of a level: the nearest level … nothing left of any Δ",
+            "two thirds of a level: the nearest level … those of 0 for every Δ",
         ),
         (lambda x, d: 0.0, "expected the shape (3, 8, 8), got ()"),
     ],
