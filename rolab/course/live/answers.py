@@ -115,7 +115,7 @@ class OneOf(Kind):
         return answer
 
     def hint(self) -> str:
-        return f"one of {', '.join(map(str, self.options))}"
+        return f"one of {', '.join(f'“{words}”' for words in self.options.values())}"
 
     def fields(self, label: str) -> tuple[Any, Callable[[], Any]]:
         options = [(words, value) for value, words in self.options.items()]

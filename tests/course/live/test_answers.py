@@ -66,7 +66,7 @@ def test_a_choice_and_an_order():
         and one.verdict("g", "g") == "<p>You said “green”; it is “green”, as you said.</p>"
     )
     assert one.verdict("g", "b") == "<p>You said “green”; it is “blue”.</p>"
-    with pytest.raises(ValueError, match="^answer: expected one of r, g, b, got None"):
+    with pytest.raises(ValueError, match="^answer: expected one of “red”, “green”, “blue”, got None"):
         one.read(None)
     order = Ranking(COLOURS, "warmest")
     assert order.off(order.read("grb"), order.read(["r", "g", "b"])) == ": 1 of 3 are at their place"
