@@ -97,7 +97,7 @@ def means(runs: Runs) -> dict[str, float]:
 
 def table_kind(names: Iterable[str], standard: Runs) -> Quantities:
     """What a reader predicts: each test of nets with these objectives, beside standard training."""
-    rows, known = {name: f"trained with {name}" for name in names}, means(standard)
+    rows, known = {name: name for name in names}, means(standard)
     beside = {(name, test): known[test] for name in rows for test in TESTS}
     return Quantities(rows, TESTS, Quantity("%", least=0, most=100), beside={"standard": beside})
 

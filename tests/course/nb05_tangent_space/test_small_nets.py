@@ -102,7 +102,7 @@ def test_the_prediction_is_the_table_beside_standard_training():
     assert truth["ball", "tangent"] == 75.0 and len(truth) == 2 * len(TESTS)
     html = kind.verdict(kind.read({place: 50 for place in truth}), kind.read(truth))
     assert html.count("<tr>") == 1 + 6 and "standard" in html
-    assert "<td>trained with ball</td><td>worst in the ball</td><td>50</td><td>60</td><td>10</td>" in html
+    assert "<td>ball</td><td>worst in the ball</td><td>50</td><td>60</td><td>10</td>" in html
 
 
 def test_the_formula_is_the_maximiser(mnist_test):
