@@ -3,13 +3,20 @@
 import ast
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PLAIN = TransformerManager()  # takes %magic out
+
+
+class Fold(NamedTuple):
+    """A prediction's fold in a file."""
+
+    question: str
+    truth: str  # HTML
 
 
 class Shipped:
@@ -83,6 +90,28 @@ class Shipped:
     def sliding(self) -> list:
         """The pictures with a slider of their own, which need no kernel."""
         return [output for output in self.pictures if "<script" in output.data["text/html"]]
+
+    @property
+    def folds(self) -> list[Fold]:
+        """What the predictions reveal: each question, and what came out."""
+        html = "".join(output.get("data", {}).get("text/html", "") for output in self.outputs)
+        start = '<details class="rolab-fold"><summary>Folded until you have predicted: '
+        parts = [part.split("</summary>") for part in html.split(start)[1:]]
+        return [
+            Fold(question, re.match(r"(<p>It is .*?</p>|<table>.*?</table>)?", inside)[0])
+            for question, inside, *_ in parts
+        ]
+
+    @property
+    def predictions(self) -> list[tuple[str, str]]:
+        """Question after question, "asked" where its fields are and "revealed" where its fold is."""
+        words = {"Your prediction": "asked", "Folded": "revealed"}
+        found = []
+        for output in self.outputs:
+            kind, _, question = output.get("data", {}).get("text/plain", "").partition(": ")
+            if kind in words:
+                found.append((question.splitlines()[0], words[kind]))
+        return found
 
     @property
     def solutions(self) -> list[str]:

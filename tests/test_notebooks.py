@@ -4,6 +4,7 @@ nbval runs each; its own numbers and sentences are tested in a file of its own.
 """
 
 import ast
+import html
 import re
 
 import pytest
@@ -60,4 +61,31 @@ def test_the_neighbours_are_there(notebook):
 
 def test_ideas_are_predicted_and_explained(notebook):
     for word in ("Predict", "Explain"):
-        assert f"**{word}" in notebook.text or f"<summary>{word}" in notebook.text
+        assert f"**{word}" in notebook.text
+
+
+def test_no_answer_to_a_prediction_stands_outside_of_what_is_folded(notebook):
+    """A number of three digits and more that a fold tells is in no cell, no output and no alt text before."""
+    unfolded = html.unescape(re.sub(r"base64,[\w+/=]+", "", notebook.unfolded()))
+    unfolded = re.sub(r'<script type="application/json">.*?</script>', "", unfolded, flags=re.DOTALL)
+    for fold in notebook.folds:
+        for answer in re.findall(r"\d+\.?\d*", fold.truth):
+            if len(answer.replace(".", "").lstrip("0")) >= 3:
+                assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?!\d)", unfolded), (
+                    fold.question,
+                    answer,
+                )
+
+
+def test_every_prediction_is_asked_before_it_is_revealed_and_each_predict_has_its_place(notebook):
+    asked = [question for question, kind in notebook.predictions if kind == "asked"]
+    revealed = [question for question, kind in notebook.predictions if kind == "revealed"]
+    assert len(set(asked)) == len(asked) and set(asked) == set(revealed)
+    for question in asked:
+        places = [kind for name, kind in notebook.predictions if name == question]
+        assert places[0] == "asked"
+    cells = notebook.notebook.cells
+    for cell, after in zip(cells, cells[1:], strict=False):
+        if cell.cell_type == "markdown" and "**Predict" in cell.source:
+            outputs = [o.get("data", {}).get("text/plain", "") for o in after.get("outputs", [])]
+            assert any(text.startswith("Your prediction") for text in outputs), cell.source[:80]

@@ -256,18 +256,6 @@ def _plain(text: str) -> str:
     return "".join(re.sub(r"(?<=\w\w)ies$", "y", word).rstrip("es") or word for word in words)
 
 
-def asking(f: Callable, case: str) -> Callable[..., float]:
-    """The reader's function as one that returns a number; `case` has a {} for each of its arguments."""
-    return lambda *given: number(f(*copy.deepcopy(given)), case.format(*map(shown, given)))
-
-
-def agree(yours: Callable, truth: Callable, cases: Iterable[tuple], complaint: str, share: float = 0) -> None:
-    """Requires that the reader's number is the true one, up to a share; {} are the case and both numbers."""
-    for case in cases:
-        mine, exact = yours(*case), truth(*case)
-        require(abs(mine - exact) <= share * exact, complaint.format(*map(shown, case), mine, exact))
-
-
 def as_array(value: Any) -> np.ndarray:
     """Numbers of numpy or torch, or a list of them, as float64."""
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, float, order="C")
