@@ -1,7 +1,7 @@
 """The code behind notebook 01, robust linear programs: problems, figures, explorers, exercises."""
 
 from rolab.course.nb01_linear_programs.envelope_figure import EnvelopeFigure
-from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, RegionExplorer
+from rolab.course.nb01_linear_programs.explorers import CuttingSetExplorer, PlanExplorer, RegionExplorer
 from rolab.course.nb01_linear_programs.problems import (
     budget_for,
     drug_factory,
@@ -13,6 +13,7 @@ from rolab.course.nb01_linear_programs.problems import (
 __all__ = [
     "CuttingSetExplorer",
     "EnvelopeFigure",
+    "PlanExplorer",
     "RegionExplorer",
     "budget_for",
     "drug_factory",

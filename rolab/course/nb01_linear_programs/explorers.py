@@ -1,5 +1,6 @@
-"""The explorers of notebook 01: an uncertainty set that changes, and cutting sets round by round.
+"""The explorers of notebook 01: a plan that is dragged, a set that changes, cutting sets round by round.
 
+PlanExplorer(problems.drug_factory(), plan, {"raw I": 1000, "raw II": 500})  # without a kernel over the error
 explorer = RegionExplorer(problems.production)
 explorer                                 # at the end of a cell: sliders; without a kernel one over ρ
 explorer.figure("gamma", gamma=0.5)      # the figure with a slider over Γ, which needs no kernel
@@ -11,13 +12,53 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
+import numpy as np
+
+from rolab.course.live.controls import Button, Cache, Choice, Control, Slide, a_number
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
+from rolab.course.nb01_linear_programs.plan_figure import PlanFigure
 from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure
 from rolab.lp import RobustLP
-from rolab.plotting.figure import Figure
 from rolab.sets import UncertaintySet
+
+
+class Dragged(Slide):
+    """A slider whose number may be between two places."""
+
+    def check(self, name: str, value: Any) -> float:
+        value = self.at if value is None else a_number(name, value)
+        return min(max(value, self.places[0]), self.places[-1])
+
+
+class PlanExplorer(Explorer):
+    """A plan that is dragged, and a delivery that holds less than its labels say.
+
+    Args:
+        program: of two uncertain numbers in one row
+        plan: where it begins (n,)
+        most: variable → where its slider ends; the others keep their value
+    """
+
+    SLIDE = "error"
+
+    def __init__(self, program: RobustLP, plan: np.ndarray, most: Mapping[str, float]) -> None:
+        self.program, self.most = program, dict(most)
+        self.plan = dict(zip(program.variables, np.asarray(plan, float).tolist(), strict=True))
+
+    def controls(self, **state: Any) -> dict[str, Control]:
+        """A slider for each variable, and for the error of both labels, in percent of its tolerance."""
+        grids = {name: [round(most * k / 200, 10) for k in range(201)] for name, most in self.most.items()}
+        plan = {name: Dragged(name, grid, self.plan[name]) for name, grid in grids.items()}
+        return {**plan, "error": Slide("error, %", range(0, 151, 5), 0)}
+
+    def draw(self, *, error: float, **plan: float) -> PlanFigure:  # type: ignore[override]
+        x = np.array(list((self.plan | plan).values()))
+        return PlanFigure(self.program, x, np.full(2, -error / 100))
+
+    def say(self, figure: PlanFigure, /, **state: Any) -> str:  # type: ignore[override]
+        which = "No error" if figure.robust else "Some error"
+        return f"{figure.title}. {which} within the tolerances breaks this plan."
 
 
 class RegionExplorer(Explorer):
@@ -76,7 +117,7 @@ class RegionExplorer(Explorer):
 class CuttingSetExplorer(Explorer):
     """The cutting-set method of a two-variable program, a round at each press of a button.
 
-    Without a kernel a slider goes through the rounds, and opens at the last.
+    Without a kernel a slider goes through the rounds.
     """
 
     SLIDE = "round"
@@ -94,9 +135,6 @@ class CuttingSetExplorer(Explorer):
 
     def draw(self, *, round: int) -> CuttingSetFigure:  # type: ignore[override]
         return self.rounds.at(round - 1)
-
-    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
-        return super().figure(slide, **{"round": self.rounds.places[-1], **self.given, **chosen})
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
         return self.rounds.table()
