@@ -7,6 +7,7 @@ from rolab.course.nb01_linear_programs.problems import (
     drug_factory,
     portfolio,
     production,
+    repaired,
     violation_bound,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "drug_factory",
     "portfolio",
     "production",
+    "repaired",
     "violation_bound",
 ]
