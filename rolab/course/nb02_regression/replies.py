@@ -3,8 +3,8 @@
 GROWS, SHRINKS, STAYS = "it grows", "it shrinks", "it hardly changes"
 
 STEEPER = (
-    "The regulariser shrinks w, always. The adversary of each example need not: where most examples are out of "
-    "reach it pays to be steeper, so that the few within reach are paid for by the others."
+    "The regulariser shrinks w, always. The adversary of each example need not: where most examples are out "
+    "of reach, it pays to be steeper, and only the few within reach pay for it."
 )
 
 
