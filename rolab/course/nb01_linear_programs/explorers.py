@@ -14,21 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from rolab.course.live.controls import Button, Cache, Choice, Control, Slide, a_number
+from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
 from rolab.course.nb01_linear_programs.plan_figure import PlanFigure
 from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure
 from rolab.lp import RobustLP
 from rolab.sets import UncertaintySet
-
-
-class Dragged(Slide):
-    """A slider whose number may be between two places."""
-
-    def check(self, name: str, value: Any) -> float:
-        value = self.at if value is None else a_number(name, value)
-        return min(max(value, self.places[0]), self.places[-1])
 
 
 class PlanExplorer(Explorer):
@@ -44,13 +36,18 @@ class PlanExplorer(Explorer):
 
     def __init__(self, program: RobustLP, plan: np.ndarray, most: Mapping[str, float]) -> None:
         self.program, self.most = program, dict(most)
-        self.plan = dict(zip(program.variables, np.asarray(plan, float).tolist(), strict=True))
+        numbers = np.round(plan, 6) + 0.0  # no -0
+        self.plan = dict(zip(program.variables, numbers.tolist(), strict=True))
 
     def controls(self, **state: Any) -> dict[str, Control]:
         """A slider for each variable, and for the error of both labels, in percent of its tolerance."""
-        grids = {name: [round(most * k / 200, 10) for k in range(201)] for name, most in self.most.items()}
-        plan = {name: Dragged(name, grid, self.plan[name]) for name, grid in grids.items()}
+        plan = {name: Slide(name, self._places(name), self.plan[name]) for name in self.most}
         return {**plan, "error": Slide("error, %", range(0, 151, 5), 0)}
+
+    def _places(self, name: str) -> list[float]:
+        """Two hundred equal steps, and the number that the plan begins with: a browser knows no others."""
+        grid = {round(self.most[name] * k / 200, 6) for k in range(201)}
+        return sorted(grid | {self.plan[name]})
 
     def draw(self, *, error: float, **plan: float) -> PlanFigure:  # type: ignore[override]
         x = np.array(list((self.plan | plan).values()))

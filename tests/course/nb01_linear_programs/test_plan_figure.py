@@ -100,14 +100,15 @@ def test_the_best_plan_breaks_as_soon_as_a_label_lies_and_the_robust_one_does_no
 def test_the_sliders_drag_the_plan_and_the_delivery():
     live = explorer().live(plain=False)
     assert list(live.controls) == ["raw I", "raw II", "drug I", "error"]
-    assert live.state["raw II"] == PRINTED[1], "the plan itself, between two places of its slider"
+    assert live.state["raw II"] == pytest.approx(PRINTED[1], abs=1e-6)
+    assert live.state["raw II"] in dict(live.controls["raw II"].options).values(), "else a browser rounds it"
     assert "8,819.66 $" in live.summary.value
     live.controls["error"].value = 100
     assert "Infeasible: active agent 2.04 % short" in live.summary.value
     live.controls["drug I"].value = 17.0
     assert "The plan holds" in live.summary.value and live.error.value == ""
     live.controls["raw II"].value = 500
-    fresh = PlanFigure(FACTORY, np.array([0, 500, 17.0, PRINTED[3]]), np.array([-1.0, -1.0]))
+    fresh = PlanFigure(FACTORY, np.array([0, 500, 17.0, 0]), np.array([-1.0, -1.0]))
     assert page_of(live.chart)["data"] == fresh.still()["data"]
     assert "budget 11.8 % short" in live.summary.value
 
