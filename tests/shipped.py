@@ -102,6 +102,11 @@ class Shipped:
         ]
         return [text for text in said if text[:1] in (check.SOLVED, check.VIOLATED, check.NOT_YET)]
 
+    def unfolded(self) -> str:
+        """All text that is seen before anything is unfolded: of cells, and of what is shown."""
+        text = "\n".join((self.text, self.source, self.shown()))
+        return re.sub(r"<details[ >].*?</details>", "", text, flags=re.DOTALL)
+
     def shown(self) -> str:
         """The text of all outputs."""
         return text_of(self.notebook)

@@ -261,7 +261,10 @@ class ComparisonFigure(Sliding):
         said = ", ".join(f"{style(w.net).label} says {w.classes[w.answers[k]]}" for w in self.sweeps)
         return f"{style(w.norm).label} radius {w.radii[k]:g}, label {w.truth}: {said}"
 
-    reached = SweepFigure.reached
+    @property
+    def reached(self) -> int:
+        """The place up to which the curves can be seen."""
+        return max(self.shown, self.furthest)
 
     def flips(self) -> str:
         """What is known of the flips, in words."""

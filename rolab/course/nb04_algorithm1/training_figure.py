@@ -75,7 +75,8 @@ class TrainingFigure(Sliding):
         if up:
             return f"{begun}, up: each point of the mini-batch runs to its worst place"
         margin = f"margin {m.margin:.2f}" if m.boundary.numel() else "no boundary in sight"
-        margin += f" (standard {self.rival[step].margin:.2f})" if self.rival else ""
+        if self.rival and math.isfinite(other := self.rival[step].margin):
+            margin += f" (standard {other:.2f})"
         losses = f"loss {m.loss:.2f} → {m.attacked:.2f} attacked"
         return f"{begun}: {margin}, {m.withstand:.0f} % withstand U; {losses}"
 

@@ -61,7 +61,9 @@ def test_a_new_scale_is_one_message_to_each_widget(monkeypatch, places, value):
     """Else a browser rounds the old value to the new steps, and sends it back: ε is lost."""
     sent = []
     parts = widgets(Slide("ε", (0.0, 1.0, 2.0)), 1.0)
-    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda part, said, **_: sent.append((part, said["state"])))
+    monkeypatch.setattr(
+        ipywidgets.Widget, "_send", lambda part, said, **_: sent.append((part, said["state"]))
+    )
     Slide("ε", places).adapt(parts, value)
     assert [part for part, _ in sent if part in parts] == [*reversed(parts)]
     for _, state in sent:
