@@ -26,7 +26,7 @@ def flip_radii(net: nn.Module, digits: Dataset, U: UncertaintySet, radii: Sequen
         radii: ascending, in pixel units
     """
     step = U.maximizer(ascent_directions(net, digits))
-    found = torch.full((len(digits),), torch.inf)
+    found = torch.full((len(digits),), torch.inf, dtype=torch.float64)
     for radius in radii:
         rows = found.isinf().nonzero()[:, 0]
         if len(rows):

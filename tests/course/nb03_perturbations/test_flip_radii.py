@@ -8,17 +8,16 @@ from rolab.course.nb03_perturbations.flip_radii import flip_radii, medians, surp
 from rolab.course.nb03_perturbations.perturbation_sweep import perturbation_sweep
 from rolab.sets import Ball
 
-RADII = [0.25 * k for k in range(1, 9)]
 
-
-@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
-def test_they_are_those_of_the_sweeps(mnist_test, norm):
+@pytest.mark.parametrize("norm, largest", [("l1", 8.0), ("l2", 2.0), ("linf", 0.2)])
+def test_they_are_those_of_the_sweeps(mnist_test, norm, largest):
     net, digits, U = Nearest(mnist_test), mnist_test[:12], Ball(norm, 1.0)
-    found = flip_radii(net, digits, U, [0.0, *RADII]).tolist()
+    radii = tuple(largest * k / 8 for k in range(9))
+    found = flip_radii(net, digits, U, radii).tolist()
     for k, radius in enumerate(found):
         named = {"net": "baseline", "norm": norm}
         x, y = digits.images[k : k + 1], int(digits.labels[k])
-        sweep = perturbation_sweep(net, x, y, U, (0.0, *RADII), **named)
+        sweep = perturbation_sweep(net, x, y, U, radii, **named)
         assert radius == (torch.inf if sweep.flip is None else sweep.flip_radius)
     assert len(set(found)) > 2
 
