@@ -32,3 +32,4 @@ from rolab.course.nb06_relatives.exercises import convolution_norm, dropout_pena
 from rolab.course.nb07_mnist.exercises import images_gained, mcnemar, standard_error
 from rolab.course.nb08_cifar10.exercises import lead_error, saved, swaps
 from rolab.course.nb09_robustness.exercises import linear_proof, masks, suspects, worst_curve
+from rolab.course.report import report
