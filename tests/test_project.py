@@ -21,7 +21,7 @@ LIBRARY = [  # a room imports only from itself and from rooms named before it
     "errors", "storage", "arguments", "norms", "sets", "nets", "data", "zoo", "manifold", "lp",
     "linear_models", "attacks", "certify", "objectives", "evaluation", "training", "plotting",
 ]  # fmt: skip
-WINGS = [*LIBRARY, "experiments", "course", "cli"]
+WINGS = [*LIBRARY, "experiments", "course", "terminal", "cli"]
 COURSE = ["checking", "live"]  # within the course: these, then the notebooks in their order, then `check`
 FRONT_DOORS = {"rolab", "rolab.cli"}  # they load what is asked for when it is asked for
 LIGHT = {"torch", "torchvision", "cvxpy", "plotly", "matplotlib", "ipywidgets"}  # not before it is needed
