@@ -142,7 +142,7 @@ def records() -> str:
     rows = []
     for path in sorted((ROOT / "results").glob("*.json")):
         record = load_result(path.stem)
-        made = next(find(record, "environment"), {})
+        made: Mapping[str, Any] = next(find(record, "environment"), {})
         seeds = record.get("seeds", list(find(record, "seed"))[:1])
         parts = {key: record[key] for key in ("rows", "runs") if key in record}
         seconds = record.get("seconds") or sum(find(parts, "seconds"))
@@ -200,4 +200,5 @@ def drawn_digit() -> str:
     if find_spec(room) is None or find_spec(f"{room}.drawn_digit") is None:
         return ""
     shown = importlib.import_module(f"{room}.drawn_digit").drawn_digit()
-    return f"```{{raw}} html\n{shown._repr_html_()}\n```\n"
+    fence = "`" * 8
+    return f"{fence}{{raw}} html\n{shown._repr_mimebundle_()['text/html']}\n{fence}\n"

@@ -386,6 +386,16 @@ def test_running_a_notebook_cleans_it(notebook):
     assert script("clean", path).returncode == 0 and path.read_bytes() == before
 
 
+def test_cleaning_keeps_what_slides_and_a_grader_need(notebook):
+    path = notebook("1")
+    kept = {"slideshow": {"slide_type": "slide"}, "nbgrader": {"grade_id": "a", "points": 1}}
+    content = nbformat.read(path, as_version=4)
+    content.cells[0].metadata |= kept
+    nbformat.write(content, path)
+    script("clean", path)
+    assert nbformat.read(path, as_version=4).cells[0].metadata == kept
+
+
 @pytest.mark.slow
 def test_a_notebook_that_fails_is_left_as_it_was(notebook):
     before = (path := notebook("1 / 0")).read_bytes()
