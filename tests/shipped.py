@@ -3,13 +3,20 @@
 import ast
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PLAIN = TransformerManager()  # takes %magic out
+
+
+class Fold(NamedTuple):
+    """A prediction's fold in a file."""
+
+    question: str
+    truth: str  # HTML
 
 
 class Shipped:
@@ -85,6 +92,28 @@ class Shipped:
         return [output for output in self.pictures if "<script" in output.data["text/html"]]
 
     @property
+    def folds(self) -> list[Fold]:
+        """What the predictions reveal: each question, and what came out."""
+        html = "".join(output.get("data", {}).get("text/html", "") for output in self.outputs)
+        start = '<details class="rolab-fold"><summary>Folded until you have predicted: '
+        parts = [part.split("</summary>") for part in html.split(start)[1:]]
+        return [
+            Fold(question, re.match(r"(<p>It is .*?</p>|<table>.*?</table>)?", inside)[0])
+            for question, inside, *_ in parts
+        ]
+
+    @property
+    def predictions(self) -> list[tuple[str, str]]:
+        """Question after question, "asked" where its fields are and "revealed" where its fold is."""
+        words = {"Your prediction": "asked", "Folded": "revealed"}
+        found = []
+        for output in self.outputs:
+            kind, _, question = output.get("data", {}).get("text/plain", "").partition(": ")
+            if kind in words:
+                found.append((question.splitlines()[0], words[kind]))
+        return found
+
+    @property
     def solutions(self) -> list[str]:
         """The folded solutions of the exercises."""
         return re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", self.text, re.DOTALL)
@@ -101,6 +130,11 @@ class Shipped:
             if "data" in output and "check." in cell.source
         ]
         return [text for text in said if text[:1] in (check.SOLVED, check.VIOLATED, check.NOT_YET)]
+
+    def unfolded(self) -> str:
+        """All text that is seen before anything is unfolded: of cells, and of what is shown."""
+        text = "\n".join((self.text, self.source, self.shown()))
+        return re.sub(r"<details[ >].*?</details>", "", text, flags=re.DOTALL)
 
     def shown(self) -> str:
         """The text of all outputs."""

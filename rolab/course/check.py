@@ -3,7 +3,8 @@
     >>> def mine(g, radius):
     ...     return radius * g.sign()
     >>> l1_maximizer(mine)
-    ✗ the ℓ1 maximiser: for g = (3, -4), radius 2: ‖Δ‖₁ is 4, the radius is 2
+    ✗ the ℓ1 maximiser: for g = (3, -4), radius 2: ‖Δ‖₁ is 4, the radius is 2. Your answers are those of \
+radius · sign(g), the step of the ℓ∞ ball
     >>> l1_maximizer(...)
     … the ℓ1 maximiser: not yet
 
@@ -15,9 +16,11 @@ hold it calls `require(fact, complaint)`, and it returns what is to be said when
         require(answer > 0, f"a margin is positive, yours is {answer:g}")
         return "so the classifier withstands any Δ in the ball"
 
-The answer may be a value or a function. Not yet solved are `...`, None, a function that raises
-NotImplementedError, and one that returns `...` or None. A checker never raises: a notebook with unsolved or
-wrong answers runs to its end.
+The answer may be a value or a function. `checking.examine` tries a function on many cases, and where it fails
+names the typical mistake that gives the same answers, if there is one. Not yet solved are `...`, None, a
+function that raises NotImplementedError or returns `...`, and one in which nothing is written; any other that
+returns None has forgotten its `return`. A checker never raises: a notebook with unsolved or wrong answers is
+run to its end.
 """
 
 # ruff: noqa: F401  (the one place that names all of them)
@@ -32,4 +35,5 @@ from rolab.course.nb06_relatives.exercises import convolution_norm, dropout_pena
 from rolab.course.nb07_mnist.exercises import images_gained, mcnemar, standard_error
 from rolab.course.nb08_cifar10.exercises import lead_error, saved, swaps
 from rolab.course.nb09_robustness.exercises import linear_proof, masks, suspects, worst_curve
+from rolab.course.nb10_open.exercises import own_set
 from rolab.course.report import report

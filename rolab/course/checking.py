@@ -2,9 +2,11 @@
 
 import ast
 import copy
+import dis
 import functools
 import math
 import numbers
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,18 +78,89 @@ def given(answer: Any) -> Any:
 
 
 def called(f: Callable) -> Callable:
-    """The reader's function; what it raises is reported, and nothing returned counts as not yet."""
+    """The reader's function; what it raises is reported, and a None that comes from more than a stub."""
 
     def call(*arguments: Any) -> Any:
         try:
-            return given(f(*arguments))
-        except (NotImplementedError, Violated):
-            raise
+            value = f(*arguments)
         except Exception as error:
-            case = ", ".join(shown(argument) for argument in arguments)
-            raise Violated(f"your function raised {type(error).__name__}: {error}, for ({case})") from error
+            if isinstance(error, Violated) or (isinstance(error, NotImplementedError) and not error.args):
+                raise
+            said = f"your function raised {type(error).__name__}: {error}, for {_case(arguments)}"
+            raise Violated(said) from error
+        if value is None and not _is_stub(f):
+            forgotten = "is a `return` missing, or is none reached?"
+            raise Violated(f"your function returned None for {_case(arguments)}: {forgotten}")
+        return given(value)
 
     return call
+
+
+def _case(arguments: tuple) -> str:
+    texts = [text if len(text) <= 60 else f"{text[:60]}…" for text in map(shown, arguments)]
+    return f"({', '.join(texts)})"
+
+
+def _is_stub(f: Any) -> bool:
+    """Whether nothing is written in a function but its docstring, `...` or `pass`."""
+    empty = {"NOP", *(step.opname for step in dis.get_instructions(lambda: None))}
+    return hasattr(f, "__code__") and empty.issuperset(step.opname for step in dis.get_instructions(f))
+
+
+def examine(
+    f: Callable, cases: Mapping[str, tuple], judge: Callable[..., None], mistakes: Mapping[str, Callable]
+) -> None:
+    """Requires that `judge(answer, *case)` finds no fault with the reader's answer in any case.
+
+    A fault is reported with its case. If some mistake gives the same answers as the reader's in all cases,
+    that is said too.
+
+    Args:
+        f: the reader's function
+        cases: its arguments, by the words that announce them: "for w = (3, -4)"
+        judge: raises `Violated`
+        mistakes: functions that are wrong in a typical way, by their names and reasons; what is NaN is not
+            compared, so that they need not mind a division by zero
+    """
+    kind = type(f).__name__
+    require(callable(f), f"expected a function, got a value of type {kind}: give its name, do not call it")
+    for name, case in cases.items():
+        answer = f(*copy.deepcopy(case))
+        try:
+            judge(answer, *case)
+        except Violated as complaint:
+            mistake = _recognized(f, list(cases.values()), mistakes)
+            said = f". Your answers are those of {mistake}" if mistake else ""
+            raise Violated(f"{name}: {complaint}{said}") from None
+
+
+def _recognized(f: Callable, cases: list[tuple], mistakes: Mapping[str, Callable]) -> str | None:
+    """The first mistake that gives the answers of f in all cases, up to a share of 10⁻⁴."""
+    with np.errstate(all="ignore"):
+        mine = [_numbers(f, case) for case in cases]
+        for mistake, wrong in mistakes.items():
+            if _alike(mine, (_numbers(wrong, case) for case in cases)):
+                return mistake
+    return None
+
+
+def _numbers(f: Callable, case: tuple) -> np.ndarray:
+    """What f returns as a list of numbers; NaN where it is none."""
+    try:
+        return as_array(f(*copy.deepcopy(case))).ravel()
+    except Exception:
+        return np.array([math.nan])
+
+
+def _alike(mine: list[np.ndarray], wrong: Iterable[np.ndarray]) -> bool:
+    compared = 0
+    for yours, other in zip(mine, wrong, strict=True):
+        if not np.isnan(other).any():
+            scale = np.abs(other[np.isfinite(other)]).max(initial=0)
+            if len(yours) != len(other) or not np.allclose(yours, other, rtol=0, atol=1e-4 * scale):
+                return False
+            compared += 1
+    return compared > 0
 
 
 def shown(value: Any) -> str:
@@ -153,34 +226,57 @@ def parameters(namespace: Mapping[str, Any], **known: type | tuple | range) -> N
             raise ValueError(f"parameter {name} is {value!r}, expected {expected}")
 
 
-def number(value: Any, case: str) -> float:
-    """A finite number out of what the reader gave."""
-    if hasattr(value, "item") and math.prod(value.shape) == 1:
-        value = value.item()
-    require(
-        not isinstance(value, bool) and isinstance(value, numbers.Real) and math.isfinite(value),
-        f"{case}: expected a number, got {value!r}",
-    )
+def number(value: Any, case: str, finite: bool = True) -> float:
+    """A number out of what the reader gave, of Python, numpy or torch; `case` says what it is, or is ""."""
+    value = _item(value)
+    real = not isinstance(value, bool) and isinstance(value, numbers.Real) and not math.isnan(value)
+    require(real and (math.isfinite(value) or not finite), _at(case, f"expected a number, got {value!r}"))
     return float(value)
 
 
-def asking(f: Callable, case: str) -> Callable[..., float]:
-    """The reader's function as one that returns a number; `case` has a {} for each of its arguments."""
-    return lambda *given: number(f(*copy.deepcopy(given)), case.format(*map(shown, given)))
+def truth(value: Any, case: str) -> bool:
+    """True or False out of what the reader gave, of Python, numpy or torch."""
+    value = _item(value)
+    require(isinstance(value, bool), _at(case, f"expected True or False, got {value!r}"))
+    return value
 
 
-def agree(yours: Callable, truth: Callable, cases: Iterable[tuple], complaint: str, share: float = 0) -> None:
-    """Requires that the reader's number is the true one, up to a share; {} are the case and both numbers."""
-    for case in cases:
-        mine, exact = yours(*case), truth(*case)
-        require(abs(mine - exact) <= share * exact, complaint.format(*map(shown, case), mine, exact))
+def choice(value: Any, options: Mapping[str, Iterable[str]], case: str) -> str:
+    """The option, each with its synonyms, that a text names; case, punctuation and a plural do not matter."""
+    names = {_plain(word): option for option, others in options.items() for word in (option, *others)}
+    named = names.get(_plain(value)) if isinstance(value, str) else None
+    require(named is not None, _at(case, f"expected one of {', '.join(options)}, got {value!r}"))
+    return str(named)
+
+
+def _at(case: str, complaint: str) -> str:
+    return f"{case}: {complaint}" if case else complaint
+
+
+def _item(value: Any) -> Any:
+    """The Python object in an array or tensor of one entry; anything else as it is."""
+    return value.item() if hasattr(value, "item") and math.prod(value.shape) == 1 else value
+
+
+def _plain(text: str) -> str:
+    """The letters in lower case, without what a plural adds; `class` and `classes` are alike."""
+    words = re.findall(r"\w+", text.casefold())
+    return "".join(re.sub(r"(?<=\w\w)ies$", "y", word).rstrip("es") or word for word in words)
+
+
+def as_array(value: Any) -> np.ndarray:
+    """Numbers of numpy or torch, or a list of them, as float64."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, float, order="C")
 
 
 def finite_array(value: Any, shape: tuple[int, ...], case: str, name: str, expected: str) -> np.ndarray:
     """What the reader gave, once it is finite and has this shape; {} in `expected` is where another goes."""
-    array = np.asarray(value.detach() if hasattr(value, "detach") else value, float, order="C")
-    require(array.shape == shape, f"{case}: {expected.format(array.shape)}")
-    require(bool(np.isfinite(array).all()), f"{case}: {name} holds NaN or infinity")
+    try:
+        array = as_array(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise Violated(_at(case, f"{name}: expected numbers, got {value!r}")) from None
+    require(array.shape == shape, _at(case, expected.format(array.shape)))
+    require(bool(np.isfinite(array).all()), _at(case, f"{name} holds NaN or infinity"))
     return array
 
 

@@ -1,6 +1,6 @@
 """What is alive in a notebook: explorers, which are controls and a figure of their state; predictions."""
 
-from rolab.course.live.answers import OneOf, Quantities, Quantity, Ranking
+from rolab.course.live.answers import OneOf, Quantities, Quantity, Ranking, Sorting
 from rolab.course.live.controls import Button, Cache, Choice, Notice, Number, Slide, Toggle, sentence
 from rolab.course.live.explorer import Explorer
 from rolab.course.live.prediction import Prediction
@@ -20,6 +20,7 @@ __all__ = [
     "Question",
     "Ranking",
     "Slide",
+    "Sorting",
     "Toggle",
     "sentence",
 ]

@@ -115,7 +115,7 @@ class OneOf(Kind):
         return answer
 
     def hint(self) -> str:
-        return f"one of {', '.join(map(str, self.options))}"
+        return f"one of {', '.join(f'“{words}”' for words in self.options.values())}"
 
     def fields(self, label: str) -> tuple[Any, Callable[[], Any]]:
         options = [(words, value) for value, words in self.options.items()]
@@ -221,3 +221,42 @@ class Quantities(Kind):
 
     def hint(self) -> str:
         return f"{len(self._places()) - len(self.given)} numbers"
+
+
+@dataclass(frozen=True)
+class Sorting(Kind):
+    """A box for each card: card → its words, box → its words."""
+
+    cards: Mapping[Any, str]
+    boxes: Mapping[Any, str]
+
+    def read(self, answer: Any) -> dict[Any, Any]:
+        for card, words in self.cards.items():
+            if not isinstance(answer, Mapping) or answer.get(card) not in self.boxes:
+                raise ValueError(f"answer: expected {self.hint()} for “{words}”")
+        return {card: answer[card] for card in self.cards}
+
+    def hint(self) -> str:
+        return f"one of {', '.join(map(str, self.boxes))}"
+
+    def fields(self, label: str) -> tuple[Any, Callable[[], Any]]:
+        options = [("…", None), *((words, box) for box, words in self.boxes.items())]
+        found = {
+            card: ipywidgets.Dropdown(options=options, tooltip=words, layout={"width": "220px"})
+            for card, words in self.cards.items()
+        }
+        lines = [
+            ipywidgets.HBox([chosen, ipywidgets.HTML(escape(self.cards[card]))])
+            for card, chosen in found.items()
+        ]
+        return ipywidgets.VBox(lines), lambda: {card: chosen.value for card, chosen in found.items()}
+
+    def shown(self, answer: Mapping[Any, Any]) -> str:
+        return "; ".join(f"{card}: {self.boxes[box]}" for card, box in answer.items())
+
+    def verdict(self, yours: Mapping[Any, Any], truth: Mapping[Any, Any]) -> str:
+        right = sum(yours[card] == truth[card] for card in self.cards)
+        return f"<p>{right} of {len(self.cards)} are where we put them.</p>"
+
+    def truth(self, truth: Mapping[Any, Any]) -> str:
+        return ""

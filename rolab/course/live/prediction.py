@@ -55,7 +55,7 @@ class Prediction:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         there = "A running notebook has a field here. Write your answer down before you unfold what follows."
-        text = f"Your prediction, {self.kind.hint()}: {self.question}"
+        text = f"Your prediction: {self.question}\n{self.kind.hint()}"
         html = (
             f"<p><em>Your prediction</em> ({escape(self.kind.hint())}): {escape(self.question)}. {there}</p>"
         )

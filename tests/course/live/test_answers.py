@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolab.course.live import OneOf, Quantities, Quantity, Ranking
+from rolab.course.live import OneOf, Quantities, Quantity, Ranking, Sorting
 
 COLOURS = {"r": "red", "g": "green", "b": "blue"}
 TABLE = Quantities(
@@ -66,7 +66,7 @@ def test_a_choice_and_an_order():
         and one.verdict("g", "g") == "<p>You said “green”; it is “green”, as you said.</p>"
     )
     assert one.verdict("g", "b") == "<p>You said “green”; it is “blue”.</p>"
-    with pytest.raises(ValueError, match="^answer: expected one of r, g, b, got None"):
+    with pytest.raises(ValueError, match="^answer: expected one of “red”, “green”, “blue”, got None"):
         one.read(None)
     order = Ranking(COLOURS, "warmest")
     assert order.off(order.read("grb"), order.read(["r", "g", "b"])) == ": 1 of 3 are at their place"
@@ -115,3 +115,17 @@ def test_every_field_can_be_filled_in():
         if hasattr(field, "tooltip") and field.tooltip and not field.disabled:
             field.value = "40"
     assert TABLE.read(given()) == {("a", "clean"): 40, ("a", "A"): 0, ("b", "clean"): 40, ("b", "A"): 40}
+
+
+def test_cards_are_sorted_into_boxes():
+    sorting = Sorting({1: "one", 2: "two < 3"}, {"odd": "it is odd", "even": "it is even"})
+    box, given = sorting.fields("a question")
+    with pytest.raises(ValueError, match="^answer: expected one of odd, even for “one”"):
+        sorting.read(given())
+    for line in box.children:
+        line.children[0].value = "odd"
+    assert sorting.read(given()) == {1: "odd", 2: "odd"} and "two &lt; 3" in box.children[1].children[1].value
+    assert "1 of 2" in sorting.verdict(sorting.read(given()), {1: "odd", 2: "even"})
+    assert not sorting.truth({1: "odd", 2: "even"}) and "2: it is even" in sorting.shown(
+        {1: "odd", 2: "even"}
+    )

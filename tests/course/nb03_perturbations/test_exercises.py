@@ -33,18 +33,18 @@ def right_l2(g, radius, lower, upper):
     return (Ball("l2", radius) & Box(lower, upper)).maximizer(g[None])[0]
 
 
-@pytest.mark.parametrize("checker", [check.l1_maximizer, check.l2_in_box])
+def right_certificate(g, u, radius, lower, upper):
+    v = g - u
+    return radius * u.norm() + torch.maximum(lower * v, upper * v).sum()
+
+
+CHECKERS = [check.l1_maximizer, check.l2_in_box, check.certificate]
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
 def test_nothing_yet(checker, unsolved):
     report = checker(unsolved)
     assert not report and repr(report).endswith("not yet")
-
-
-def test_right_answers_get_a_tick():
-    assert check.l1_maximizer(right_l1) and repr(check.l1_maximizer(right_l1)).startswith(
-        "✓ the ℓ1 maximiser"
-    )
-    assert check.l2_in_box(right_l2)
-    assert check.l1_maximizer(lambda g, radius: right_l1(g, radius).numpy()), "a numpy array will do"
 
 
 def split_ties(g, radius):
@@ -52,77 +52,310 @@ def split_ties(g, radius):
     return radius * top / top.abs().sum().clamp(min=1)
 
 
-def test_any_optimum_is_right():
-    assert check.l1_maximizer(split_ties)
+def vandal(g, radius):
+    d = right_l1(g, radius)
+    g.zero_()
+    return d
 
 
 @pytest.mark.parametrize(
-    "wrong, said",
+    "checker, right",
     [
-        (lambda g, r: r * g.sign(), "‖Δ‖₁ is 4, the radius is 2"),
-        (lambda g, r: r * g.sign() * (g.abs() == g.abs().max()), "‖Δ‖₁ is 6, the radius is 2"),
-        (lambda g, r: r * g / g.norm() / 3, "⟨g, Δ⟩ is 3.333, it could be 8"),
-        (lambda g, r: -right_l1(g, r), "⟨g, Δ⟩ is -8, it could be 8"),
-        (lambda g, r: g / g.abs().max() * right_l1(g, r).abs(), "Δ holds NaN or infinity"),
-        (lambda g, r: torch.zeros(3), "Δ has shape (3,), g has (2,)"),
-        (lambda g, r: g / 0 / undefined, "your function raised NameError: name 'undefined' is not defined"),  # noqa: F821
-        (lambda g: g, "your function raised TypeError"),
-        (7, "your answer cannot be checked, TypeError"),
+        (check.l1_maximizer, right_l1),
+        (check.l1_maximizer, split_ties),
+        (check.l1_maximizer, vandal),
+        (check.l1_maximizer, lambda g, r: right_l1(g, r).numpy()),
+        (check.l1_maximizer, lambda g, r: right_l1(g, r).tolist()),
+        (check.l1_maximizer, lambda g, r: right_l1(g, r) if g.any() else r * torch.eye(len(g))[0]),
+        (check.l2_in_box, right_l2),
+        (check.l2_in_box, lambda *a: right_l2(*a).double().numpy()),
+        (check.certificate, right_certificate),
+        (check.certificate, lambda *a: right_certificate(*a).float()),
+        (check.certificate, lambda *a: right_certificate(*a).item()),
+        (check.certificate, lambda *a: right_certificate(*a).numpy()[None]),
     ],
 )
-def test_the_violated_property_of_l1_is_named(wrong, said):
-    report = check.l1_maximizer(wrong)
-    assert not report and repr(report).startswith("✗") and said in repr(report)
+def test_right_answers_get_a_tick(checker, right):
+    assert checker(right), checker(right)
 
 
-@pytest.mark.parametrize(
-    "wrong, said",
-    [
-        (
-            lambda g, r, low, high: torch.maximum(torch.minimum(g, high), low),
-            "‖Δ‖₂ is 1.118, the radius is 1",
-        ),
-        (lambda g, r, low, high: right_l1(g, r), "an entry of Δ leaves the box by 0.5"),
-        (lambda g, r, low, high: (r * g / g.norm()).clamp(low, high), "⟨g, Δ⟩ is 3.8, it could be 4.598"),
-        (lambda g, r, low, high: Ball("l2", r).maximizer(g[None])[0], "leaves the box by 0.3"),
-    ],
-)
-def test_the_violated_property_of_l2_is_named(wrong, said):
-    report = check.l2_in_box(wrong)
-    assert not report and said in repr(report)
-
-
-def test_a_readers_function_cannot_change_the_case():
-    def vandal(g, radius):
-        d = right_l1(g, radius)
-        g.zero_()
+def at(choose, size):
+    def wrong(g, r):
+        d, j = torch.zeros_like(g), choose(g)
+        d[j] = size(g[j], r)
         return d
 
-    assert check.l1_maximizer(vandal)
+    return wrong
 
 
-# The certificate
+def largest(g):
+    return g.abs().argmax()
 
 
-def right_certificate(g, u, radius, lower, upper):
-    v = g - u
-    return radius * u.norm() + torch.maximum(lower * v, upper * v).sum()
+def bisection(most):
+    def wrong(g, radius, lower, upper):
+        low, high = 0.0, most
+        for _ in range(100):
+            t = (low + high) / 2
+            low, high = (t, high) if (t * g).clamp(lower, upper).norm() <= radius else (low, t)
+        return (low * g).clamp(lower, upper)
+
+    return wrong
 
 
-def test_no_certificate_yet(unsolved):
-    assert repr(check.certificate(unsolved)) == "… the certificate: not yet"
+def step(g, r):
+    return r * g / g.norm().clamp(min=1e-12)
 
 
-@pytest.mark.parametrize(
-    "wrong, said",
-    [
-        (lambda g, u, r, low, high: r * u.norm(), "is no upper bound, a feasible Δ reaches 4.598"),
-        (lambda g, u, r, low, high: 2 * right_certificate(g, u, r, low, high), "the formula gives 5"),
-        (lambda g, u, r, low, high: r * g.norm(), "the formula gives 5"),
-        (lambda g, u, r, low, high: (high * (g - u)).sum() + r * u.norm(), "is no upper bound"),
-        (lambda g, u, r, low, high: g, "expected a number, got tensor"),
-    ],
-)
-def test_what_is_wrong_with_the_certificate(wrong, said):
-    report = check.certificate(wrong)
-    assert not report and said in repr(report)
+def lengthened_again(g, r, low, high):
+    d = step(g, r).clamp(low, high)
+    return r * d / d.norm().clamp(min=1e-12)
+
+
+def clip_swapped(g, r, low, high):
+    return torch.maximum(torch.minimum(1e3 * g, low), high)
+
+
+WRONG = [
+    (
+        check.l1_maximizer,
+        at(torch.argmax, lambda g, r: r * g.sign()),
+        "is 6, it could be 8",
+        "abs is missing",
+    ),
+    (check.l1_maximizer, at(largest, lambda g, r: r), "⟨g, Δ⟩ is -8, it could be 8", "takes the sign of g_j"),
+    (
+        check.l1_maximizer,
+        at(largest, lambda g, r: g.sign()),
+        "is 4, it could be 8 (the",
+        "the radius is left out",
+    ),
+    (
+        check.l1_maximizer,
+        at(largest, lambda g, r: r * g),
+        "‖Δ‖₁ is 8, the radius is 2",
+        "only the sign of g_j",
+    ),
+    (check.l1_maximizer, lambda g, r: -right_l1(g, r), "⟨g, Δ⟩ is -8, it could be 8", "that is downhill"),
+    (
+        check.l1_maximizer,
+        at(lambda g: g.abs().argmin(), lambda g, r: r * g.sign()),
+        "is 6",
+        "at the smallest |g_j|",
+    ),
+    (
+        check.l1_maximizer,
+        lambda g, r: r * g.sign() * (g.abs() == g.abs().max()),
+        "for g = (2, -2, 2), radius 2: ‖Δ‖₁ is 6, the radius is 2",
+        "at a tie they have to share it",
+    ),
+    (check.l1_maximizer, lambda g, r: r * g.sign(), "‖Δ‖₁ is 4, the radius is 2", "the step of the ℓ∞ ball"),
+    (check.l1_maximizer, lambda g, r: step(g, r), "‖Δ‖₁ is 2.8, the radius is 2", "the step of the ℓ2 ball"),
+    (check.l1_maximizer, lambda g, r: r * g / g.abs().sum(), "is 7.143, it could be 8", "‖Δ‖₁ is right, but"),
+    (check.l1_maximizer, lambda g, r: r * g.sign() / len(g), "is 7, it could be 8", "divided evenly"),
+    (
+        check.l1_maximizer,
+        lambda g, r: r * g.abs().max(),
+        "Δ has shape (), g has (2,)",
+        "what is asked for is Δ",
+    ),
+    (
+        check.l1_maximizer,
+        lambda g, r: right_l1(g, r / 2),
+        "is 4, it could be 8 (the radius is not spent)",
+        "",
+    ),
+    (
+        check.l1_maximizer,
+        lambda g, r: right_l1(g, r) * g / g,
+        "for g = (0, 0, 0), radius 2: Δ holds NaN or infinity",
+        "",
+    ),
+    (check.l1_maximizer, lambda g, r: right_l1(g, r)[:, None], "Δ has shape (2, 1), g has (2,)", ""),
+    (check.l1_maximizer, lambda g, r: torch.zeros(3), "Δ has shape (3,), g has (2,)", ""),
+    (check.l1_maximizer, lambda g, r: g / 0 / undefined, "raised NameError: name 'undefined' is not", ""),  # noqa: F821
+    (check.l1_maximizer, lambda g: g, "your function raised TypeError", ""),
+    (check.l1_maximizer, 7, "expected a function, got a value of type int", ""),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: step(g, r),
+        "an entry of Δ leaves the box by 0.3",
+        "without the box",
+    ),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: torch.where(g > 0, high, low),
+        "‖Δ‖₂ is 1.118, the radius is 1",
+        "without the ball",
+    ),
+    (check.l2_in_box, lambda g, r, low, high: g.clamp(low, high), "‖Δ‖₂ is 1.118", "scaled to the radius"),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: step(g, r).clamp(low, high),
+        "⟨g, Δ⟩ is 3.8, it could be 4.598 (the radius is not spent)",
+        "spent on the other entries",
+    ),
+    (check.l2_in_box, lengthened_again, "leaves the box by", "clip after the scaling"),
+    (check.l2_in_box, bisection(1.0), "of the size 0.001, radius 1.5, a pixel box: ⟨g, Δ⟩", "ends at 1"),
+    (
+        check.l2_in_box,
+        bisection(1e4),
+        "of the size 1e-06, radius 0.3, a pixel box: ⟨g, Δ⟩",
+        "(the radius is not spent)",
+    ),
+    (check.l2_in_box, lambda g, r, *box: right_l2(-g, r, *box), "it could be 4.598", "the minimiser"),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: right_l2(g, r, -high, high),
+        "leaves the box",
+        "lower bound is another",
+    ),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: right_l2(g, r, low, -low),
+        "leaves the box by",
+        "upper bound is another",
+    ),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: step(g, r).clamp(0, 1),
+        "leaves the box by 0.3",
+        "range of the image",
+    ),
+    (check.l2_in_box, clip_swapped, "‖Δ‖₂ is 1.118, the radius is 1", "upper, whatever g is"),
+    (
+        check.l2_in_box,
+        lambda g, r, *box: right_l2(g, 1.0, *box),
+        "‖Δ‖₂ is 1, the radius is 0.7",
+        "radius is left out",
+    ),
+    (
+        check.l2_in_box,
+        lambda g, r, *box: right_l2(g, r**0.5, *box),
+        "‖Δ‖₂ is 0.8367, the",
+        "the root is missing",
+    ),
+    (
+        check.l2_in_box,
+        lambda g, r, low, high: (r * g.sign()).clamp(low, high),
+        "‖Δ‖₂ is 1.118",
+        "of the ℓ∞ ball",
+    ),
+    (check.l2_in_box, lambda g, r, low, high: right_l1(g, r), "an entry of Δ leaves the box by 0.5", ""),
+    (
+        check.l2_in_box,
+        lambda g, r, *box: right_l2(g, r, *box) * g / g,
+        "g = (0, 0, 0)",
+        "Δ holds NaN or infinity",
+    ),
+    (
+        check.certificate,
+        lambda g, u, *a: right_certificate(g, u, 1.0, *a[1:]),
+        "the formula gives",
+        "left out",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm(),
+        "0 is no upper bound",
+        "what the ball bounds",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: torch.maximum(low * (g - u), high * (g - u)).sum(),
+        "0 is no upper bound, a feasible Δ reaches",
+        "what the box bounds",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + high @ (g - u),
+        "is no upper bound",
+        "lower v is larger",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + low @ (g - u),
+        "is no upper bound",
+        "upper v is larger",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + high @ (g - u).abs(),
+        "the bound is 3.8, the formula gives 2.6",
+        "it is the lower bound that counts",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + high @ (g - u).relu(),
+        "is no upper bound",
+        "lower v counts",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + torch.minimum(low * (g - u), high * (g - u)).sum(),
+        "is no upper bound",
+        "the most is the max",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + max(low @ (g - u), high @ (g - u)),
+        "is no upper bound",
+        "max comes before Σ",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + torch.maximum(low * g, high * g).sum(),
+        "u = g: the bound is 5.1, the formula gives 2.5",
+        "v = g − u is left",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + torch.maximum(low * (u - g), high * (u - g)).sum(),
+        "the formula gives 2.6",
+        "the wrong way round",
+    ),
+    (
+        check.certificate,
+        lambda g, u, *a: right_certificate(g, g - u, *a),
+        "the formula gives",
+        "changed places",
+    ),
+    (check.certificate, lambda g, u, r, low, high: r * g.norm(), "the formula gives 2.6", "the ball alone"),
+    (
+        check.certificate,
+        lambda g, u, *a: right_certificate(g, u, *a) + a[0] * (u.abs().sum() - u.norm()),
+        "the formula gives",
+        "with ‖u‖₁",
+    ),
+    (
+        check.certificate,
+        lambda g, u, *a: right_certificate(g, u, *a) + a[0] * (u.abs().max() - u.norm()),
+        "u = g: 2 is no upper bound, a feasible Δ reaches 2.175",
+        "with ‖u‖∞",
+    ),
+    (
+        check.certificate,
+        lambda g, u, *a: right_certificate(g, u, *a) + a[0] * (u @ u - u.norm()),
+        "the formula gives",
+        "no square",
+    ),
+    (
+        check.certificate,
+        lambda g, u, r, low, high: r * u.norm() + torch.maximum(low * (g - u), high * (g - u)),
+        "expected a number, got tensor",
+        "the sum is missing",
+    ),
+    (check.certificate, lambda *a: 2 * right_certificate(*a), "the formula gives 2.6", ""),
+]
+
+
+@pytest.mark.parametrize("checker, wrong, violated, why", WRONG)
+def test_the_violated_property_is_named_and_the_mistake(checker, wrong, violated, why):
+    report = checker(wrong)
+    assert not report and repr(report).startswith("✗") and violated in report.message, report
+    assert why in report.message and (why or "Your answers" not in report.message), report
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_the_checkers_tell_wrong_answers_apart(checker):
+    assert len({why for which, _, _, why in WRONG if which is checker}) > 3
