@@ -35,15 +35,17 @@ mathjax_path = "tex-svg-full.js"  # one file, and no fonts beside it
 mathjax3_config = {"tex": {"inlineMath": [["$", "$"], ["\\(", "\\)"]]}}
 
 
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Shape|Yields):$")
+
+
 def escape(app, what, name, obj, options, lines):
-    """Docstrings are no reStructuredText: |z|, * and x_ mean themselves, what is indented stays as it is."""
-    literal = False
+    """Docstrings are no reStructuredText: |z|, * and x_ mean themselves, an indented block stays as it is."""
+    section = literal = False
     for place, line in enumerate(lines):
-        if what == "module" and line.startswith("    ") and not literal and not lines[place - 1].strip():
-            lines[place - 1] = "::\n" if place else ""
-            literal = True
-        elif line.strip() and not line.startswith("    "):
-            literal = False
+        if line.strip() and not line.startswith(" "):
+            section, literal = bool(SECTION.match(line)), False
+        elif line.startswith("    ") and not (section or literal or lines[place - 1].strip()):
+            lines[place - 1], literal = "::\n", True
         if not literal and ">>>" not in line:
             parts = re.split(r"(`[^`]*`)", line)
             parts[::2] = [re.sub(r"([|*]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]

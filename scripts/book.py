@@ -77,6 +77,7 @@ def without_dead_links(text: str) -> str:
 
 def page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A notebook as a page: badges are links in words, cells that JupyterLab folds are folded."""
+    notebook.metadata.setdefault("language_info", {"name": "python"})  # of one that was not run yet
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = without_dead_links(BADGE.sub(r"[\1]", cell.source))
