@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 SOLVED, VIOLATED, NOT_YET = "✓", "✗", "…"
+EXERCISES: dict[str, str] = {}  # title → the module of its checker
+VERDICTS: dict[str, tuple[Any, "Report"]] = {}  # title → the last answer of this kernel, and what was said
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def exercise(title: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Rep
     """Makes a checker out of a function that requires properties of the reader's answer."""
 
     def decorate(checker: Callable[[Any], str]) -> Callable[[Any], Report]:
-        @functools.wraps(checker)
-        def check(answer: Any) -> Report:
+        EXERCISES[title] = checker.__module__
+
+        def judge(answer: Any) -> Report:
             try:
                 return Report(SOLVED, title, checker(called(answer) if callable(answer) else given(answer)))
             except NotImplementedError:
@@ -56,6 +59,11 @@ def exercise(title: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Rep
             except Exception as error:
                 kind = type(error).__name__
                 return Report(VIOLATED, title, f"your answer cannot be checked, {kind}: {error}")
+
+        @functools.wraps(checker)
+        def check(answer: Any) -> Report:
+            VERDICTS[title] = answer, judge(answer)
+            return VERDICTS[title][1]
 
         return check
 
