@@ -174,28 +174,6 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
-def guess(yours: Any, truth: float, unit: str = "") -> Report:
-    """Compares a prediction with what came out; it may be far off, that is what it is for."""
-    title, was = "your prediction", f"it is {truth:.4g}{unit}"
-    if yours is None or yours is ...:
-        return Report(NOT_YET, title, f"not yet; {was}")
-    if isinstance(yours, bool) or not isinstance(yours, int | float) or not math.isfinite(yours):
-        return Report(VIOLATED, title, f"expected a number, got {yours!r}")
-    return Report(SOLVED, title, f"{yours:g}{unit}, and {was}: you are off by {abs(yours - truth):.3g}{unit}")
-
-
-def option(yours: Any, options: Mapping[Any, str], truth: Any) -> Report:
-    """Compares a prediction that is one of some options, each with its words, with what came out."""
-    title, was = "your prediction", f"it is {truth}, {options[truth]}"
-    if yours is None or yours is ...:
-        return Report(NOT_YET, title, f"not yet; {was}")
-    if yours not in options:
-        return Report(VIOLATED, title, f"expected one of {', '.join(map(str, options))}, got {yours!r}")
-    return Report(
-        SOLVED, title, f"{was}, as you said" if yours == truth else f"{yours}, {options[yours]}; {was}"
-    )
-
-
 def parameters(namespace: Mapping[str, Any], **known: type | tuple | range) -> None:
     """Fails at once, with its name, on a parameter of a notebook that is unknown or has the wrong type.
 
