@@ -84,10 +84,8 @@ class TrainingExplorer(Explorer):
             "reset": Button("reset", lambda **_: {"step": 0}, "back to the start of this run"),
         }
 
-    def draw(
-        self, *, norm: str, epsilon: float, detached: bool, race: bool, step: float, **_: Any
-    ) -> TrainingFigure:  # type: ignore[override]
-        run = norm, epsilon, detached
+    def draw(self, *, step: float, race: bool, **state: Any) -> TrainingFigure:  # type: ignore[override]
+        run = norm, *_ = state["norm"], state["epsilon"], state["detached"]
         self._left[run] = step  # where the run is left if another is chosen
         self._furthest[run] = furthest = max(step, self._furthest.get(run, 0))
         rival = self.run(norm, 0.0) if race else None

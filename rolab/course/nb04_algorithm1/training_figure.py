@@ -119,8 +119,9 @@ class TrainingFigure(Sliding):
             Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
             *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
             *(
-                Points(*points.round(decimals=3).T, color, symbol=symbol, size=size, name=name)
+                Points(x, y, color, symbol=symbol, size=size, name=name)
                 for points, color, symbol, size, name in drawn
+                for x, y in [points.round(decimals=3).T]
             ),
             Line(*segments(start, start + moved.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
             *dots,

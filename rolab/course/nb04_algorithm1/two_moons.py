@@ -21,7 +21,7 @@ from torch import Tensor, autograd, nn
 from torch.nn import functional as F
 
 from rolab.attacks import cross_entropy, first_order
-from rolab.objectives import Robust
+from rolab.objectives import Objective, Robust
 from rolab.sets import Ball
 from rolab.training import training_step
 
@@ -71,6 +71,16 @@ def flowing_step(net: nn.Module, x: Tensor, y: Tensor, U: Ball) -> Tensor:
     return step
 
 
+@dataclass(frozen=True)
+class Flowing(Objective):
+    """The loss of Algorithm 1, J(θ, x + Δ̂(θ), y), if nobody detaches Δ̂."""
+
+    U: Ball
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(model, x + flowing_step(model, x, y, self.U), y)
+
+
 @dataclass(eq=False, repr=False)
 class TrainingTrace:
     """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps, in any order of k.
@@ -106,13 +116,10 @@ class TrainingTrace:
             rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
             x, y = self.points[rows], self.labels[rows]
             perturbation = first_order(self._net, x, y, self.U)  # to be drawn; the objective finds it again
-            objective = Robust(self.U) if self.detached else self._flowing
+            objective = (Robust if self.detached else Flowing)(self.U)
             training_step(self._net, x, y, objective, self._optimizer)
             self._states.append(TrainingState(self, done, copy.deepcopy(self._net), rows, perturbation))
         return self._states[step]
-
-    def _flowing(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        return cross_entropy(net, x + flowing_step(net, x, y, self.U), y)
 
     @cached_property
     def attainable(self) -> float:
