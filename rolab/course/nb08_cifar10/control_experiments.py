@@ -205,13 +205,12 @@ def _change_of_lead(*tests: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def augmented_found(result: Result) -> str | None:
-    """How flips and shifts change the lead of robust ℓ∞, by two standard errors; None if not tried."""
+    """How flips and shifts change the lead of the robust net, by two standard errors; None if not tried."""
     rows = {row["net"]: row for row in result["rows"]}
-    pair = [net for net, plain in AUGMENTED.items() if plain == "robust-linf" and net in rows]
-    if not pair:
+    pairs = [(plain, net) for net, plain in AUGMENTED.items() if plain in ROBUST and net in rows]
+    if not pairs:
         return None
-    before, after = (rows[net]["mcnemar"][0] for net in ("robust-linf", pair[0]))
-    change, error = _change_of_lead(before, after)
+    change, error = _change_of_lead(*(rows[net]["mcnemar"][0] for net in pairs[0]))
     return "alike" if abs(change) <= 2 * error else "larger" if change > 0 else "smaller"
 
 
