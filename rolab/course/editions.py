@@ -20,6 +20,7 @@ from rolab.storage import write
 FOLD = re.compile(r"\n*<details>\s*<summary>Solution</summary>(.*?)</details>[ \t]*", re.DOTALL)
 CODE = re.compile(r"```python\n(.*?)```\s*", re.DOTALL)
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # of nbgrader
+BLOCK = (ast.FunctionDef, ast.ClassDef)
 STUB = {"python": "..."}  # what nbgrader is to put there: `c.ClearSolutions.code_stub`
 
 
@@ -128,7 +129,7 @@ def solved(markdown: str) -> dict[str, str]:
 
 
 def _names(source: str) -> dict[str, ast.stmt]:
-    """The functions and variables that begin with `my_` and are defined at the top of a cell."""
+    """What a cell defines at its top as the reader's: `my_…`, a function or a variable, or a class `Mine`."""
     found: dict[str, ast.stmt] = {}
     try:
         statements = ast.parse(source).body
@@ -137,7 +138,7 @@ def _names(source: str) -> dict[str, ast.stmt]:
     for node in statements:
         for target in node.targets if isinstance(node, ast.Assign) else [node]:
             name = getattr(target, "name", getattr(target, "id", ""))
-            if name.startswith("my_"):
+            if name.lower().startswith(("my_", "mine")):
                 found[name] = node
     return found
 
@@ -148,7 +149,7 @@ def fill(source: str, code: Mapping[str, str]) -> str:
     for name, stub in reversed(_names(source).items()):
         if name in code:
             text = code[name]
-            if isinstance(stub, ast.FunctionDef) and ast.get_docstring(stub):
+            if isinstance(stub, BLOCK) and ast.get_docstring(stub):
                 body, said = _body(text, name), stub.body[0]
                 given = text.splitlines()
                 text = "\n".join([*given[:body], *lines[said.lineno - 1 : said.end_lineno], *given[body:]])
@@ -157,11 +158,11 @@ def fill(source: str, code: Mapping[str, str]) -> str:
 
 
 def _body(source: str, name: str) -> int:
-    """The line, counted from 0, at which the body of a function begins; its docstring does not count."""
-    function = _names(source)[name]
-    assert isinstance(function, ast.FunctionDef)
-    first = function.body[0]
-    return first.end_lineno or 0 if ast.get_docstring(function) else first.lineno - 1
+    """The line, counted from 0, at which the body of a definition begins, after its docstring."""
+    block = _names(source)[name]
+    assert isinstance(block, BLOCK)
+    first = block.body[0]
+    return first.end_lineno or 0 if ast.get_docstring(block) else first.lineno - 1
 
 
 def graded(cell: Any) -> Iterator[Any]:
@@ -169,20 +170,20 @@ def graded(cell: Any) -> Iterator[Any]:
     import nbformat
 
     names = _names(cell.source) if cell.cell_type == "code" else {}
-    *_, last = ast.parse(cell.source).body if names else [None]
-    if not (isinstance(last, ast.Expr) and ast.unparse(last).startswith("check.")):
+    statements = ast.parse(cell.source).body if names else []
+    checks = [(node, call) for node in statements if (call := _check(node))]
+    if not checks:
         yield cell
         return
-    lines = cell.source.splitlines()
-    answer = lines[: last.lineno - 1]
+    (first, check), *_ = checks
+    answer = cell.source.splitlines()[: first.lineno - 1]
     for name, node in reversed(names.items()):
         end = node.end_lineno or 0
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, BLOCK):
             start, indent, before = _body(cell.source, name), "    ", []
         else:
             start, indent, before = node.lineno - 1, "", [f"{name} = ..."]
         answer[start:end] = [*before, indent + BEGIN, *answer[start:end], indent + END]
-    check = "\n".join(lines[last.lineno - 1 :])
     title = "-".join(names)
     # A number at the end of a cell is nbgrader's points; a cell that raised would stop the notebook.
     points = f"verdict = {check}\nprint(verdict)\nint(bool(verdict))"
@@ -201,6 +202,12 @@ def graded(cell: Any) -> Iterator[Any]:
         "points": 1,
     }
     yield nbformat.v4.new_code_cell(points, metadata={"nbgrader": test})
+
+
+def _check(statement: ast.stmt) -> str:
+    """The call of a checker in a statement; "" where there is none."""
+    calls = (ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return next((call for call in calls if call.startswith("check.")), "")
 
 
 def execute(notebook: Any) -> None:

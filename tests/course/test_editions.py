@@ -165,7 +165,7 @@ def test_the_command_writes_them(folder, monkeypatch, capsys):
 def test_every_solution_of_the_course_finds_its_stub(path, tmp_path):
     shipped = Shipped(path.stem)
     code = "\n".join(shipped.solutions)
-    names = set(re.findall(r"^(?:def )?(my_\w+)", code, re.MULTILINE))
+    names = set(re.findall(r"^(?:def |class )?(my_\w+|Mine)", code, re.MULTILINE))
     students, solved = nbformat.read(path, as_version=4), nbformat.read(path, as_version=4)
     editions.student(students)
     text = "\n".join(cell.source for cell in students.cells)
@@ -177,7 +177,9 @@ def test_every_solution_of_the_course_finds_its_stub(path, tmp_path):
     cells = [cell.source for cell in solved.cells if cell.cell_type == "code"]
     for line in filter(None, code.splitlines()):
         assert any(line in source for source in cells), line
-    checked = [source for source in cells if any(f"({name})" in source for name in names)]
+    checked = [
+        source for source in cells if any(re.search(rf"check\.\w+\({name}\b", source) for name in names)
+    ]
     assert len(checked) >= bool(names) and "NotImplementedError" not in "\n".join(checked)
     parts = [part for cell in solved.cells for part in editions.graded(cell)]
     points = [part for part in parts if part.metadata.get("nbgrader", {}).get("grade")]
