@@ -49,7 +49,7 @@ def write_edition(
     if not found:
         raise ValueError(f"notebooks: expected a folder with the course's notebooks, got {notebooks}")
     if there := [path.name for path in found if (out / path.name).exists()]:
-        raise ValueError(f"out: expected a folder without them, got {out}, which has {', '.join(there)}")
+        raise ValueError(f"out: expected a folder without them, got {out}, which has {there[0]}")
     import nbformat
 
     written = []
