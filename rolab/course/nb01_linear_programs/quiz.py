@@ -14,9 +14,9 @@ MIXING = Question(
     "first I only and then II only",
     {
         "first I only and then II only": "Yes. In a box both labels may be at their worst at once. So a gram "
-        f"that is certain costs 100/(0.01 · 0.995) = {FIRST:,.0f} $ from I, and {SECOND:,.0f}/(1 − e) $ from "
-        f"II at the tolerance e. Both cost the same at e = {EQUAL:.2f} %; on either side the cheaper one is "
-        "bought alone.",
+        f"that is certain costs 100/(0.01 · 0.995) = {FIRST:,.0f} dollars from I, and {SECOND:,.0f}/(1 − e) "
+        f"from II at the tolerance e. Both cost the same at e = {EQUAL:.2f} %; on either side the cheaper "
+        "one is bought alone.",
         "a mixture with more and more of II": "Not for a box: both labels may be at their worst at once, so "
         "a mixture protects from nothing. For a ball or a budget it may.",
         "I only until the tolerance of II is 0": "No: as printed II is a little cheaper. Its label only has "
