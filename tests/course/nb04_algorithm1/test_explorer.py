@@ -98,13 +98,14 @@ def test_both_start_from_the_same_weights_and_see_the_same_points(explorer):
 
 def test_the_switch_lets_gradients_flow_through_the_perturbation(explorer):
     live = explorer.live(plain=False, norm="l2", epsilon=0.4, step=20)
-    held = live.shown.title
+    held = live.shown
     live.controls["detached"].value = False
     assert live.state["step"] == 0 and live.error.value == "", "another run, from the start"
     live.controls["step"].value = 20
-    assert live.shown.title != held and live.shown.run.detached is False
+    flowing = live.shown.run
+    assert not flowing.detached and flowing[20].loss != pytest.approx(held.run[20].loss, rel=1e-4)
     live.controls["detached"].value = True
-    assert live.shown.title == held, "where it was left"
+    assert live.shown.title == held.title, "where it was left"
 
 
 def test_every_control_leads_to_the_same_figure_as_a_fresh_start(explorer):
