@@ -134,7 +134,8 @@ class Shipped:
     def unfolded(self) -> str:
         """All text that is seen before anything is unfolded: of cells, and of what is shown."""
         text = "\n".join((self.text, self.source, self.shown()))
-        return re.sub(r"<details[ >].*?</details>", "", text, flags=re.DOTALL)
+        hidden = r'<details[ >].*?</details>|<script.*?</script>|base64,[^"]*'
+        return re.sub(hidden, "", text, flags=re.DOTALL)
 
     def shown(self) -> str:
         """The text of all outputs."""

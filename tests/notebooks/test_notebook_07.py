@@ -1,6 +1,6 @@
 """Notebook 07: its parameters, what it shows, its exercises, and a run that trains.
 
-`test_significance` tests its sentences about any results, `test_prediction_form` what a reader predicts.
+`test_significance` tests its sentences about any results, `test_predictions` what a reader predicts.
 nbval runs the notebook itself, as it is shipped.
 """
 
@@ -14,7 +14,8 @@ from shipped import Shipped, text_of
 
 from rolab import experiments, storage, zoo
 from rolab.course import check
-from rolab.course.nb07_mnist import significance
+from rolab.course.live.prediction import as_html
+from rolab.course.nb07_mnist import predictions, significance
 from rolab.experiments import NETS, NORMS, mnist_experiment
 
 SHIPPED = Shipped("07")
@@ -97,7 +98,7 @@ def test_it_trains_by_papermill_and_shows_its_own_results(tmp_path):
     result = json.loads((out / "table1.json").read_text())
     assert result["seeds"] == [7] and [row["net"] for row in result["rows"]] == list(NETS)
     shown = text_of(done)
-    assert experiments.markdown(result, radii=False).strip() in shown
+    assert as_html(experiments.markdown(result, radii=False)) in shown
     assert "the seeds [7]; the networks at hand are those of seed 7" in shown
     assert "One seed says nothing about the luck of training" in shown
     assert "1 seed of every network" in shown
@@ -129,14 +130,31 @@ def test_the_shipped_notebook_says_what_the_shipped_results_say():
         significance.standard_errors,
         significance.against_luck,
         significance.as_radii_grow,
-        significance.claims,
     ):
-        assert about(result).strip() in shown, f"run the notebook again: {about.__name__}"
-    assert experiments.markdown(result, radii=False).strip() in shown  # the radii are to be predicted
+        assert as_html(about(result)) in shown, f"run the notebook again: {about.__name__}"
+    assert significance.claims(result) in shown
+    assert as_html(experiments.markdown(result, radii=False)) in shown  # the radii are to be predicted
 
 
 def test_its_pictures():
-    assert len(SHIPPED.pictures) >= 5 and len(SHIPPED.sliding) == 2
+    assert len(SHIPPED.pictures) >= 4 and len(SHIPPED.sliding) == 3
+
+
+def test_what_it_asks_is_revealed_and_no_number_of_the_table_stands_outside_a_fold():
+    result, outside = storage.load_result("mnist"), SHIPPED.unfolded()
+    for name in ("table1", "radius", "own", "one_error", "lead", "gains", "half", "order"):
+        assert (
+            f"\n{name} = Prediction(" in f"\n{SHIPPED.source}"
+            and f"\n{name}.reveal(" in f"\n{SHIPPED.source}"
+        )
+    for row in result["rows"]:
+        for column in ("test_accuracy", "adversarial_accuracy"):
+            for number in (row[column]["mean"], *row[column]["values"]):
+                assert number == 0 or f"{number:.2f}" not in outside and f"{number:.4g}" not in outside
+    for found in predictions.half_found(result).values():
+        assert f"{found:.2g}" not in outside and f"{found:.4g}" not in outside
+    for radius in result["collection"]["radii"]["linf"]["values"]:
+        assert f"{radius:g}" not in outside
 
 
 # The exercises

@@ -1,5 +1,7 @@
-"""The code behind notebook 07, the tables of MNIST: what they say in words, the form, the exercises."""
+"""The code behind notebook 07, the tables of MNIST: what is asked, what they say in words, the exercises."""
 
-from rolab.course.nb07_mnist.prediction_form import TablePrediction
+from rolab.course.nb07_mnist.busy import busy
+from rolab.course.nb07_mnist.mcnemar_figure import first_lead, lead_figure
+from rolab.course.nb07_mnist.quiz import QUIZ
 
-__all__ = ["TablePrediction"]
+__all__ = ["QUIZ", "busy", "first_lead", "lead_figure"]

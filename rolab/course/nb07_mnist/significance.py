@@ -165,15 +165,22 @@ def small_steps(result: Result) -> str:
     return f"The radii of A (mean over the seeds) against those of training: {'; '.join(said)}."
 
 
+def orders_as_radii_grow(result: Result) -> tuple[str, str]:
+    """The order of the robust nets on A, as it is made and with its largest radii."""
+    curves = result["radius_scaling"]["accuracy"]
+    start, end = (ranking({net: curves[net]["mean"][k] for net in ROBUST}) for k in (0, -1))
+    return start, end
+
+
 def as_radii_grow(result: Result) -> str:
     """What becomes of the order on A when its radii grow."""
     scale, curves = result["radius_scaling"]["scale"], result["radius_scaling"]["accuracy"]
-    start, end = ({net: curves[net]["mean"][k] for net in ROBUST} for k in (0, -1))
     uneven = _own_seeds(rows_of(result))
-    was, order = ranking(start), ranking(end)
+    was, order = orders_as_radii_grow(result)
     order = "the same" if was == order else f"another: {order}" + f" (it was {was})" * bool(uneven)
-    lost = "; ".join(f"{TITLES[net]} from {start[net]:.1f} to {end[net]:.1f} %" for net in ROBUST)
-    return f"At {scale[-1]:g} times the radii the order is {order}. The accuracies go, {lost}{uneven}."
+    ends = {net: (curves[net]["mean"][0], curves[net]["mean"][-1]) for net in ROBUST}
+    lost = "; ".join(f"{TITLES[net]} from {start:.1f} to {end:.1f} %" for net, (start, end) in ends.items())
+    return f"At {scale[-1]:g} times the radii the order is {order}. The accuracies fall: {lost}{uneven}."
 
 
 # Against luck

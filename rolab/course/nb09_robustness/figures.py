@@ -12,7 +12,7 @@ from torch import Tensor
 from rolab.evaluation import accuracy_percent
 from rolab.experiments.robustness_results import RobustnessResults
 from rolab.experiments.styles import style
-from rolab.plotting import BESIDE, BLUE, RED, Area, Axis, Curves, Figure, Line, Panel, Style
+from rolab.plotting import BESIDE, Area, Axis, Curves, Figure, Line, Panel, Style
 
 AXES = ("ε: ℓ∞ radius, in [0, 1] pixels", "digits read correctly, %")
 PERCENT = (-2, 102)
@@ -78,9 +78,11 @@ def _listed(nets: Iterable[str], by: str = " and ") -> str:
     return by.join(style(net).label for net in nets)
 
 
-PROVED = Style("proved to hold", "#009E73", "dashdot")
-BROKEN = Style("left by all attacks", BLUE)
-ONE_STEP = Style("left by one step:<br>what the paper<br>measured", RED, "dash")
+BOUNDS = {  # name → dash; all in the colour of the net
+    "proved to hold": "dashdot",
+    "left by all attacks": "solid",
+    "left by one step:<br>what the paper<br>measured": "dot",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +135,10 @@ class BoundsFigure(Figure):
         x, low, high, one = np.repeat([list(row.values()) for row in self.table()], 2, axis=0).T
         holds, left = (x[:-1], low[1:]), (x[1:], high[:-1])  # a digit holds up to its radius, or falls there
         around, area = np.hstack([holds, np.flip(left, 1)])
-        curves = ((PROVED, *holds), (BROKEN, *left), (ONE_STEP, x[1:], one[:-1]))
-        lines = [Line.of(*curve, hover=True) for curve in curves]
-        marks = [Area(around, area, BROKEN.color, width=0), *lines]
+        curves, color = (holds, left, (x[1:], one[:-1])), style(self.net).color
+        looks = [Style(name, color, dash) for name, dash in BOUNDS.items()]
+        lines = [Line.of(look, *curve, hover=True) for look, curve in zip(looks, curves, strict=True)]
+        marks = [Area(around, area, color, width=0), *lines]
         return [Panel(marks, Axis(AXES[0], from_zero=True), Axis(AXES[1], PERCENT))]
 
 

@@ -96,6 +96,53 @@ def test_a_run_without_the_controls_says_so():
     assert "no nets with flips and shifts" in control_experiments.beside_augmentation(result)
 
 
+# What is asked, and what came out
+
+
+def test_how_the_longer_baseline_does():
+    level = {**EQUAL, "baseline-longer": [90.0]}
+    for robust, found in (
+        ({}, "neither"),
+        ({"robust-l1": [91.0]}, "worse"),
+        ({"robust-l2": [89.0]}, "better"),
+        ({"robust-l1": [91.0], "robust-l2": [89.0]}, "both"),
+        ({"robust-l1": [90.1]}, "neither"),
+    ):
+        result = made_up(level | robust)
+        assert control_experiments.time_found(result) == found in control_experiments.SAME_TIME.options
+    said = control_experiments.time_in_words(made_up(level | {"robust-l1": [91.0]}))
+    assert "more epochs bring +0 images, robust training +0 to +100." in said
+    assert control_experiments.time_found(made_up(EQUAL, plan=cifar10_experiment("fast"))) is None
+
+
+@pytest.mark.parametrize(
+    "robust, found", [(90.2, "alike"), (90.5, "larger"), (89.5, "smaller"), (90.0, "alike")]
+)
+def test_how_the_lead_changes_with_flips_and_shifts(robust, found):
+    """Two standard errors of 60 disputed images without, 60 and the lead with: 22 to 26."""
+    test = {**EQUAL, "robust-linf-augmented": [robust]}
+    assert control_experiments.augmented_found(made_up(test)) == found
+    assert found in control_experiments.AUGMENTED_LEAD.options
+    assert control_experiments.augmented_found(made_up(EQUAL, plan=cifar10_experiment("fast"))) is None
+
+
+def test_how_the_radii_were_chosen():
+    def row(norm, radius, accuracy, p):
+        return {"norm": norm, "radius": radius, "accuracy": accuracy, "mcnemar": norm and {"p": p}}
+
+    split = {"trained_on": 200, "judged_on": 100, "recipe": {"epochs": 6}, "chosen": {"l1": 0.1, "linf": 2}}
+    split["rows"] = [row(None, None, 80, 0), row("l1", 0.1, 82, 0.01), row("l1", 0.3, 70, 0.01)]
+    split["rows"].append(row("linf", 2, 79, 0.01))
+    assert [r[""] for r in control_experiments.radii_tried(split)] == ["", "chosen", "", "chosen"]
+    assert "Of the 2 chosen, 1 beat no robust training" in control_experiments.radii_in_words(split)
+
+
+def test_how_seldom_the_baseline_is_wrong():
+    said = control_experiments.mistakes(made_up({**EQUAL, "baseline": [90.0] * 3}))
+    assert said == "The baseline is wrong on one in 10 of the images."
+    assert "on no images" in control_experiments.mistakes(made_up({**EQUAL, "baseline": [100.0] * 3}))
+
+
 # Orders
 
 
@@ -123,6 +170,8 @@ def test_orders_side_by_side():
     assert "| images | robust ℓ∞ < " in said
     assert "Pairs swapped on clean images: 3 of 6 (baseline and robust ℓ∞; robust ℓ1 and robust ℓ∞;" in said
     assert said.endswith("Note: the order on images is that in seed 0, the only one that all have.")
+    found = control_experiments.swaps_found(digits, photographs)
+    assert found["test_accuracy", "swaps"] == 3 and control_experiments.SWAPS.read(found) == found
     assert control_experiments.orders(digits, digits).endswith("Pairs swapped on A: 0 of 6.")
 
 
