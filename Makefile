@@ -9,7 +9,7 @@ READY := .venv/.ready
 PEERS := torchattacks foolbox eagerpy GitPython gitdb smmap
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lab check notebooks results browser sweep benchmarks clean
+.PHONY: help reproduce test lab book check notebooks results browser sweep benchmarks clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do \
@@ -32,6 +32,13 @@ test: check ## lint, types, every test and every notebook: under 25 minutes on t
 
 lab: $(READY) ## open the course in JupyterLab
 	$(BIN)/jupyter lab notebooks
+
+.venv/.book: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e '.[book]'
+	@touch $@
+
+book: .venv/.book ## build the course as pages that open from their folder: docs/_build/html/index.html
+	$(BIN)/python scripts/book.py
 
 check: $(READY) ## lint, format, types, clean notebooks
 	$(BIN)/ruff check
@@ -98,5 +105,5 @@ benchmarks: $(READY) ## time a robust step and a robust program beside other lib
 	$(BIN)/python benchmarks/attacks.py
 
 clean: ## remove .venv and what tools remember; runs/ stays
-	rm -rf .venv dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv dist build docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './runs/*' -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The command line: `rolab reproduce | evaluate | single-pixel | data | zoo | lab`.
+"""The command line: `rolab reproduce | evaluate | single-pixel | data | zoo | lab | course`.
 
 Whatever happens costs one sentence. Exit status: 0 done; 1 a fact of the paper's table does not hold; 2 bad
 input, or a file or folder that cannot be read or written; 128 + n ended by signal n, as shells have it: 129
@@ -8,13 +8,11 @@ HUP, 130 INT (Ctrl-C), 141 PIPE (nobody reads the output any more; of this alone
 import codecs
 import math
 import os
-import shutil
 import signal
 import sys
 import textwrap
 import time
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -22,6 +20,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rolab.storage import user_path
+from rolab.terminal import columns, plain, print_table
 
 app = typer.Typer(
     add_completion=False,
@@ -117,8 +116,8 @@ def reproduce(
     with resumable():
         result = run(plan, folder, device=device)
     heads, *rows = table_cells(result)
-    _print_table(heads, rows)
-    print(f"\n{textwrap.fill(caption(result), min(_columns(), 110), break_long_words=False)}")
+    print_table(heads, rows)
+    print(f"\n{textwrap.fill(caption(result), min(columns(), 110), break_long_words=False)}")
     print(f"\nThe table, the figures and the nets are in {folder}.")
 
 
@@ -190,7 +189,7 @@ def zoo(name: Annotated[str | None, typer.Argument(help="A network, to see its c
         shown = (card.get(key) for key in ("test_accuracy", "adversarial_accuracy"))  # none of an autoencoder
         accuracies = ["–" if accuracy is None else f"{accuracy:.2f}" for accuracy in shown]
         rows.append((each, card["objective"], *accuracies, f"{card['parameters']:,}"))
-    _print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
+    print_table(("name", "objective", "test %", "on A %", "parameters"), rows)
 
 
 data_app = typer.Typer(help="Fetch the data that do not ship, or see where they are.")
@@ -232,7 +231,7 @@ def list_data() -> None:
         ("cifar10, excerpt=True", "2,000 + 1,000", "ships", "rolab/_data"),
         ("cifar10", "50,000 + 10,000", whole, str(cache_folder())),
     ]
-    _print_table(("name", "images", "state", "where"), rows)
+    print_table(("name", "images", "state", "where"), rows)
 
 
 @app.command()
@@ -245,10 +244,7 @@ def lab(
     """Open the course in JupyterLab."""
     import subprocess
 
-    notebooks = folder or Path(__file__).parent.parent / "notebooks"
-    if not notebooks.is_dir():
-        advice = "the notebooks come with a clone of the repository"
-        raise ValueError(f"folder {notebooks} does not exist; {advice}")
+    notebooks = _notebooks(folder)
     try:
         import jupyterlab  # noqa: F401
     except ImportError as error:
@@ -256,21 +252,35 @@ def lab(
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]))
 
 
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table as broad as it is; in a narrower terminal a paragraph for each row. No number is cut."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    left = max(map(len, heads))
-    if sum(widths) + 2 * (len(widths) - 1) <= _columns():
-        lines = [heads, ["-" * width for width in widths], *rows]
-        printed = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    else:
-        printed = ["\n".join(map("{:{}}  {}".format, heads, [left] * len(row), row)) + "\n" for row in rows]
-    print("\n".join(printed))
+@app.command()
+def course(
+    edition: Annotated[
+        str, typer.Option(help="student (without the solutions, and without outputs) or solutions.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for the notebooks.", callback=_home)],
+    run: Annotated[bool, typer.Option("--run", help="Run them, which takes some minutes.")] = False,
+    nbgrader: Annotated[
+        bool, typer.Option("--nbgrader", help="As nbgrader's source; with --edition solutions.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="The notebooks.", show_default="those of this checkout", callback=_home),
+    ] = None,
+) -> None:
+    """Write the notebooks for a class: without the solutions, or with them filled in."""
+    from rolab.course.editions import write_edition
+
+    for path in write_edition(edition, _notebooks(folder), out, run=run, nbgrader=nbgrader):
+        print(path)
 
 
-def _columns() -> int:
-    """The width of the terminal; where the output is no terminal and COLUMNS is not set, there is no end."""
-    return shutil.get_terminal_size((10_000, 24)).columns
+def _notebooks(folder: Path | None) -> Path:
+    """The folder of the notebooks, by default the checkout's."""
+    notebooks = folder or Path(__file__).parent.parent / "notebooks"
+    if not notebooks.is_dir():
+        advice = "the notebooks come with a clone of the repository"
+        raise ValueError(f"folder {notebooks} does not exist; {advice}")
+    return notebooks
 
 
 def _listed(name: str, text: str) -> list[str]:
@@ -300,25 +310,13 @@ def _tell(rows: list[dict[str, Any]], out: Path) -> None:
     """Print a table, and where its record is."""
     from rolab.plotting.figure import shown
 
-    _print_table(list(rows[0]), [[shown(cell) for cell in row.values()] for row in rows])
+    print_table(list(rows[0]), [[shown(cell) for cell in row.values()] for row in rows])
     print(f"\nThe record is {out}.")
 
 
 # What follows is for all commands: what is written, what goes wrong, and how the process ends.
 
-PLAIN = str.maketrans(
-    {"±": "+/-", "ℓ": "l", "∞": "inf", "ε": "eps", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->"}
-    | {"θ": "theta", "Δ": "Delta", "Γ": "Gamma", "λ": "lambda", "≤": "<=", "≥": ">=", "‖": "||", "’": "'"}
-)
 PATIENCE = 10.0  # seconds in which a second signal does not disturb how the first is obeyed
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What is written instead of characters that the terminal's encoding lacks."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end].translate(PLAIN)
-    return unicodedata.normalize("NFKD", text).encode("ascii", "backslashreplace").decode(), error.end
 
 
 def _obey_signals() -> None:
@@ -365,7 +363,7 @@ def _end(status: int, sentence: str = "") -> NoReturn:
 
 def main() -> None:
     """The entry point: runs a command, and ends as the first lines of this file say."""
-    codecs.register_error("rolab.plain", _plain)
+    codecs.register_error("rolab.plain", plain)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed by the caller
             setattr(sys, name, open(os.devnull, "w"))

@@ -29,7 +29,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_METADATA = ("tags", "jupyter")  # what the course uses: papermill's and nbval's tags, folded sources
+# What the course uses: papermill's and nbval's tags, folded sources; and what slides and a grader need.
+CELL_METADATA = ("tags", "jupyter", "slideshow", "nbgrader")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LOCAL_PATH = re.compile(r"(?<![\w+/=.:])(?:/(?:home|root|Users|tmp|work|content)/|[A-Z]:\\Users\\)[\w.\\/-]*")
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rolab import cli
 from rolab.experiments.tables import table_cells
 from rolab.storage import load_result
+from rolab.terminal import print_table
 
 COMMAND = [sys.executable, "-m", "rolab.cli"]
 
@@ -51,7 +52,7 @@ def test_help_tells_the_defaults():
 def test_help_lists_the_commands():
     said = rolab("--help")
     assert said.returncode == 0
-    for command in ("reproduce", "evaluate", "single-pixel", "data", "zoo", "lab"):
+    for command in ("reproduce", "evaluate", "single-pixel", "data", "zoo", "lab", "course"):
         assert command in said.stdout
 
 
@@ -259,7 +260,7 @@ def test_a_table_survives_every_encoding(encoding):
     """± and ℓ∞ are written as they are or in other words, and never cost the table."""
     script = "from rolab import cli; cli.app = lambda: 0\n"
     script += "import typer; cli.app = typer.Typer()\n@cli.app.command()\ndef f():\n"
-    script += "    cli._print_table(['net', 'ε ≤'], [['robust ℓ∞', '98.98 ± 0.05'], ['\\udcff–☃', '1']])\n"
+    script += "    cli.print_table(['net', 'ε ≤'], [['robust ℓ∞', '98.98 ± 0.05'], ['\\udcff–☃', '1']])\n"
     script += "import sys; sys.argv = ['rolab']; sys.argv[1:] = ['f'][:0] or ['--']\ncli.main()"
     env = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"}
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env)
@@ -278,7 +279,7 @@ def test_no_number_is_cut_however_narrow_the_terminal(monkeypatch, capsys, colum
     result = load_result("mnist")
     monkeypatch.setenv("COLUMNS", str(columns)) if columns else monkeypatch.delenv("COLUMNS", raising=False)
     heads, *rows = table_cells(result)
-    cli._print_table(heads, rows)
+    print_table(heads, rows)
     printed = capsys.readouterr().out
     assert numbers_of(printed) == sorted(n for row in rows for cell in row for n in numbers_of(cell))
     assert "…" not in printed and all(cell in printed for row in rows for cell in row)

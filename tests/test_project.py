@@ -21,7 +21,7 @@ LIBRARY = [  # a room imports only from itself and from rooms named before it
     "errors", "storage", "arguments", "norms", "sets", "nets", "data", "zoo", "manifold", "lp",
     "linear_models", "attacks", "certify", "objectives", "evaluation", "training", "plotting",
 ]  # fmt: skip
-WINGS = [*LIBRARY, "experiments", "course", "cli"]
+WINGS = [*LIBRARY, "experiments", "course", "terminal", "cli"]
 COURSE = ["checking", "live"]  # within the course: these, then the notebooks in their order, then `check`
 FRONT_DOORS = {"rolab", "rolab.cli"}  # they load what is asked for when it is asked for
 LIGHT = {"torch", "torchvision", "cvxpy", "plotly", "matplotlib", "ipywidgets"}  # not before it is needed
@@ -384,6 +384,16 @@ def test_running_a_notebook_cleans_it(notebook):
     assert second["outputs"][0]["data"]["text/html"] == ["<b>kept</b>"]
     before = path.read_bytes()
     assert script("clean", path).returncode == 0 and path.read_bytes() == before
+
+
+def test_cleaning_keeps_what_slides_and_a_grader_need(notebook):
+    path = notebook("1")
+    kept = {"slideshow": {"slide_type": "slide"}, "nbgrader": {"grade_id": "a", "points": 1}}
+    content = nbformat.read(path, as_version=4)
+    content.cells[0].metadata |= kept
+    nbformat.write(content, path)
+    script("clean", path)
+    assert nbformat.read(path, as_version=4).cells[0].metadata == kept
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ run to its end.
 
 # ruff: noqa: F401  (the one place that names all of them)
 
-from rolab.course.checking import NOT_YET, SOLVED, VIOLATED, exercise, guess, option, parameters, require
+from rolab.course.checking import NOT_YET, SOLVED, VIOLATED, exercise, parameters, require
 from rolab.course.nb01_linear_programs.exercises import box_support, budget_maximizer, cutting_set, mended
 from rolab.course.nb02_regression.exercises import ridge_penalty, worst_entries, worst_frobenius
 from rolab.course.nb03_perturbations.exercises import certificate, l1_maximizer, l2_in_box
@@ -36,3 +36,4 @@ from rolab.course.nb07_mnist.exercises import images_gained, mcnemar, standard_e
 from rolab.course.nb08_cifar10.exercises import lead_error, saved, swaps
 from rolab.course.nb09_robustness.exercises import linear_proof, masks, suspects, worst_curve
 from rolab.course.nb10_open.exercises import own_set
+from rolab.course.report import report

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 SOLVED, VIOLATED, NOT_YET = "✓", "✗", "…"
+EXERCISES: dict[str, str] = {}  # title → the module of its checker
+VERDICTS: dict[str, tuple[Any, "Report"]] = {}  # title → the last answer of this kernel, and what was said
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def exercise(title: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Rep
     """Makes a checker out of a function that requires properties of the reader's answer."""
 
     def decorate(checker: Callable[[Any], str]) -> Callable[[Any], Report]:
-        @functools.wraps(checker)
-        def check(answer: Any) -> Report:
+        EXERCISES[title] = checker.__module__
+
+        def judge(answer: Any) -> Report:
             try:
                 return Report(SOLVED, title, checker(called(answer) if callable(answer) else given(answer)))
             except NotImplementedError:
@@ -56,6 +59,11 @@ def exercise(title: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Rep
             except Exception as error:
                 kind = type(error).__name__
                 return Report(VIOLATED, title, f"your answer cannot be checked, {kind}: {error}")
+
+        @functools.wraps(checker)
+        def check(answer: Any) -> Report:
+            VERDICTS[title] = answer, judge(answer)
+            return VERDICTS[title][1]
 
         return check
 
@@ -164,28 +172,6 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"({', '.join(shown(item) for item in value)})"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
-
-
-def guess(yours: Any, truth: float, unit: str = "") -> Report:
-    """Compares a prediction with what came out; it may be far off, that is what it is for."""
-    title, was = "your prediction", f"it is {truth:.4g}{unit}"
-    if yours is None or yours is ...:
-        return Report(NOT_YET, title, f"not yet; {was}")
-    if isinstance(yours, bool) or not isinstance(yours, int | float) or not math.isfinite(yours):
-        return Report(VIOLATED, title, f"expected a number, got {yours!r}")
-    return Report(SOLVED, title, f"{yours:g}{unit}, and {was}: you are off by {abs(yours - truth):.3g}{unit}")
-
-
-def option(yours: Any, options: Mapping[Any, str], truth: Any) -> Report:
-    """Compares a prediction that is one of some options, each with its words, with what came out."""
-    title, was = "your prediction", f"it is {truth}, {options[truth]}"
-    if yours is None or yours is ...:
-        return Report(NOT_YET, title, f"not yet; {was}")
-    if yours not in options:
-        return Report(VIOLATED, title, f"expected one of {', '.join(map(str, options))}, got {yours!r}")
-    return Report(
-        SOLVED, title, f"{was}, as you said" if yours == truth else f"{yours}, {options[yours]}; {was}"
-    )
 
 
 def parameters(namespace: Mapping[str, Any], **known: type | tuple | range) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as tv
 
 from rolab.attacks import Attack, ensemble, pgd
 from rolab.certify import certified
@@ -58,11 +57,15 @@ def norm_product(model: nn.Module, test: Dataset) -> float:
 
 def turned(degrees: float, images: Tensor) -> Tensor:
     """Images (N, 1, H, W) turned about their centre, black around them."""
+    from torchvision.transforms.v2 import functional as tv  # 170 MB, which a notebook's kernel may not have
+
     return tv.rotate(images, degrees, interpolation=tv.InterpolationMode.BILINEAR).clamp(0, 1)
 
 
 def shifted(right: int, down: int, images: Tensor) -> Tensor:
     """Images (N, 1, H, W) shifted by whole pixels, black where nothing was."""
+    from torchvision.transforms.v2 import functional as tv
+
     return tv.affine(images, 0.0, [right, down], 1.0, [0.0, 0.0])
 
 

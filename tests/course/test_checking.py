@@ -154,20 +154,6 @@ def test_a_text_of_letters_is_not_emptied():
     assert choice("E", {"e": [], "s": []}, "") == "e" and choice("classes", {"class": []}, "") == "class"
 
 
-def test_a_guess_may_be_wrong():
-    assert repr(check.guess(..., 0.12)) == "… your prediction: not yet; it is 0.12"
-    assert "you are off by 0.1" in repr(check.guess(0.22, 0.12))
-    assert not check.guess("high", 0.12)
-
-
-def test_an_option_may_be_the_wrong_one():
-    options = {"a": "noise", "b": "virtual"}
-    assert repr(check.option(..., options, "b")) == "… your prediction: not yet; it is b, virtual"
-    assert repr(check.option("b", options, "b")) == "✓ your prediction: it is b, virtual, as you said"
-    assert repr(check.option("a", options, "b")) == "✓ your prediction: a, noise; it is b, virtual"
-    assert repr(check.option("c", options, "b")) == "✗ your prediction: expected one of a, b, got 'c'"
-
-
 KNOWN = {"digit": range(10), "net": ("baseline", "other"), "rate": float, "run": bool}
 
 

@@ -13,11 +13,13 @@ from shipped import Shipped, text_of
 from rolab import data, zoo
 from rolab.attacks import first_order
 from rolab.course import check
-from rolab.course.nb01_linear_programs.problems import production
-from rolab.lp import RobustLP
-from rolab.sets import Budget
+from rolab.course.nb01_linear_programs import quiz
+from rolab.course.nb01_linear_programs.problems import drug_factory, production
+from rolab.lp import RobustLP, Uncertain
+from rolab.sets import Ball, Budget
 
 SHIPPED = Shipped("01")
+REPLIES = [reply for q in (quiz.MIXING, quiz.MEASURING, quiz.SHARED) for reply in q.replies.values()]
 
 
 # The parameters
@@ -57,13 +59,56 @@ def test_the_known_answers_are_there():
     said = SHIPPED.shown()
     for number in ("8,819.66", "6,888.99", "8,294.57", "1.200000", "1.186597", "1.170890", "1.126685"):
         assert number in said, number
-    for number in ("8.2", "24.3", "33.9", "17,700.00", "16,846.15", "16,650.00", "13,950.00", "18,750"):
+    for number in (
+        "8.2",
+        "24.3",
+        "33.9",
+        "17,700.00",
+        "16,846.15",
+        "16,650.00",
+        "12 x₁ + 9 x₂ ≤ 16,650.00",
+        "13,950.00",
+        "18,750",
+    ):
         assert number in said, number
     assert "rows 'promised 1', 'promised 2' and 'labour' contradict each other" in said
 
 
 def test_its_pictures():
-    assert len(SHIPPED.pictures) == 8 and len(SHIPPED.sliding) == 4
+    assert len(SHIPPED.pictures) == 9 and len(SHIPPED.sliding) == 5
+
+
+def test_what_is_said_after_a_prediction_is_folded():
+    said = SHIPPED.unfolded()
+    assert len(SHIPPED.folds) == 9 + 3 and SHIPPED.text.count("**Predict.**") == 9
+    for told in ("6,888.99", "8,294.57", "runs in a circle", "Newton", *REPLIES):
+        assert told not in said, told
+
+
+# The quiz
+
+
+@pytest.mark.parametrize("errors", [(0.005, 0.0054), (0.005, 0.0056)])
+def test_the_best_robust_plan_never_mixes_in_a_box(errors):
+    raw = drug_factory(errors=errors).solve("cutting-set").x[:2]
+    assert (raw > 1e-6).sum() == 1 and (raw[1] > 1e-6) == (100 * errors[1] < quiz.EQUAL)
+    ball = drug_factory(Ball("l2", 1.0), errors=errors).solve("cutting-set").x[:2]
+    assert (ball > 1e-3).all(), "in a ball it does"
+
+
+def test_the_second_number_is_the_one_to_measure():
+    gains = []
+    for tolerances in ((0, 0.2), (0.2, 0), (0.1, 0.1)):
+        moved = np.diag([4 * tolerances[0], 2 * tolerances[1]])
+        printed = production()
+        rows = {
+            name: (printed.A[[i]].toarray()[0], "<=", printed.b[i]) for i, name in enumerate(printed.names)
+        }
+        uncertain = {"labour": Uncertain(Ball("linf", 1.0), row=moved)}
+        gains.append(RobustLP(maximize=[12, 9], rows=rows, uncertain=uncertain).solve().objective)
+    options = list(quiz.MEASURING.replies)
+    assert options[int(np.argmax(gains))] == quiz.MEASURING.right
+    assert production(Ball("linf", 0.2)).solve().x == pytest.approx([250, 1500])
 
 
 def test_unsolved_exercises_say_not_yet():

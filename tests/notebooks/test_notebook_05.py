@@ -1,12 +1,16 @@
-"""Notebook 05: its parameters and the solutions of its exercises. nbval runs the notebook itself."""
+"""Notebook 05: its parameters, the solutions of its exercises, its predictions. nbval runs the notebook."""
+
+import re
 
 import pytest
 import torch
 from shipped import Shipped
 
 from rolab.course import check
+from rolab.course.nb05_tangent_space import QUIZ
 
 SHIPPED = Shipped("05")
+PREDICTIONS = ("gap", "reach", "energy", "promise", "table")
 
 
 def test_the_parameters():
@@ -43,13 +47,44 @@ def test_the_solutions_solve_the_exercises():
 
 
 def test_its_exercises_and_pictures():
-    assert len(SHIPPED.reports) == 7
+    assert len(SHIPPED.reports) == 3
     assert len(SHIPPED.pictures) == 5 and len(SHIPPED.sliding) == 4
 
 
-def test_every_prediction_stands_before_its_answer():
+def test_every_prediction_is_asked_before_it_is_revealed_and_revealed_folded():
     cells = [cell.source for cell in SHIPPED.code]
-    for name in ("my_gap", "my_reach", "my_energy", "my_promise", "my_table"):
-        (asked,) = (k for k, source in enumerate(cells) if source.startswith(f"{name} = "))
-        assert "..." in cells[asked] and not SHIPPED.code[asked].outputs
-        assert [k for k, source in enumerate(cells) if name in source][1] > asked
+    for name in PREDICTIONS:
+        (asked,) = (k for k, source in enumerate(cells) if f"\n{name} = Prediction(" in f"\n{source}")
+        (told,) = (k for k, source in enumerate(cells) if f"{name}.reveal(" in source)
+        assert cells[asked].endswith(f"\n{name}") and told > asked
+        (field,), (fold,) = (SHIPPED.code[k].outputs for k in (asked, told))
+        assert "A running notebook has a field here" in field.data["text/html"]
+        assert fold.data["text/html"].startswith('<details class="rolab-fold">')
+    assert SHIPPED.source.count("Prediction(") == len(PREDICTIONS)
+    assert SHIPPED.text.count("**Predict") == len(PREDICTIONS)
+
+
+def test_no_answer_stands_outside_a_fold():
+    """Of all that the file shows: texts, outputs, pictures and what stands in for them."""
+    outside = SHIPPED.unfolded()
+    answers = re.findall(r"<p>It is ([\d.]+) (?:R|px|%)\.</p>", SHIPPED.shown())
+    assert len(answers) == 3
+    for answer in answers:
+        assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?!\d)", outside), answer
+    for word in (
+        "<th>we</th>",
+        "off the digit truly moved",
+        "of the promised rise;",
+        "the best is",
+        "It is “",
+    ):
+        assert word in SHIPPED.shown() and word not in outside, word
+
+
+def test_the_quiz_is_asked_and_its_replies_are_folded():
+    outside = SHIPPED.unfolded()
+    assert len(QUIZ) == 3
+    for question in QUIZ:
+        assert question.name in outside and len(question.replies) >= 3
+        for reply in question.replies.values():
+            assert reply not in outside

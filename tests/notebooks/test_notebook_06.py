@@ -1,17 +1,23 @@
 """Notebook 06: its parameters, the solutions of its exercises, its predictions. nbval runs it."""
 
-import ast
-from types import SimpleNamespace
+import re
 
 import pytest
 import torch
 from shipped import Shipped
 
 from rolab import storage
-from rolab.course import check
-from rolab.course.nb06_relatives import record
+from rolab.course import check, nb06_relatives
+from rolab.course.live import prediction
+from rolab.course.nb06_relatives import QUIZ, record
+from rolab.plotting import Table
 
 SHIPPED = Shipped("06")
+PREDICTIONS = (
+    *("twins", "slope", "climb", "accuracy", "factor", "answer", "penalty", "miss", "side", "age"),
+    *("least", "stretch", "share", "corner"),
+)
+WITH_THE_BENCHMARK = "penalty", "corner"
 
 
 def test_the_parameters():
@@ -46,84 +52,116 @@ def test_the_solutions_solve_the_exercises():
 
 
 def test_its_exercises_and_pictures():
-    records = sum(record(name) is not None for name in ("related_work", "unlabelled"))
-    assert len(SHIPPED.reports) == 3 + 8 + records
-    assert len(SHIPPED.sliding) >= 7
+    assert len(SHIPPED.reports) == 3
+    made = record("related_work") is not None
+    assert len(SHIPPED.pictures) == 9 + made and len(SHIPPED.sliding) == 8 + made
 
 
-def test_every_prediction_is_looked_at_after_it_is_made():
-    """The answer is not in the cell before the prediction."""
-    made = [
-        i for i, cell in enumerate(SHIPPED.code) if cell.source.startswith("my_") and "= ..." in cell.source
-    ]
-    assert len(made) >= 8
-    for i in made:
-        name = SHIPPED.code[i].source.split(" =")[0]
-        assert any(name in cell.source for cell in SHIPPED.code[i + 1 : i + 5]), name
-        assert all(name not in cell.source for cell in SHIPPED.code[:i])
+def test_every_prediction_is_asked_before_it_is_revealed_and_revealed_folded():
+    cells = [cell.source for cell in SHIPPED.code]
+    for name in PREDICTIONS:
+        (asked,) = (k for k, source in enumerate(cells) if f"\n{name} = Prediction(" in f"\n{source}")
+        (told,) = (k for k, source in enumerate(cells) if f"{name}.reveal(" in source)
+        (field,), (fold,) = (SHIPPED.code[k].outputs for k in (asked, told))
+        assert told > asked
+        if name in WITH_THE_BENCHMARK and record("related_work") is None:
+            for output in (field, fold):
+                assert "results/related_work.json" in output.data["text/markdown"]
+        else:
+            assert "A running notebook has a field here" in field.data["text/html"]
+            assert fold.data["text/html"].startswith('<details class="rolab-fold">')
+    assert SHIPPED.source.count("Prediction(") == len(PREDICTIONS)
+    assert SHIPPED.text.count("**Predict.") + len(WITH_THE_BENCHMARK) == len(PREDICTIONS)
+
+
+def test_no_answer_stands_outside_a_fold():
+    """Of all that the file shows: texts, outputs, pictures and what stands in for them."""
+    outside = SHIPPED.unfolded()
+    answers = re.findall(r"<p>It is ([\d.]+) ?(?:%|times|percentage points)\.</p>", SHIPPED.shown())
+    assert len(answers) >= 6
+    for answer in answers:
+        if float(answer):
+            assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?!\d)(?! points)", outside), answer
+    for word in (
+        "<p>It is ",
+        "of the most that",
+        "features move by",
+        "mean distance 0",
+        "the KL is 1",
+        "FFT 7",
+    ):
+        assert word in SHIPPED.shown() and word not in outside, word
+
+
+def test_the_quiz_is_asked_and_its_replies_are_folded():
+    outside = SHIPPED.unfolded()
+    for question in QUIZ:
+        assert question.name in outside
+        for reply in question.replies.values():
+            assert reply not in outside
 
 
 def figure(mean):
     return {"mean": mean, "sd": 0.1, "values": [mean - 0.1, mean + 0.1]}
 
 
+METHODS = (
+    "baseline",
+    "operator-norm",
+    "stale",
+    "robust-linf",
+    "weight-decay",
+    "jacobian",
+    "contractive-layers",
+)
 MADE_UP = {
-    "related_work": {
-        "rows": [
-            {
-                "net": net,
-                "title": net,
-                "test_accuracy": figure(99 + k / 10),
-                "ensemble_accuracy": figure(10.0 * k),
-            }
-            for k, net in enumerate(("baseline", "operator-norm", "stale", "robust-linf"))
-        ]
-    },
-    "unlabelled": {
-        "rows": [
-            {"net": net, "title": net, "test_accuracy": figure(mean), "mcnemar": None}
-            for net, mean in (("supervised", 90.0), ("virtual-labelled", 94.0), ("virtual", 95.0))
-        ]
-    },
+    "rows": [
+        {
+            "net": net,
+            "title": f"the {net} net",
+            "test_accuracy": figure(99 + k / 10),
+            "ensemble_accuracy": figure(10.0 * k),
+        }
+        for k, net in enumerate((*METHODS, "contractive-layers", "free", "mixed"))
+    ]
 }
 
 
+class Stale:
+    """A stand-in that trains nothing."""
+
+    gained = 12.5
+
+    def __init__(self, *given):
+        self.given = given
+
+    def figure(self):
+        return Table([{"step": 25}])
+
+
 @pytest.mark.parametrize("made", [True, False])
-def test_with_the_records_of_long_runs_and_without(monkeypatch, made):
-    load = storage.load_result
+def test_with_the_benchmark_of_all_methods_and_without(monkeypatch, made):
+    load, shown = storage.load_result, []
 
     def shipped(name):
-        if name not in MADE_UP:
+        if name != "related_work":
             return load(name)
         if not made:
             raise ValueError(name)
-        return MADE_UP[name]
+        return MADE_UP
 
     monkeypatch.setattr(storage, "load_result", shipped)
-    names = SHIPPED.start(2) | {"my_slope": ..., "my_accuracy": ..., "my_corner": "stale"}
-    names |= {
-        "factor": {"baseline": 35.0},
-        "stale": SimpleNamespace(accuracy=[[50.0, 80.0], [None, 70.0]]),
-        "miss": lambda *case: 7.0,
-        "far": dict.fromkeys(("shift", "bend"), dict.fromkeys(("pixels", "convnet", "scattering"), 0.5)),
-        "limits": load("limits"),
-        "share_of_limit": lambda classifier: 42.0,
-    }
-    asked = [
-        cell
-        for cell in SHIPPED.code[3:]
-        if any(word in cell.source for word in ("missing(", "record(", "def kl(", "PENALTIES =", "claims ="))
-    ]
-    said = []
-    for cell in asked:
-        tree = SHIPPED.tree(cell)
-        last = tree.body.pop().value
-        exec(compile(tree, "cell", "exec"), names)
-        said.append(eval(compile(ast.Expression(last), "cell", "eval"), names))
-    told = "\n".join(str(getattr(each, "data", each)) for each in said)
-    for name in MADE_UP:
-        assert (f"results/{name}.json" in told) != made
-    assert ("it is 95 %" in told) == made
-    assert ("it adds 4.0 points at 1,000 labelled images, 5.0 at 59,000 without" in told) == made
-    assert ("stale, stale; it is robust-linf" in told) == made, "the corner"
-    assert ("the penalty reaches 99.10 ± 0.10 % clean, 10.00 ± 0.10 % after all attacks" in told) == made
+    monkeypatch.setattr(prediction, "display", lambda thing, **_: shown.append(thing))
+    monkeypatch.setattr(prediction, "ASKED", {})
+    monkeypatch.setattr(nb06_relatives, "StaleExamples", Stale)
+    names = SHIPPED.start(2) | {"display": shown.append}
+    for cell in SHIPPED.code[3:]:
+        if re.search(r"\b(penalty|age|corner)( = Prediction|\.reveal)", cell.source):
+            SHIPPED.run(cell, names)
+    told = "\n".join(each.get("text/html", "") if isinstance(each, dict) else each.data for each in shown)
+    assert told.count("results/related_work.json") == 3 * (not made)
+    assert "It is 12.5 percentage points." in told
+    assert ("It is 10 %." in told) == made and ("It is “the mixed net”." in told) == made
+    assert ("<td>the stale net</td><td>99.20 ± 0.10</td><td>20.00 ± 0.10</td>" in told) == made
+    corner = names["corner"].kind
+    assert corner.read("operator-norm") and ("longer" in corner.options) != made

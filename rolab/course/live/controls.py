@@ -10,6 +10,7 @@ import math
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import escape
 from numbers import Real
@@ -51,20 +52,28 @@ class Control(ABC):
         """Its widgets, whose first has the control's value."""
 
     def adapt(self, parts: Sequence[Any], value: Any) -> None:
-        """Gives widgets the traits of this control, and their value."""
-        parts[0].description, traits = self.description, {"disabled": self.disabled, **self.traits()}
+        """Gives widgets the traits of this control, and their value.
+
+        Each widget gets one message: a browser that knew the new steps, but not yet the new value, would
+        round the old value to them and send it back.
+        """
+        traits = {"disabled": self.disabled, **self.traits()}
         ends = {name: traits.pop(name) for name in ("min", "max") if name in traits}
-        for part in parts:
-            for name, trait in traits.items():
-                if getattr(part, name) != trait:
-                    setattr(part, name, trait)
-            if ends:  # at first both ranges, for the value may be in one of them only
-                part.min, part.max = min(part.min, ends["min"]), max(part.max, ends["max"])
-        if value is not None and parts[0].value != value:
-            parts[0].value = value
-        for part in parts:
-            for name, end in ends.items():
-                setattr(part, name, end)
+        with ExitStack() as held:
+            for part in parts:
+                held.enter_context(part.hold_sync())
+            parts[0].description = self.description
+            for part in parts:
+                for name, trait in traits.items():
+                    if getattr(part, name) != trait:
+                        setattr(part, name, trait)
+                if ends:  # at first both ranges, for the value may be in one of them only
+                    part.min, part.max = min(part.min, ends["min"]), max(part.max, ends["max"])
+            if value is not None and parts[0].value != value:
+                parts[0].value = value
+            for part in parts:
+                for name, end in ends.items():
+                    setattr(part, name, end)
 
 
 def _described(kind: Any, width: str, look: Mapping[str, Any]) -> Any:

@@ -67,6 +67,10 @@ class EnvelopeFigure(Sliding):
             polygon = polygon.cut(z, 1.0, "z")
         return polygon
 
+    def shapes(self) -> list[str]:
+        """What all scenarios of each set leave, in a word."""
+        return [_shape(self.left(name, len(self.counts)).corners) for name in self.sets]
+
     def panels(self) -> list[Panel]:
         """For each set: the scenarios, and below them their lines and what these leave."""
         found, share = [], 1.06 / len(self.sets)
@@ -97,3 +101,9 @@ class EnvelopeFigure(Sliding):
         """The area that is left to x at the k-th place, as far as it is drawn."""
         areas = {f"area left, {name}": self.left(name, k).area for name in self.sets}
         return {"scenarios": self.places[k], **areas}
+
+
+def _shape(corners: np.ndarray) -> str:
+    """What a regular polygon around 0 is called; one of many corners stands for a disc."""
+    square = "diamond" if np.abs(corners).min() < 1e-6 else "square"
+    return {4: square, 6: "hexagon", 8: "octagon"}.get(len(corners), "disc")

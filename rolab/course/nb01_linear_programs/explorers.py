@@ -1,5 +1,6 @@
-"""The explorers of notebook 01: an uncertainty set that changes, and cutting sets round by round.
+"""The explorers of notebook 01: a plan that is dragged, a set that changes, cutting sets round by round.
 
+PlanExplorer(problems.drug_factory(), plan, {"raw I": 1000, "raw II": 500})  # without a kernel over the error
 explorer = RegionExplorer(problems.production)
 explorer                                 # at the end of a cell: sliders; without a kernel one over ρ
 explorer.figure("gamma", gamma=0.5)      # the figure with a slider over Γ, which needs no kernel
@@ -11,13 +12,50 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from rolab.course.live.controls import Button, Cache, Choice, Control, Slide
 from rolab.course.live.explorer import Explorer
 from rolab.course.nb01_linear_programs.cutting_set_figure import CuttingSetFigure
+from rolab.course.nb01_linear_programs.plan_figure import PlanFigure
 from rolab.course.nb01_linear_programs.region_figure import SHAPES, RegionFigure
 from rolab.lp import RobustLP
-from rolab.plotting.figure import Figure
 from rolab.sets import UncertaintySet
+
+
+class PlanExplorer(Explorer):
+    """A plan that is dragged, and a delivery that holds less than its labels say.
+
+    Args:
+        program: of two uncertain numbers in one row
+        plan: where it begins (n,)
+        most: variable → where its slider ends; the others keep their value
+    """
+
+    SLIDE = "error"
+
+    def __init__(self, program: RobustLP, plan: np.ndarray, most: Mapping[str, float]) -> None:
+        self.program, self.most = program, dict(most)
+        numbers = np.round(plan, 6) + 0.0  # no -0
+        self.plan = dict(zip(program.variables, numbers.tolist(), strict=True))
+
+    def controls(self, **state: Any) -> dict[str, Control]:
+        """A slider for each variable, and for the error of both labels, in percent of its tolerance."""
+        plan = {name: Slide(name, self._places(name), self.plan[name]) for name in self.most}
+        return {**plan, "error": Slide("error, %", range(0, 151, 5), 0)}
+
+    def _places(self, name: str) -> list[float]:
+        """Two hundred equal steps, and the number that the plan begins with: a browser knows no others."""
+        grid = {round(self.most[name] * k / 200, 6) for k in range(201)}
+        return sorted(grid | {self.plan[name]})
+
+    def draw(self, *, error: float, **plan: float) -> PlanFigure:  # type: ignore[override]
+        x = np.array(list((self.plan | plan).values()))
+        return PlanFigure(self.program, x, np.full(2, -error / 100))
+
+    def say(self, figure: PlanFigure, /, **state: Any) -> str:  # type: ignore[override]
+        which = "No error" if figure.robust else "Some error"
+        return f"{figure.title}. {which} within the tolerances breaks this plan."
 
 
 class RegionExplorer(Explorer):
@@ -76,7 +114,7 @@ class RegionExplorer(Explorer):
 class CuttingSetExplorer(Explorer):
     """The cutting-set method of a two-variable program, a round at each press of a button.
 
-    Without a kernel a slider goes through the rounds, and opens at the last.
+    Without a kernel a slider goes through the rounds.
     """
 
     SLIDE = "round"
@@ -94,9 +132,6 @@ class CuttingSetExplorer(Explorer):
 
     def draw(self, *, round: int) -> CuttingSetFigure:  # type: ignore[override]
         return self.rounds.at(round - 1)
-
-    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
-        return super().figure(slide, **{"round": self.rounds.places[-1], **self.given, **chosen})
 
     def table(self, slide: str | None = None, **chosen: Any) -> list[dict[str, Any]]:
         return self.rounds.table()

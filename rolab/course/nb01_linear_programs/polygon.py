@@ -96,6 +96,20 @@ def extreme_points(U: UncertaintySet) -> np.ndarray:
     return np.array(list(dict.fromkeys(map(tuple, points.tolist()))))
 
 
+def harm(program: RobustLP, row: str, x: np.ndarray) -> np.ndarray:
+    """w, the direction in which z harms an uncertain row at x: Pᵀx, and -Pᵀx for a row ≥."""
+    form = program.standard_form
+    return form.by_name[row].P.T @ form.point(x)
+
+
+def supporting_line(w: np.ndarray, z: np.ndarray, reach: float) -> XY:
+    """The line ⟨w, ·⟩ = ⟨w, z⟩, so far to both sides of z; nothing where w is 0."""
+    if not w.any():
+        return np.empty(0), np.empty(0)
+    along = np.array([-w[1], w[0]]) / np.hypot(*w)
+    return xy(z + reach * np.outer([-1, 1], along))
+
+
 def half_plane(program: RobustLP, row: str, a: np.ndarray, b: float) -> tuple[np.ndarray, float, str]:
     """The row with these data as ⟨a, x⟩ ≤ b."""
     sign = -1.0 if program.senses[program.names.index(row)] == ">=" else 1.0

@@ -43,6 +43,20 @@ def drug_factory(Z: UncertaintySet | None = None, errors: tuple[float, float] = 
     )
 
 
+def repaired(x: np.ndarray, error: float) -> np.ndarray:
+    """The factory's plan x (4,) with as much drug I as the agent allows, everything else as it was paid for.
+
+    Both contents are lower than printed, by this share of their tolerances of 0.5 and 2 %.
+
+    >>> [float(made) for made in repaired(np.array([0.0, 500.0, 20.0, 0.0]), 1.0)]
+    [0.0, 500.0, 19.6, 0.0]
+    """
+    agent = 0.01 * (1 - 0.005 * error) * x[0] + 0.02 * (1 - 0.02 * error) * x[1]
+    made = x.copy()
+    made[2] = min(x[2], (agent - 0.6 * x[3]) / 0.5)
+    return made
+
+
 def production(Z: UncertaintySet | None = None, relative: bool = True) -> RobustLP:
     """Two products that share a workshop; the hours that each takes, 4 and 2, are uncertain.
 

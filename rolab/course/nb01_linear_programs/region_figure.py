@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from rolab.course.nb01_linear_programs.polygon import XY, Polygon, cut_off, extreme_points, nominal_region, xy
+from rolab.course.nb01_linear_programs.polygon import (
+    XY,
+    Polygon,
+    cut_off,
+    extreme_points,
+    harm,
+    nominal_region,
+    supporting_line,
+    xy,
+)
 from rolab.lp import RobustLP, Scenario
 from rolab.plotting import RED, Area, Axis, Figure, Line, Panel, Points, Style
 from rolab.sets import Ball, Budget, Ellipsoid, UncertaintySet
@@ -43,8 +52,8 @@ class RegionFigure(Figure):
     reach: float = 1.0  # how far the plane of the data is drawn
     MARGIN = (70, 12, 56, 54)
     SEEN = (
-        "Left the uncertainty set in the plane of the data, with the worst data of the optimum; right "
-        "the decisions, for the data as printed dashed, for all data filled."
+        "Left the uncertainty set in the plane of the data, with the worst data of the optimum and the "
+        "supporting line there; right the decisions, for the data as printed dashed, for all data filled."
     )
 
     def __post_init__(self) -> None:
@@ -144,7 +153,7 @@ class RegionFigure(Figure):
         """The set and z*; the robust region, cᵀx = optimum, x*, and the nominal region."""
         look, none = LOOKS.get(self.shape, LOOKS["ellipsoid"]), np.empty((0, 2))
         z, x = (none if v is None else v[None] for v in (self.worst, self.x))
-        data = [Area(*self.outline, look.color, look.dash), Points(*xy(z), size=11)]
+        data = [Area(*self.outline, look.color, look.dash), Points(*xy(z), size=11), self._supporting_line()]
         slope = np.array([-self.program.c[1], self.program.c[0]]) / np.abs(self.program.c).max()
         along = np.outer([-1, 1], slope) * np.ptp(self.nominal.corners, axis=0).max()
         decisions = [
@@ -157,3 +166,11 @@ class RegionFigure(Figure):
         one, other = (Axis(title, (-self.reach, self.reach)) for title in Z_TITLES)
         right = Panel(decisions, *self.nominal.window(self.program.variables), (0.48, 1, 0, 1))
         return [Panel(data, one, other, (0, 0.36, 0, 1), equal=True), right]
+
+    def _supporting_line(self) -> Line:
+        """The line that the set touches at z*, at right angles to w = Pᵀx; empty if there is no z*."""
+        x, worst = self.x, self.worst
+        if x is None or worst is None:
+            return Line([], [], RED, "dash", 1)
+        line = supporting_line(harm(self.program, self.row, x), worst, 4 * self.reach)
+        return Line(*line, RED, "dash", 1)

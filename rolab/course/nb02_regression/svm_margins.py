@@ -11,7 +11,7 @@ import numpy as np
 
 from rolab.course.nb02_regression.explorer import RadiusFigure
 from rolab.linear_models import RobustSVM, robust_svm
-from rolab.plotting import BLUE, RED, Axis, Legend, Line, Mark, Panel, Points, segments
+from rolab.plotting import BLUE, RED, Axis, Legend, Line, Mark, Panel, Points, Text, segments
 from rolab.sets import Ball, GroupBall
 
 CLASSES = {1: ("+1", BLUE, "circle"), -1: ("−1", "#E69F00", "square")}
@@ -33,7 +33,7 @@ class SVMMargins(RadiusFigure):
     share: float = 1.0
     shown: int = 0
     prefix = "ε = "
-    MARGIN = (40, 12, 76, 40)
+    MARGIN = (52, 12, 76, 54)
     legend = Legend(0.94, 1)
     SEEN = (
         "Two classes of points in the plane, twice, with the robust boundary, its margins and a worst "
@@ -74,7 +74,9 @@ class SVMMargins(RadiusFigure):
             for label, (name, color, symbol) in CLASSES.items():
                 x, y = self.X[self.y == label].T
                 marks.append(Points(x, y, color, symbol=symbol, size=8, name=name, legend=not left))
-            axes = Axis(range=across), Axis(range=up, labels=not left)
+            none = "" if fit.w.any() else "w = 0: no boundary, all points get the same answer"
+            marks.append(Text(sum(across) / 2, up[0] + 0.06 * (up[1] - up[0]), none))
+            axes = Axis("feature x₁", across), Axis("" if left else "feature x₂", up, labels=not left)
             panels.append(Panel(marks, *axes, (left, left + 0.43, 0, 1), title))
         return panels
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,12 +20,15 @@ from rolab.attacks import Attack, ascent_direction, first_order
 from rolab.data import MNIST_CLASSES
 from rolab.evaluation import device_of, eval_mode
 from rolab.experiments.styles import style
-from rolab.plotting import INK, PALE, RED, Axis, Cursor, Line, Mark, Panel, Picture, Sliding, Style, pixels
+from rolab.plotting import INK, PALE, Axis, Cursor, Line, Mark, Panel, Picture, Sliding, Style, pixels
 from rolab.plotting.figure import Legend, legend_rows
+from rolab.plotting.marks import Place, short
+from rolab.plotting.pixels import data_uri
 from rolab.sets import UncertaintySet, pixel_box
 
 _COLORS = "#E69F00 #56B4E9 #009E73 #9A8B00 #0072B2 #D55E00 #CC79A7 #7A7A7A #8C510A #6A3D9A".split()
 _DASHES = ("dash", "dot", "dashdot")
+AHEAD, FLIP = "#eeeeee", "#7A7A7A"  # the colours of what has not been reached, and of the flip
 LEFT, HALF = (0.0, 0.55), 0.45  # where the half of each of two nets begins, and how broad it is
 
 
@@ -89,7 +93,7 @@ class PerturbationSweep:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """Each class against ε, the true one black, one below 5 % pale; last, where the answer flips."""
+        """Each class against ε, the true one black, one below 5 % pale."""
         found: list[Line] = []
         for c, curve in enumerate(self.probability.T):
             look, width = Style(str(self.classes[c]), _COLORS[c % len(_COLORS)], _DASHES[c % len(_DASHES)]), 2
@@ -98,7 +102,7 @@ class PerturbationSweep:
             elif float(curve.max()) < 0.05:
                 look, width = Style(look.label, PALE), 1
             found.append(Line.of(look, self.radii, curve, width=width, legend=width > 1))
-        return [*found, Line([self.flip_radius] * 2, [0, 1], RED, "dot", name=self.flips())]
+        return found
 
     @property
     def flip_radius(self) -> float | None:
@@ -111,10 +115,11 @@ class PerturbationSweep:
         attack = "" if self.method == "one step" else f", {self.method}"
         return f"ε, the {style(self.norm).label} radius (pixels are in [0, 1]){attack}"
 
-    def flips(self) -> str:
-        """Where the answer changes, in words."""
-        if self.flip is None:
-            return f"no flip up to {self.radii[-1]:g}"
+    def flips(self, reached: int | None = None) -> str:
+        """Where the answer changes, in words; of a sweep that is known as far as a place, if one is given."""
+        end = len(self.radii) - 1
+        if self.flip is None or self.flip > (end if reached is None else reached):
+            return f"no flip up to {self.radii[end]:g}" if reached in (None, end) else "no flip so far"
         return f"flips at {self.flip_radius:g}" if self.flip else "wrong from the start"
 
     def row(self, k: int) -> dict[str, Any]:
@@ -176,10 +181,14 @@ def perturbation_sweep(
 
 @dataclass(frozen=True, eq=False)
 class SweepFigure(Sliding):
-    """The image, Δ, their sum, and the class probabilities against ε. It opens at the radius `shown`."""
+    """The image, Δ, their sum, and the class probabilities against ε, as far as a reader has gone.
+
+    It opens at the radius `shown`. What lies beyond, the flip too, is covered.
+    """
 
     sweep: PerturbationSweep
     shown: int
+    furthest: int = 0  # a place that has been reached before
     HEIGHT = 540
     MARGIN = (60, 16, 76, 54)
     legend = Legend(0.765, 0.46)
@@ -189,21 +198,27 @@ class SweepFigure(Sliding):
     @property
     def alt(self) -> str:
         w = self.sweep
-        against = f"against the {style(w.norm).label} radius up to {w.radii[-1]:g}: {w.flips()}"
+        against = f"against the {style(w.norm).label} radius: {self.flips()}"
         seen = f"{w.opening}, the perturbation, their sum, and the net's class probabilities {against}"
         return f"{seen}. Shown: {self.title}."
 
     def message(self, k: int) -> str:
         return self.sweep.sentences[k]
 
+    @property
+    def reached(self) -> int:
+        """The place up to which the curves can be seen."""
+        return max(self.shown, self.furthest)
+
     def flips(self) -> str:
-        return self.sweep.flips()
+        """What is known of the flip, in words."""
+        return self.sweep.flips(self.reached)
 
     def panels(self) -> list[Panel]:
         w = self.sweep
         names = f"x, label {w.truth}", f"Δ ×{w.gain:g}", "x + Δ"
         above = picture_row([w.original, *w.pictures(self.shown)], names, 0.58)
-        return [*above, curves(w, self.shown, (0, 0.75, 0, 0.46), w.x_title)]
+        return [*above, curves(w, self.shown, self.reached, (0, 0.75, 0, 0.46), w.x_title)]
 
     def row(self, k: int) -> dict[str, Any]:
         return self.sweep.row(k)
@@ -211,10 +226,14 @@ class SweepFigure(Sliding):
 
 @dataclass(frozen=True, eq=False)
 class ComparisonFigure(Sliding):
-    """Two sweeps of one image in one set: for each net Δ, x + Δ and its class probabilities."""
+    """Two sweeps of one image in one set: for each net Δ, x + Δ and its class probabilities.
+
+    What lies beyond the radius shown, and beyond `furthest`, is covered.
+    """
 
     sweeps: tuple[PerturbationSweep, PerturbationSweep]  # of the two nets; their radii are the same
     shown: int
+    furthest: int = 0
     HEIGHT = 520
     legend = Legend(0, -0.16, rows=True)
     prefix = "ε = "
@@ -228,12 +247,12 @@ class ComparisonFigure(Sliding):
     @property
     def MARGIN(self) -> tuple[int, int, int, int]:  # type: ignore[override]
         """With room for the legend below."""
-        names = {line.label for w in self.sweeps for line in w.lines[:-1] if line.label}
-        return 60, 16, 76, 66 + 24 * legend_rows([*names, "ε"])
+        names = {line.label for w in self.sweeps for line in w.lines if line.label}
+        return 60, 16, 76, 66 + 24 * legend_rows([*names, "ε", "the flip"])
 
     @property
     def alt(self) -> str:
-        w, each = self.sweeps[0], "; ".join(f"{style(w.net).label}: {w.flips()}" for w in self.sweeps)
+        w, each = self.sweeps[0], self.flips()
         seen = f"{w.opening} perturbed for two nets side by side, and their class probabilities against the"
         return f"{seen} {style(w.norm).label} radius. {each}. Shown: {self.title}."
 
@@ -242,17 +261,24 @@ class ComparisonFigure(Sliding):
         said = ", ".join(f"{style(w.net).label} says {w.classes[w.answers[k]]}" for w in self.sweeps)
         return f"{style(w.norm).label} radius {w.radii[k]:g}, label {w.truth}: {said}"
 
+    @property
+    def reached(self) -> int:
+        """The place up to which the curves can be seen."""
+        return max(self.shown, self.furthest)
+
     def flips(self) -> str:
-        return "; ".join(f"{style(w.net).label} {w.flips()}" for w in self.sweeps)
+        """What is known of the flips, in words."""
+        return "; ".join(f"{style(w.net).label}: {w.flips(self.reached)}" for w in self.sweeps)
 
     def panels(self) -> list[Panel]:
         """For each net two pictures, and the curves below; a class has one entry in the legend."""
-        found, named = list[Panel](), {self.sweeps[0].flips(), self.sweeps[1].flips()}
+        found, named = list[Panel](), set[str | None]()
         for w, left in zip(self.sweeps, LEFT, strict=True):
             above = zip(w.pictures(self.shown), (f"Δ ×{w.gain:g}", "x + Δ"), (left, left + 0.24), strict=True)
             found += [Panel.picture(picture, (x, x + 0.2, 0.6, 1), name) for picture, name, x in above]
-            x_title, title = f"ε, {style(w.norm).label} radius", f"{style(w.net).label}: {w.flips()}"
-            panel = curves(w, self.shown, (left, left + HALF, 0, 0.48), x_title, title=title)
+            x_title, title = f"ε, {style(w.norm).label} radius", f"{style(w.net).label}"
+            domain = left, left + HALF, 0, 0.48
+            panel = curves(w, self.shown, self.reached, domain, x_title, title=title)
             marks = [replace(mark, name="") if mark.name in named else mark for mark in panel.marks]
             named |= {mark.label for mark in marks if mark.label}
             found.append(replace(panel, marks=marks))
@@ -278,8 +304,30 @@ def picture_row(
     return [Panel.picture(picture, (x, x + 0.29, bottom, 1), caption, marks) for picture, caption, x in row]
 
 
-def curves(w: PerturbationSweep, k: int, domain: Any, x_title: str, **more: Any) -> Panel:
-    """The class probabilities of a sweep against ε, and the radius shown."""
-    marks = [*w.lines[:-1], Cursor(w.radii[k], name="ε"), w.lines[-1]]
+def curves(w: PerturbationSweep, k: int, reached: int, domain: Any, x_title: str, **more: Any) -> Panel:
+    """The class probabilities of a sweep against ε as far as it is reached, the flip, the radius shown."""
+    flip = w.flip_radius if w.flip is not None and w.flip <= reached else None
+    ahead = Ahead(w.radii[reached], w.radii[-1])
+    marks = [*w.lines, ahead, Cursor(flip, FLIP, name="the flip"), Cursor(w.radii[k], name="ε")]
     y = Axis("probability" if domain[0] == 0 else "", (-0.02, 1.02))
     return Panel(marks, Axis(x_title, (0, w.radii[-1])), y, domain, **more)
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead(Mark):
+    """Covers what lies ahead, from x = left to right. A picture of the layout: plotly moves it at once."""
+
+    left: float
+    right: float
+
+    def plotly(self, page: dict[str, Any], place: Place) -> None:
+        size = {"x": short(self.left), "sizex": short(self.right - self.left), "y": 1, "sizey": 1}
+        look = {"source": _PLAIN, "visible": self.left < self.right, "sizing": "stretch"}
+        on = {**place.on("ref"), "yref": f"y{place.number} domain"}
+        page["layout"]["images"].append({**look, **size, **on})
+
+    def draw(self, axes: Any) -> None:
+        axes.axvspan(self.left, self.right, color=AHEAD, linewidth=0, zorder=2.5)
+
+
+_PLAIN = data_uri(np.full((1, 1, 3), tuple(bytes.fromhex(AHEAD[1:])), np.uint8))

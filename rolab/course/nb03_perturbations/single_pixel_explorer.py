@@ -13,6 +13,7 @@ from rolab.course.live.explorer import Explorer
 from rolab.course.nb03_perturbations.single_pixel_scan import (
     SinglePixelFigure,
     SinglePixelScan,
+    moved,
     single_pixel_scan,
 )
 from rolab.data import Dataset
@@ -89,7 +90,7 @@ class SinglePixelExplorer(Explorer):
         if not figure.revealed:
             return f"{figure.title}."
         scan, (by_gradient, in_truth) = figure.scan, figure.scan.rank(figure.pixel)
-        rise = f"the loss rises by {float(scan.best_rise[figure.pixel]):.3g}"
+        rise = f"the loss {moved(float(scan.best_rise[figure.pixel]))}"
         places = f"number {in_truth} of {len(scan.way)} in truth, number {by_gradient} by the gradient"
         return f"{figure.title}; {rise}, {places}."
 

@@ -15,6 +15,15 @@ from rolab.evaluation import BATCH, device_of, eval_mode
 from rolab.experiments.styles import STYLES
 from rolab.plotting import INK, RED, Axis, Bars, Figure, Legend, Line, Mark, Panel, Picture, Points, pixels
 
+COLUMNS = (
+    "pixel",
+    "change",
+    "promised",
+    "change of the loss",
+    "place by the gradient",
+    "place in truth",
+    "answer",
+)
 RING: dict[str, Any] = {"size": 15, "hollow": True, "width": 2.5}
 
 
@@ -111,14 +120,27 @@ class SinglePixelScan:
         change = f"Pixel {self.place(j)} by {float(self.change[self.way[j], j]):+.3g}"
         return f"{change}: {said(self.net, self.probability(j), self.label)}"
 
+    def promise(self) -> str:
+        """What the plane of eq. (11) promises for the ℓ1 step, and what comes of it, in words."""
+        promised, got = self.point(self.step, self.step_way)
+        told = (
+            f"At the ℓ1 step's pixel {self.place(self.step)} the plane promises: the loss {moved(promised)}"
+        )
+        return f"{told}; in truth it {moved(got)}."
+
     def row(self, j: int, way: int | None = None) -> dict[str, Any]:
         """The numbers of pixel j, changed the better way, or a given one."""
         way = self.way[j] if way is None else way
         after = self.logits[way, j].softmax(0)
         row: dict[str, Any] = {"pixel": self.place(j), "change": float(self.change[way, j])}
-        row |= zip(("promised", "rise of the loss"), self.point(j, way), strict=True)
+        row |= zip(("promised", "change of the loss"), self.point(j, way), strict=True)
         row |= zip(("place by the gradient", "place in truth"), self.rank(j), strict=True)
         return row | {"answer": int(after.argmax())} | {str(c): float(p) for c, p in enumerate(after)}
+
+
+def moved(change: float) -> str:
+    """What the loss does, in words."""
+    return f"{'falls' if change < 0 else 'rises'} by {abs(change):.2g}" if change else "stays as it is"
 
 
 def single_pixel_scan(
@@ -190,7 +212,7 @@ class SinglePixelFigure(Figure):
         ring = Points([column], [row], **RING)
         to_click = Points(columns, rows, symbol="square", size=8, opacity=0, hover="row %{y}, column %{x}")
         above = picture_row([Picture(pixels(s.changed(self.pixel))), *maps], captions, 0.56, [ring, to_click])
-        x, y = Axis("promised rise of the loss, ⟨g, Δ⟩"), Axis("true rise of the loss")
+        x, y = Axis("promised change of the loss, ⟨g, Δ⟩"), Axis("true change of the loss")
         cloud = Panel(self._cloud(), x, y, (0, 0.46, 0, 0.37))
         classes, after = range(len(s.before)), s.probability(self.pixel)
         bars = [

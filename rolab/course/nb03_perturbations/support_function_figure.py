@@ -58,6 +58,13 @@ class SupportFunctionFigure(Sliding):
         (a, b), (x, y) = self.direction(k), self.furthest[name][k]
         return a * x + b * y
 
+    def first_jump(self, name: str) -> float:
+        """The first direction after 0°, in degrees, at which two corners of a polygon are furthest."""
+        x, y = self.furthest[name][1]  # at 0° itself there may be a tie
+        others = (point for point in self.furthest[name][1:] if math.dist(point, (x, y)) > 1e-9)
+        after = next(others)
+        return math.degrees(math.atan2(x - after[0], after[1] - y))
+
     def message(self, k: int) -> str:
         values = ", ".join(f"{self.support(name, k):.2f} in {style(name).label}" for name in self.sets)
         return f"g at {self.places[k]}°: the furthest point reaches {values}"

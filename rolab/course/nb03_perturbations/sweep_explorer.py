@@ -15,7 +15,7 @@ from torch import nn
 
 from rolab.attacks import Attack, first_order, pgd
 from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle, stamp
-from rolab.course.live.explorer import Explorer
+from rolab.course.live.explorer import Explorer, Live
 from rolab.course.nb03_perturbations.perturbation_sweep import (
     ComparisonFigure,
     PerturbationSweep,
@@ -25,7 +25,6 @@ from rolab.course.nb03_perturbations.perturbation_sweep import (
 from rolab.data import MNIST_CLASSES, Dataset
 from rolab.evaluation import device_of, eval_mode, predict
 from rolab.experiments.styles import style
-from rolab.plotting.figure import Figure
 from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
 
 UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
@@ -35,6 +34,8 @@ ATTACKS: dict[str, Attack] = {"one step": first_order, "PGD": pgd}
 
 class PerturbationExplorer(Explorer):
     """One image under a growing perturbation: the image, Δ, their sum, the class probabilities.
+
+    The curves are drawn as far as ε has been taken, and the flip is marked once it is reached.
 
     Args:
         nets: name → network, on any device
@@ -51,6 +52,7 @@ class PerturbationExplorer(Explorer):
 
     KEPT = 64  # sweeps in the cache
     SLIDE = "epsilon"
+    _reached: dict[tuple, int] | None = None  # how far the reader of a view has gone in each sweep
     ROWS = ("net", "beside", "index", "next"), ("norm", "method", "in_pixel_box"), ("epsilon",)
 
     def __init__(
@@ -115,16 +117,19 @@ class PerturbationExplorer(Explorer):
 
     def draw(self, **state: Any) -> SweepFigure | ComparisonFigure:
         first, k = self._sweep(**state), self.place(state["norm"], state["epsilon"])
+        furthest = k
+        if self._reached is not None:
+            run = tuple(value for name, value in state.items() if name != "epsilon")
+            furthest = self._reached[run] = max(k, self._reached.get(run, 0))
         if not state["beside"]:
-            return SweepFigure(first, k)
-        return ComparisonFigure((first, self._sweep(**{**state, "net": state["beside"]})), k)
+            return SweepFigure(first, k, furthest)
+        return ComparisonFigure((first, self._sweep(**{**state, "net": state["beside"]})), k, furthest)
 
-    def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
-        """The figure with a slider over ε. It opens at the ε chosen, or where the answer flips."""
-        if chosen.get("epsilon", self.given.get("epsilon")) is None:
-            sweep = self.sweep(**chosen)
-            chosen["epsilon"] = sweep.radii[sweep.flip or len(sweep.radii) // 2]
-        return super().figure(slide, **chosen)
+    def live(self, *, plain: bool | None = None, **chosen: Any) -> Live:
+        """The controls and the figure; each view remembers by itself how far its reader has gone."""
+        own = self.at()
+        own._reached = {}
+        return super(PerturbationExplorer, own).live(plain=plain, **chosen)
 
     def say(self, figure: Any, /, **state: Any) -> str:
         return f"{figure.title}; {figure.flips()}."

@@ -1,4 +1,4 @@
-"""The explorer of notebook 04: Algorithm 1 in the plane, a button for a step.
+"""The explorer of notebook 04: Algorithm 1 in the plane, step by step, played, and scrubbed back.
 
 explorer = TrainingExplorer()
 explorer.at(norm="l2", epsilon=0.2)   # at the end of a cell: live; without a kernel a slider over the steps
@@ -7,25 +7,31 @@ explorer.at(norm="l2", epsilon=0.2)   # at the end of a cell: live; without a ke
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import ipywidgets
 from torch import Tensor
 
-from rolab.course.live.controls import Button, Cache, Choice, Control, Number, Slide
+from rolab.course.live.controls import Button, Cache, Choice, Control, Slide, Toggle
 from rolab.course.live.explorer import Explorer, Live
 from rolab.course.nb04_algorithm1.training_figure import TrainingFigure
 from rolab.course.nb04_algorithm1.two_moons import TrainingTrace, two_moons
 from rolab.plotting import Figure, style
 from rolab.sets import Ball
 
-STEPS = (0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
+Run = tuple[str, float, bool]  # norm, ε, whether Δ̂ is detached
+HALF_STEPS = tuple(k / 2 for k in range(601))  # of the live slider
+HALVES = tuple(k / 2 for k in range(9))  # the first steps, each in two halves: up, and down
+STEPS = (*HALVES, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 180, 200, 250, 300)
 
 
 class TrainingExplorer(Explorer):
     """Algorithm 1 on points of the plane, for a ball that is chosen: each norm and radius is a separate run.
 
-    All start from the same weights; go back to a run, and it is where you left it. Without a kernel the
-    figure opens at the step chosen, or where the arrows can be seen.
+    All start from the same weights and see the same mini-batches; so does standard training, the rival. Go
+    back to a run, and it is where you left it. Without a kernel the figure opens at the step chosen, or where
+    the first arrows can be seen.
 
     Args:
         points, labels: (N, 2) and (N,), of two classes; two moons if left out
@@ -35,9 +41,9 @@ class TrainingExplorer(Explorer):
     """
 
     KEPT = 16  # runs in the cache
-    OPENS = 4  # the step at which the figure without a kernel opens
+    OPENS = 0.5  # the place at which the figure without a kernel opens
     SLIDE = "step"
-    ROWS = ("norm",), ("epsilon",), ("one", "many", "count", "reset")
+    ROWS = ("norm", "race", "detached"), ("epsilon",), ("step",), ("half", "speed", "reset")
 
     def __init__(
         self,
@@ -55,39 +61,50 @@ class TrainingExplorer(Explorer):
         self.points, self.labels = (part.clone() for part in given)  # the runs are kept, and see these
         self.norms, self.steps = tuple(norms), STEPS
         self.radii = tuple(round(largest * k / (ticks - 1), 10) for k in range(ticks))
-        self._runs, self._reached = Cache(self.KEPT), dict[tuple[str, float], int]()
+        self._runs = Cache(self.KEPT)
+        self._left, self._furthest = dict[Run, float](), dict[Run, float]()
         self.run(self.norms[0], 0.0)  # says at once if the points are not what is expected
 
-    def run(self, norm: str = "l2", epsilon: float = 0.2) -> TrainingTrace:
+    def run(self, norm: str = "l2", epsilon: float = 0.2, detached: bool = True) -> TrainingTrace:
         """The run with this ball, as far as it has been taken. The last few are kept."""
         ball = Ball(self.controls()["norm"].check("norm", norm), float(epsilon))
-        return self._runs.get((norm, float(epsilon)), lambda: TrainingTrace(self.points, self.labels, ball))
+        made = norm, float(epsilon), detached
+        return self._runs.get(made, lambda: TrainingTrace(self.points, self.labels, ball, detached=detached))
 
-    def controls(self, **state: Any) -> dict[str, Control]:
-        many = "as many steps as the number says"
+    def controls(self, speed: float = 0.5, **state: Any) -> dict[str, Control]:
+        speeds = {0.5: "half a step", 1: "a step", 5: "five steps", 20: "twenty steps"}
         return {
             "norm": Choice("norm", {name: style(name).label for name in self.norms}),
+            "race": Toggle("race against standard training"),
+            "detached": Toggle("detach Δ̂", True),
             "epsilon": AnyRadius("ε", self.radii, 0.2, lazy=True),
-            "step": Number("step", 0, 1_000_000),
-            "one": Button("step", lambda step, **_: {"step": step + 1}, "one step of Algorithm 1"),
-            "many": Button("run", lambda step, count, **_: {"step": step + count}, many),
-            "count": Number("steps", 1, 500, 20),
+            "speed": Choice("play by", speeds),
+            "step": Played("step", HALF_STEPS, lazy=True, by=speed),
+            "half": Button("half a step", self._on, "first the points run uphill, then the boundary moves"),
             "reset": Button("reset", lambda **_: {"step": 0}, "back to the start of this run"),
         }
 
-    def draw(self, *, norm: str, epsilon: float, step: int, **_: Any) -> TrainingFigure:  # type: ignore[override]
-        self._reached[norm, epsilon] = step  # where the run is left if another is chosen
-        return TrainingFigure(self.run(norm, epsilon), (step,))
+    def draw(self, *, step: float, race: bool, **state: Any) -> TrainingFigure:  # type: ignore[override]
+        run = norm, *_ = state["norm"], state["epsilon"], state["detached"]
+        self._left[run] = step  # where the run is left if another is chosen
+        self._furthest[run] = furthest = max(step, self._furthest.get(run, 0))
+        rival = self.run(norm, 0.0) if race else None
+        return TrainingFigure(self.run(*run), (step,), rival=rival, furthest=furthest)
 
     def follow(self, changed: str, /, **state: Any) -> Mapping[str, Any]:
         """Another run begins where it was left."""
-        norm, epsilon, *_ = self.state(**state).values()
-        return {"step": self._reached.get((norm, epsilon), 0)} if changed in ("norm", "epsilon") else {}
+        if changed not in ("norm", "epsilon", "detached"):
+            return {}
+        state = self.state(**state)
+        return {"step": self._left.get((state["norm"], state["epsilon"], state["detached"]), 0)}
+
+    def _on(self, step: float, **_: Any) -> dict[str, float]:
+        return {"step": step + 0.5}
 
     def live(self, *, plain: bool | None = None, **chosen: Any) -> Live:
-        """The buttons; each view remembers by itself where it has left the runs."""
+        """The controls; each view remembers by itself where it has left the runs."""
         own = self.at()
-        own._reached = {}
+        own._left, own._furthest = {}, {}
         return super(TrainingExplorer, own).live(plain=plain, **chosen)
 
     def figure(self, slide: str | None = None, **chosen: Any) -> Figure:
@@ -95,7 +112,9 @@ class TrainingExplorer(Explorer):
         if slide not in (None, self.SLIDE):
             return super().figure(slide, **chosen)
         state = self.state(**chosen)
-        figure = TrainingFigure(self.run(state["norm"], state["epsilon"]), self.steps)
+        run = self.run(state["norm"], state["epsilon"], state["detached"])
+        rival = self.run(state["norm"], 0.0) if state["race"] else None
+        figure = TrainingFigure(run, self.steps, rival=rival)
         return figure.at(figure.place({**self.given, **chosen}.get("step", self.OPENS)))
 
 
@@ -105,3 +124,26 @@ class AnyRadius(Slide):
     def check(self, name: str, value: Any) -> float:
         value = self.at if value is None else float(value)
         return round(min(max(value, self.places[0]), self.places[-1]), 10)
+
+
+@dataclass(frozen=True)
+class Played(Slide):
+    """A slider that can also be played, a frame each second, by so much at a time."""
+
+    by: float = 0.5
+
+    def widgets(self, **look: Any) -> Sequence[Any]:
+        slider, number = super().widgets(**look)
+        ends = {"min": 0, "max": len(self.places) - 1, "step": self._frame, "value": self.place(slider.value)}
+        play = ipywidgets.Play(**ends, interval=1000, show_repeat=False)
+        ipywidgets.dlink((play, "value"), (slider, "value"), lambda k: self.places[k])
+        ipywidgets.dlink((slider, "value"), (play, "value"), self.place)
+        return slider, number, play
+
+    def adapt(self, parts: Sequence[Any], value: Any) -> None:
+        super().adapt(parts[:2], value)
+        parts[2].step = self._frame
+
+    @property
+    def _frame(self) -> int:
+        return self.place(self.places[0] + self.by)

@@ -26,7 +26,7 @@ LOSSES = {
     "attacked": Style("J(x + Δ̂), one step", "#E69F00", "dash"),
     "worst": Style("worst J in U", RED, "dot"),
 }
-MARGINS = {"margin": Style("margin", "#009E73")}
+ROBUST, RIVAL = Style("Algorithm 1", "#009E73"), Style("standard", INK, "dashdot", "cross")
 LEVELS = Style("ε", GREY, "dash"), Style("half the gap", GREY, "dot")
 SURE = 4.0  # the logit from which on a region has its full colour
 CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every fifth
@@ -34,14 +34,20 @@ CLOSE, EVERY = 20, 5  # the curves have the first so many steps, and then every 
 
 @dataclass(frozen=True, eq=False)
 class TrainingFigure(Sliding):
-    """States of a run under a slider: regions, Δ̂ of the mini-batch, losses, margin."""
+    """States of a run under a slider: regions, Δ̂ of the mini-batch, losses, margin; beside it another run.
+
+    A place is a number of steps. Half a step more is the moment between the two halves of the next one: the
+    points have run uphill, and the boundary has not moved yet. The curves end where a reader has been.
+    """
 
     run: TrainingTrace
-    places: Sequence[int]  # the steps of the slider, ascending; the curves end at the last
+    places: Sequence[float]  # of the slider, ascending
     shown: int = -1
+    rival: TrainingTrace | None = None  # standard training, from the same weights
+    furthest: float = 0  # a place that has been reached before
     prefix = "step "
-    HEIGHT = 430
-    MARGIN = (36, 12, 62, 104)
+    HEIGHT = 450
+    MARGIN = (36, 12, 62, 122)
     legend = Legend(0, -0.15, rows=True, size=11)
     SEEN = (
         "Left two moons, the decision regions of a network, and Δ̂ of a mini-batch as arrows; right the "
@@ -53,58 +59,89 @@ class TrainingFigure(Sliding):
             raise ValueError(f"places: expected ascending numbers of steps, got {tuple(self.places)}")
         super().__post_init__()
 
+    def label(self, k: int) -> str:
+        step, up = self.moment(k)
+        return f"{step + 1}, up" if up else f"{step}"
+
+    def moment(self, k: int) -> tuple[int, bool]:
+        """How many steps are done at the k-th place, and whether the points of the next have run uphill."""
+        step = math.floor(self.places[k])
+        return step, self.places[k] > step
+
     def message(self, k: int) -> str:
-        m, U = self.run[self.places[k]], self.run.U
+        (step, up), U = self.moment(k), self.run.U
+        m = self.run[step]
+        begun = f"Step {step + up}, {style(U.norm.name).label} radius {float(U.radius):g}"
+        if up:
+            return f"{begun}, up: each point of the mini-batch runs to its worst place"
         margin = f"margin {m.margin:.2f}" if m.boundary.numel() else "no boundary in sight"
-        run = f"Step {m.step}, {style(U.norm.name).label} radius {float(U.radius):g}"
+        if self.rival and math.isfinite(other := self.rival[step].margin):
+            margin += f" (standard {other:.2f})"
         losses = f"loss {m.loss:.2f} → {m.attacked:.2f} attacked"
-        return f"{run}: {margin}, {m.withstand:.0f} % withstand U; {losses}"
+        return f"{begun}: {margin}, {m.withstand:.0f} % withstand U; {losses}"
 
     def panels(self) -> list[Panel]:
         """The plane, the losses, the margin."""
-        last = max(self.places[-1], 1)
+        last = max(CLOSE, self._reached)
         room, run = 0.04 * last, self.run
         levels = zip(LEVELS, (float(run.U.radius), run.attainable), strict=True)
-        margin = [Line.of(look, [0, last], [y, y], width=1, hover=True) for look, y in levels]
+        flat = [Line.of(look, [0, last], [y, y], width=1, hover=True) for look, y in levels]
+        margin = [*self._curves(run, {"margin": ROBUST}), *self._curves(self.rival, {"margin": RIVAL}), *flat]
         across = Axis(range=WINDOW[:2], ticks=(-1, 0, 1, 2), grid=False)
         up = Axis(range=WINDOW[2:], ticks=(-1, 0, 1), grid=False)
         above, step = Axis(range=(-room, last + room), labels=False), Axis("step", (-room, last + room))
         return [
-            Panel(self._plane(run[self.places[self.shown]]), across, up, (0, 0.548, 0, 1), equal=True),
-            Panel(self._curves(LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),
-            Panel([*self._curves(MARGINS), *margin], step, Axis(), (0.68, 1, 0, 0.44), "margin"),
+            Panel(self._plane(), across, up, (0, 0.548, 0, 1), equal=True),
+            Panel(self._curves(run, LOSSES), above, Axis(from_zero=True), (0.68, 1, 0.56, 1), "loss"),
+            Panel(margin, step, Axis(), (0.68, 1, 0, 0.44), "margin"),
         ]
 
-    def _plane(self, m: TrainingState) -> list[Mark]:
+    @property
+    def _reached(self) -> int:
+        return math.floor(max(self.places[self.shown], self.furthest))
+
+    def _plane(self) -> list[Mark]:
         """The regions, the boundary before and after the step, Δ̂, the points with their sets."""
-        run, left, right, bottom, top = self.run, *WINDOW
-        start, edge = run.points[m.rows], SPACING / 2
-        before, boundary = (s.boundary.round(decimals=3).T for s in (m.before, m))  # small files
+        run, (left, right, bottom, top), edge = self.run, WINDOW, SPACING / 2
+        step, up = self.moment(self.shown)
+        m, moved = run[step], run[step + up]  # what the network is, and the step whose Δ̂ are drawn
+        start, nowhere = run.points[moved.rows], m.boundary[:0]
+        before = nowhere if up else m.before.boundary
+        rival = self.rival[step].boundary if self.rival else nowhere
+        drawn = (  # rounded, for small files
+            (before[::5], GREY, "circle", 2, "boundary before"),
+            (rival[::6], RIVAL.color, RIVAL.marker, 4, "boundary, standard"),
+            (m.boundary[::3], ROBUST.color, "circle", 3, "boundary, Algorithm 1"),
+        )
         classes = [(run.points[run.labels == c], look) for c, look in enumerate(CLASSES)]
         dots = [Points(x[:, 0], x[:, 1], c.color, symbol=c.marker, size=5, name=c.label) for x, c in classes]
         return [
             Picture(regions(m), (left - edge, right + edge, bottom - edge, top + edge), enlarged=1),
             *(Line(*outlines(run.U, x), c.color, width=0.5) for x, c in classes),
-            Points(before[0, ::5], before[1, ::5], GREY, size=2, name="boundary before"),
-            Points(boundary[0, ::3], boundary[1, ::3], INK, size=3, name="boundary"),
-            Line(*segments(start, start + m.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
+            *(
+                Points(x, y, color, symbol=symbol, size=size, name=name)
+                for points, color, symbol, size, name in drawn
+                for x, y in [points.round(decimals=3).T]
+            ),
+            Line(*segments(start, start + moved.perturbation), INK, width=1.5, arrow=True, name="Δ̂"),
             *dots,
         ]
 
-    def _curves(self, looks: Mapping[str, Style]) -> list[Mark]:
-        """What is measured, up to the last step of the slider, and points where we are."""
-        steps = [k for k in range(self.places[-1] + 1) if k <= CLOSE or k % EVERY == 0]
-        values = {name: [getattr(self.run[k], name) for k in steps] for name in looks}
-        marks = [Line.of(look, steps, values[name], hover=True) for name, look in looks.items()]
-        here = self.places[self.shown]
-        at = [getattr(self.run[here], name) for name in looks]
+    def _curves(self, run: TrainingTrace | None, looks: Mapping[str, Style]) -> list[Mark]:
+        """What is measured, as far as it is reached, and points where we are: on the curves."""
+        here = self.moment(self.shown)[0]
+        reached = range(self._reached + 1) if run else ()
+        steps = [k for k in reached if k <= CLOSE or k % EVERY == 0 or k in (here, self._reached)]
+        values = {name: [getattr(run[k], name) for k in steps] for name in looks} if run else {}
+        marks = [Line.of(look, steps, values.get(name, ()), hover=True) for name, look in looks.items()]
+        at = [value[steps.index(here)] for value in values.values()]
         return [*marks, Points([here] * len(at), at, [look.color for look in looks.values()], size=8)]
 
     def row(self, k: int) -> dict[str, Any]:
-        m = self.run[self.places[k]]
+        m = self.run[self.moment(k)[0]]
         losses = {look.label: getattr(m, name) for name, look in LOSSES.items()}
         margin = m.margin if math.isfinite(m.margin) else None
-        return {"step": m.step, **losses, "margin": margin, "withstand U, %": m.withstand}
+        return {"step": self.label(k), **losses, "margin": margin, "withstand U, %": m.withstand}
 
 
 def regions(m: TrainingState) -> np.ndarray:

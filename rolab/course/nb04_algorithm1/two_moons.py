@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, autograd, nn
 from torch.nn import functional as F
 
-from rolab.attacks import first_order
-from rolab.objectives import Robust
+from rolab.attacks import cross_entropy, first_order
+from rolab.objectives import Objective, Robust
 from rolab.sets import Ball
 from rolab.training import training_step
 
@@ -59,6 +59,28 @@ def small_net(seed: int = 0) -> nn.Module:
         return nn.Sequential(nn.Linear(2, 24), nn.Tanh(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 2))
 
 
+def flowing_step(net: nn.Module, x: Tensor, y: Tensor, U: Ball) -> Tensor:
+    """The Δ̂ of equation (11), shaped like x, as a function of the weights: gradients flow through it.
+
+    The maximiser is the gradient of the support function, Δ*(g) = ∇σ(g), and σ is a norm: ε‖g‖_*.
+    """
+    x = x.clone().requires_grad_()
+    (g,) = autograd.grad(cross_entropy(net, x, y, reduction="sum"), x, create_graph=True)
+    support = float(U.radius) * torch.linalg.vector_norm(g.flatten(1), U.norm.dual.p, dim=1)
+    (step,) = autograd.grad(support.sum(), g, create_graph=True)
+    return step
+
+
+@dataclass(frozen=True)
+class Flowing(Objective):
+    """The loss of Algorithm 1, J(θ, x + Δ̂(θ), y), if nobody detaches Δ̂."""
+
+    U: Ball
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(model, x + flowing_step(model, x, y, self.U), y)
+
+
 @dataclass(eq=False, repr=False)
 class TrainingTrace:
     """A run of Algorithm 1 on points of the plane; `run[k]` is the state after k steps, in any order of k.
@@ -71,6 +93,7 @@ class TrainingTrace:
     labels: Tensor  # (N,), of two classes
     U: Ball  # around each point
     batch: int = 24  # points of a mini-batch
+    detached: bool = True  # Δ̂ is a constant of the descent step, as in Algorithm 1
 
     def __post_init__(self) -> None:
         points, labels = self.points, self.labels
@@ -92,8 +115,9 @@ class TrainingTrace:
         while (done := len(self._states)) <= step:  # a step of Algorithm 1 on a mini-batch
             rows = torch.randperm(len(self.points), generator=self._generator)[: self.batch]
             x, y = self.points[rows], self.labels[rows]
-            perturbation = first_order(self._net, x, y, self.U)  # to be drawn; `Robust` finds the same again
-            training_step(self._net, x, y, Robust(self.U), self._optimizer)
+            perturbation = first_order(self._net, x, y, self.U)  # to be drawn; the objective finds it again
+            objective = (Robust if self.detached else Flowing)(self.U)
+            training_step(self._net, x, y, objective, self._optimizer)
             self._states.append(TrainingState(self, done, copy.deepcopy(self._net), rows, perturbation))
         return self._states[step]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rolab.course.live import Quantities, Quantity
 from rolab.plotting import ABOVE, INK, RED, Axis, Bars, Figure, Legend, Line, Mark, Panel, Points, Text
 from rolab.plotting.style import GREY
 
@@ -70,3 +71,31 @@ class EnergyFigure(Figure):
             }
             for row in self.rows
         ]
+
+
+def energy_kind(record: Mapping[str, Any]) -> Quantities:
+    """What a reader predicts of the record: a percentage for each basis."""
+    titles = {row["basis"]: row["title"] for row in record["rows"]}
+    return Quantities(titles, {"energy": "of the energy"}, Quantity("%", least=0, most=100))
+
+
+def energy_found(record: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """What came out."""
+    return {(row["basis"], "energy"): 100 * row["share"]["mean"] for row in record["rows"]}
+
+
+def energy_figure(record: Mapping[str, Any], answer: Mapping[tuple[str, str], float] | None) -> EnergyFigure:
+    """The record, and a reader's answer beside it if there is one."""
+    guesses = {basis: percent for (basis, _), percent in (answer or {}).items()}
+    return EnergyFigure(record["rows"], record["directions"], guesses)
+
+
+def energy_in_words(record: Mapping[str, Any], pixels: int = 784) -> str:
+    """Chance, as computed and as measured, and what one basis for all images holds most of."""
+    k, rows = record["directions"], {row["basis"]: row for row in record["rows"]}
+    chance, tangents = 100 * rows["random"]["share"]["mean"], rows["global-pca"]["tangents"]
+    most = max(tangents, key=lambda name: tangents[name]["mean"])
+    return (
+        f"Random directions hold {k} / {pixels} = {100 * k / pixels:.1f} %; measured: {chance:.1f} %. "
+        f"The {rows['global-pca']['title']} holds most of *{most}*: {100 * tangents[most]['mean']:.0f} %."
+    )

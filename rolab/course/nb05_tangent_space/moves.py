@@ -96,3 +96,11 @@ def _keys(f: Tensor) -> Tensor:
     """The weights of the four pixels around a place (…, 4), f behind the second of them."""
     before, after = f * (-0.5 + f * (1 - 0.5 * f)), f * f * (0.5 * f - 0.5)
     return torch.stack([before, 1 + f * f * (1.5 * f - 2.5), f * (0.5 + f * (2 - 1.5 * f)), after], -1)
+
+
+def turned(degrees: float, images: Tensor) -> Tensor:
+    """Square images (N, 1, H, W) turned about their middle, black around them, bilinear between pixels."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    back = torch.tensor([[c, -s, 0.0], [s, c, 0.0]]).to(images).expand(len(images), 2, 3)
+    grid = F.affine_grid(back, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False).clamp(0, 1)

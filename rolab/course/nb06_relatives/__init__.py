@@ -1,19 +1,35 @@
 """Notebook 06, its relatives: the methods of the paper's section 2 on one loss, in explorers and figures."""
 
-from rolab.course.nb06_relatives.convolution_norm import ConvolutionNormExplorer, kernels
-from rolab.course.nb06_relatives.dropout_ridge import DropoutExplorer, coarse_digits
-from rolab.course.nb06_relatives.family_tree import TWINS, family_table, noise_and_jacobian
+from rolab.course.nb05_tangent_space.cells import busy, folded
+from rolab.course.nb06_relatives.claims import paper_and_here
+from rolab.course.nb06_relatives.convolution_norm import ASKED, ConvolutionNormExplorer, kernels
+from rolab.course.nb06_relatives.dropout_ridge import SIDES, DropoutExplorer, coarse_digits
+from rolab.course.nb06_relatives.family_tree import SAME, TWINS, family_table, twins_measured
 from rolab.course.nb06_relatives.kl_plane import KLExplorer
 from rolab.course.nb06_relatives.limits_map import LimitsExplorer
 from rolab.course.nb06_relatives.loss_slices import SliceExplorer
 from rolab.course.nb06_relatives.methods_map import MethodsExplorer, top_right
-from rolab.course.nb06_relatives.moved_digits import MoveExplorer
-from rolab.course.nb06_relatives.power_method import PowerMethodExplorer
-from rolab.course.nb06_relatives.records import in_words, missing, record, unlabelled_table, virtual_accuracy
-from rolab.course.nb06_relatives.slopes import jacobians
+from rolab.course.nb06_relatives.moved_digits import FEATURES, MoveExplorer
+from rolab.course.nb06_relatives.power_method import ENDS, PowerMethodExplorer, where_it_ends
+from rolab.course.nb06_relatives.quiz import QUIZ
+from rolab.course.nb06_relatives.records import (
+    mean_of,
+    methods_kind,
+    methods_table,
+    missing,
+    record,
+    unlabelled_table,
+)
+from rolab.course.nb06_relatives.slopes import slopes
 from rolab.course.nb06_relatives.stale_examples import StaleExamples
 
 __all__ = [
+    "ASKED",
+    "ENDS",
+    "FEATURES",
+    "QUIZ",
+    "SAME",
+    "SIDES",
     "TWINS",
     "ConvolutionNormExplorer",
     "DropoutExplorer",
@@ -24,15 +40,20 @@ __all__ = [
     "PowerMethodExplorer",
     "SliceExplorer",
     "StaleExamples",
+    "busy",
     "coarse_digits",
     "family_table",
-    "in_words",
-    "jacobians",
+    "folded",
     "kernels",
+    "mean_of",
+    "methods_kind",
+    "methods_table",
     "missing",
-    "noise_and_jacobian",
+    "paper_and_here",
     "record",
+    "slopes",
     "top_right",
+    "twins_measured",
     "unlabelled_table",
-    "virtual_accuracy",
+    "where_it_ends",
 ]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from rolab.course.live import Cache, Choice, Explorer, Slide, Toggle
+from rolab.course.live import Cache, Choice, Explorer, OneOf, Slide, Toggle
 from rolab.course.live.controls import Control
 from rolab.course.nb06_relatives.slopes import seeded
 from rolab.nets import ConvNet
@@ -29,6 +29,7 @@ ANSWERS = {
     "fft": Style("the largest over all frequencies (FFT)", BLUE, "dash", "square"),
     "operator": Style("the operator, by power iteration", INK),
 }
+ASKED = OneOf({name: look.label for name, look in ANSWERS.items()})
 
 
 def kernels(net: ConvNet) -> dict[str, Tensor]:
@@ -67,6 +68,13 @@ def operator_norm(weight: Tensor, size: int, stride: int = 1, padding: int = 0, 
         layer = nn.Conv2d(channels, out, k, stride, padding, bias=False)
         layer.weight = nn.Parameter(weight)
         return float(operator_norms(layer, torch.zeros(1, channels, size, size), steps).detach())
+
+
+def exact_norm(weight: Tensor, size: int, stride: int = 1, padding: int = 0) -> float:
+    """The norm of the convolution as a matrix, which has a column for each pixel: for small inputs."""
+    units = torch.eye(weight.shape[1] * size * size, dtype=torch.float64).unflatten(1, (-1, size, size))
+    columns = nn.functional.conv2d(units, weight.double(), stride=stride, padding=padding).flatten(1)
+    return float(torch.linalg.matrix_norm(columns, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +156,12 @@ class ConvolutionNormExplorer(Explorer):
             return found | {"operator": [operator_norm(weight, n, stride, padding) for n in SIZES]}
 
         return self._found.get((kernel, stride, padded), compute)
+
+    def right(self, kernel: str, size: int = 8, stride: int = 2) -> str:
+        """Which of the answers is nearest to the norm of the whole matrix."""
+        exact, place = exact_norm(self.kernels[kernel], size, stride), SIZES.index(size)
+        values = self.values(kernel, stride, False)
+        return min(values, key=lambda name: abs(values[name][place] - exact))
 
     def draw(self, kernel: str, stride: int, padded: bool, size: int) -> ConvolutionNormFigure:  # type: ignore[override]
         values = self.values(kernel, stride, padded)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch.nn import functional as F
 
-from rolab.course.live import Cache, Choice, Explorer, Slide
+from rolab.course.live import Cache, Choice, Explorer, OneOf, Slide
 from rolab.course.live.controls import Control
 from rolab.data import Dataset
 from rolab.linear_models import dropout_increase, dropout_ridge
@@ -21,6 +21,7 @@ from rolab.plotting import BLUE, INK, RED, Axis, Cursor, Figure, Line, Panel, Po
 from rolab.plotting.figure import Legend
 
 DELTAS = tuple(round(0.05 * k, 2) for k in range(15))  # the share of the features that is dropped
+SIDES = OneOf({"above": "above the line", "below": "below the line"})
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the fitted weights
 
 
@@ -127,6 +128,17 @@ class DropoutExplorer(Explorer):
             )
 
         return self._found.get((family, scale), compute)
+
+    def missed(self, family: str, scale: float = 1.0, delta: float = 0.5) -> float:
+        """By how much the ridge misses what dropout adds, over all examples, in percent."""
+        true, ridge = (values[DELTAS.index(delta)].sum() for values in self.curves(family, scale))
+        return 100 * abs(ridge - true) / true
+
+    def side_of_the_sure(self, scale: float = 4.0, delta: float = 0.5) -> str:
+        """Where the tenth of the examples lies of which the logistic model is surest, an answer of SIDES."""
+        true, ridge = (values[DELTAS.index(delta)] for values in self.curves("logistic", scale))
+        surest = np.argsort(-np.abs(self.X @ self.beta))[: len(self.X) // 10]
+        return "above" if true[surest].sum() > ridge[surest].sum() else "below"
 
     def draw(self, family: str, scale: float, delta: float) -> DropoutFigure:  # type: ignore[override]
         return DropoutFigure(family, scale, *self.curves(family, scale), DELTAS.index(delta))

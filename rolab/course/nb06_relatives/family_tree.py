@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from rolab.course.live import OneOf
 from rolab.course.nb06_relatives.slopes import jacobians
 from rolab.data import Dataset
 from rolab.evaluation import eval_mode
@@ -34,7 +35,8 @@ RELATIVES = (
              "J(x + Δ), Δ kept", "Stale(U, every)"),
     Relative("tangent set", "(12), (13)", "ball ∩ tangent space", "first", "worst J(x + Δ)",
              "Robust(Tangent(basis, U))"),
-    Relative("virtual", "[12]", "ℓ2 ball, here any", "second", "worst KL(p(x) ‖ p(x + Δ))", "Virtual(U)"),
+    Relative("virtual", "[12]", "ℓ2 ball, here any", "section 2 asks", "worst KL(p(x) ‖ p(x + Δ))",
+             "Virtual(U)"),
     Relative("noise", "conclusion", "a random Δ", "none", "mean J(x + Δ)", "Noise(U)"),
     Relative("dropout", "[22]", "random masks", "none", "mean J(x̃)", "nn.Dropout"),
     Relative("tangent propagation", "(4) [17]", "tangents u", "first, of z", "Σ ‖Ju‖²",
@@ -46,12 +48,18 @@ RELATIVES = (
              "OperatorNorm()"),
     Relative("scattering", "[16]", "shifts, small bends", "–", "nothing: fixed filters", "ScatteringNet()"),
 )  # fmt: skip
-TWINS = {
-    "a": "virtual, and the mixed loss",
-    "b": "noise, and the Jacobian penalty",
-    "c": "dropout, and stale examples",
-    "d": "contractive layers, and operator norms",
-}
+SAME = "noise, and the Jacobian penalty"
+TWINS = OneOf(
+    {
+        pair: pair
+        for pair in (
+            "virtual, and the mixed loss",
+            SAME,
+            "dropout, and stale examples",
+            "contractive layers, and operator norms",
+        )
+    }
+)
 
 
 def family_table() -> list[dict[str, Any]]:
@@ -60,7 +68,7 @@ def family_table() -> list[dict[str, Any]]:
     return [dict(zip(heads, vars(each).values(), strict=True)) for each in RELATIVES]
 
 
-def noise_and_jacobian(
+def twins_measured(
     model: nn.Module, digits: Dataset, sigmas: Sequence[float], draws: int = 20, seed: int = 0
 ) -> list[dict[str, float]]:
     """Normal noise s of deviation σ: the mean of ‖z(x + s) − z(x)‖² beside σ²‖J‖²_F, over digits and draws.

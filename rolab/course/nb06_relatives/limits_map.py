@@ -117,6 +117,21 @@ class LimitsExplorer(Explorer):
         rows = [row for row in self.record["rows"] if row["classifier"] == classifier]
         return sorted(rows, key=lambda row: float(self.apart[tuple(row["pair"])]))
 
+    def share(self, classifier: str) -> float:
+        """Measured robustness over its limit, the mean over the pairs, in percent."""
+        rows = self.rows(classifier)
+        return 100 * sum(row["robustness"] / row["limit"] for row in rows) / len(rows)
+
+    def classifiers(self) -> list[dict[str, Any]]:
+        """A row for each kind of classifier: means over the pairs."""
+        found = []
+        for name, title in CLASSIFIERS.items():
+            rows = self.rows(name)
+            risk, robustness = (sum(row[key] for row in rows) / len(rows) for key in ("risk", "robustness"))
+            row = {"classifier": title, "mean risk, %": risk, "mean distance": robustness}
+            found.append(row | {"of the limit, %": self.share(name)})
+        return found
+
     def controls(self, **state: Any) -> dict[str, Control]:
         return {
             "classifier": Choice("classifier", CLASSIFIERS),

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rolab.course.live import Cache, Choice, Explorer, Number, Slide
+from rolab.attacks import first_order
+from rolab.course.live import Cache, Choice, Explorer, Number, OneOf, Slide
 from rolab.course.live.controls import Control
 from rolab.data import Dataset
 from rolab.evaluation import eval_mode
@@ -25,12 +26,14 @@ from rolab.objectives.jacobian import layer_inputs
 from rolab.plotting import Axis, Cursor, Figure, Line, Panel, Picture, Style, pixels
 from rolab.plotting.figure import Legend
 from rolab.plotting.style import BLUE, GREY, RED
+from rolab.sets import UncertaintySet
 
 LOOKS = {
     "pixels": Style("pixels", GREY, "dot", "circle"),
     "convnet": Style("convnet, last hidden layer", RED, "dash", "square"),
     "scattering": Style("scattering", BLUE, "solid", "diamond"),
 }
+FEATURES = OneOf({name: look.label for name, look in LOOKS.items()})
 MOVES = {"shift": "shift, pixels", "turn": "turn, °", "bend": "bend, pixels", "noise": "noise, its deviation"}
 UNITS = {"shift": "pixels", "turn": "°", "bend": "pixels", "noise": "deviation"}
 AMOUNTS = {
@@ -118,6 +121,27 @@ class MovedDigits:
             }
 
         return self._found.get((move,), compute)
+
+    def far(self, place: int = 4) -> dict[str, dict[str, float]]:
+        """How far each move, at this place of its slider, moves each kind of features; means over digits."""
+        return {
+            move: {name: float(each[place].mean()) for name, each in self.distances(move).items()}
+            for move in AMOUNTS
+        }
+
+    def stretched(self, U: UncertaintySet) -> list[dict[str, Any]]:
+        """How far an attack in U moves features, on a net that reads them, and noise of the same length."""
+        rows, x = [], self.digits.images
+        for name, f in self.features.items():
+            net = self.nets.get(name, self.nets["convnet"])
+            d = first_order(net, x, self.digits.labels, U)
+            noise = torch.randn(d.shape, generator=torch.Generator().manual_seed(0))
+            noise *= (d.flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+            plain, worst = (float((f(x + each) - f(x)).norm(dim=1).mean()) for each in (noise, d))
+            row: dict[str, Any] = {"features": name, "noise moves them by": plain}
+            row |= {"an attack moves them by": worst, "times": worst / plain}
+            rows.append(row | {"the attack, in units of another digit": worst / self.units[name]})
+        return rows
 
 
 @dataclass(frozen=True, eq=False)

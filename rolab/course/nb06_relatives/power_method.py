@@ -6,7 +6,7 @@ PowerMethodExplorer().at(norm="linf")
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from rolab.course.live import Choice, Explorer, Slide
+from rolab.course.live import Choice, Explorer, OneOf, Slide
 from rolab.course.live.controls import Control
 from rolab.plotting import BLUE, INK, RED, Axis, Figure, Line, Panel, Points, Style, segments, style
 from rolab.plotting.figure import Legend
@@ -23,6 +23,13 @@ from rolab.sets import Ball, UncertaintySet
 
 BALLS = {norm: Ball(norm, 1.0) for norm in ("l2", "linf", "l1")}
 STEPS, START = 8, 0.6  # how many steps are shown, and how far from 0 they begin
+ENDS = OneOf(
+    {
+        "always": "from every start, in every set",
+        "ℓ2": "from nearly every start in the ℓ2 ball, but not in every set",
+        "never": "from no start: it comes closer and closer to something lower",
+    }
+)
 LEVEL = Style("where ½ΔᵀHΔ is equal", BLUE, "dash")
 
 
@@ -159,3 +166,22 @@ class PowerMethodExplorer(Explorer):
 
     def draw(self, norm: str, angle: float, steps: int) -> PowerFigure:  # type: ignore[override]
         return PowerFigure(self.path(norm, angle), norm, steps)
+
+    def ends(self) -> list[dict[str, Any]]:
+        """From how many of the slider's starts the last step is at the top of each set, and the worst end."""
+        rows = []
+        for norm in self.sets:
+            paths = [self.path(norm, angle) for angle in range(0, 360, 15)]
+            reached = [float(path.heights[-1]) / path.best for path in paths]
+            top = sum(share > 0.999 for share in reached)
+            row = {"set": f"{style(norm).label} ball", "starts that reach the top, %": 100 * top / len(paths)}
+            rows.append(row | {"the worst end, % of the top": 100 * min(reached)})
+        return rows
+
+
+def where_it_ends(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which answer of ENDS the table of `PowerMethodExplorer.ends` gives."""
+    shares = {row["set"]: row["starts that reach the top, %"] for row in rows}
+    if min(shares.values()) == 100:
+        return "always"
+    return "never" if max(shares.values()) == 0 else "ℓ2"

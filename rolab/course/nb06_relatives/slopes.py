@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from rolab.objectives import frozen_statistics
+from rolab.nets import MNIST_STD
+from rolab.objectives import JacobianPenalty, frozen_statistics, operator_norms
 
 
 @contextmanager
@@ -34,3 +35,14 @@ def kl_factor(model: nn.Module, x: Tensor) -> Tensor:
         p = model(x).double().softmax(1)
     J = jacobians(model, x).double()
     return p.sqrt()[:, :, None] * (J - torch.einsum("nk,nkd->nd", p, J)[:, None])
+
+
+def slopes(net: nn.Module, x: Tensor) -> dict[str, float]:
+    """What three penalties look at, over images x, and how far the bound is from the steepest slope."""
+    J = jacobians(net, x)
+    steepest = float(torch.linalg.matrix_norm(J, 2).max())
+    with seeded():
+        bound = float(operator_norms(net, x[:1]).detach().prod()) / MNIST_STD  # the net divides pixels by it
+        layers = float(JacobianPenalty(layerwise=True)(net, x).detach())
+    found = {"mean ‖J‖²_F": float(J.square().sum((1, 2)).mean()), "mean Σ‖J_l‖²_F": layers}
+    return found | {"largest ‖J‖₂": steepest, "Π‖A_l‖₂": bound, "bound / slope": bound / steepest}

@@ -60,6 +60,11 @@ class StaleExamples:
         """After how many steps each round is."""
         return [self.every * (k + 1) for k in range(self.rounds)]
 
+    @property
+    def gained(self) -> float:
+        """How many percentage points more are read of the oldest examples than of fresh ones, at the end."""
+        return self.accuracy[0][-1] - self.accuracy[-1][-1]  # type: ignore[operator]
+
     def figure(self) -> Curves:
         """The accuracy on fresh examples, and on those of each round as training goes on."""
         fresh = [self.accuracy[k][k] for k in range(self.rounds)]
@@ -73,9 +78,9 @@ class StaleExamples:
             for name, values in {"fresh": fresh, **kept}.items()
         }
         styles = {name: Style(name, color, "dash") for name, color in looks.items()}
-        lost = curves[first][-1] - curves["fresh"][-1]
+        easier = f"{self.gained:.0f} points easier at the end than fresh ones"
         return Curves(
-            title=f"Examples of step {self.steps[0]} are {lost:.0f} points easier at the end than fresh ones",
+            title=f"Examples of step {self.steps[0]} are {easier}",
             x=self.steps,
             mean=curves,
             x_title="step of Algorithm 1",

@@ -56,6 +56,20 @@ def test_a_slider_takes_on_another_range_with_its_value(places, value):
         assert (part.min, part.max, part.value, part.disabled) == (places[0], places[-1], value, True)
 
 
+@pytest.mark.parametrize("places, value", [((0.0, 10.0, 20.0), 10.0), ((0.0, 0.01, 0.02), 0.01)])
+def test_a_new_scale_is_one_message_to_each_widget(monkeypatch, places, value):
+    """Else a browser rounds the old value to the new steps, and sends it back: ε is lost."""
+    sent = []
+    parts = widgets(Slide("ε", (0.0, 1.0, 2.0)), 1.0)
+    monkeypatch.setattr(
+        ipywidgets.Widget, "_send", lambda part, said, **_: sent.append((part, said["state"]))
+    )
+    Slide("ε", places).adapt(parts, value)
+    assert [part for part, _ in sent if part in parts] == [*reversed(parts)]
+    for _, state in sent:
+        assert (state["max"], state["step"], state["value"]) == (places[-1], places[1], value)
+
+
 def test_choices():
     (chosen,) = widgets(Choice("net", {"a": "the first", "b": "the second"}), "b")
     assert chosen.value == "b" and chosen.label == "the second"

@@ -28,7 +28,7 @@ def test_live_and_standing_figure_and_table_agree(explorer, shape):
         assert not changes(shown, figure.still())
         title = shown["layout"]["title"]["text"]
         assert title == figure.title and title in live.summary.value and f"{row['objective']:,.2f}" in title
-        x = [value for key in "xy" for value in shown["data"][4][key]]
+        x = [value for key in "xy" for value in shown["data"][5][key]]
         assert x == pytest.approx([row["x1"], row["x2"]], rel=1e-5)
 
 
@@ -120,7 +120,7 @@ def test_a_cell_shows_the_explorer_once_for_all_readers(explorer):
         (slider,) = slides(data)["layout"]["sliders"]
         assert slider["currentvalue"]["prefix"] == slid
         assert data["text/plain"] == shown.figure().alt
-    assert slider["active"] == 2, "the cutting sets open at the last round"
+    assert slider["active"] == 0, "the cutting sets open at the first round"
 
 
 @pytest.mark.parametrize(

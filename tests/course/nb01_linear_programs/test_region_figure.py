@@ -102,7 +102,7 @@ def test_the_figure_shows_the_numbers_of_its_table():
         title = drawn.title
         assert step["args"][1]["title.text"] == title
         assert f"{row['objective']:,.2f}" in title and f"{row['lost %']:.2f} %" in title
-        z, point = (drawn.still()["data"][k] for k in (1, 4))
+        z, point = (drawn.still()["data"][k] for k in (1, 5))
         assert (point["x"] + point["y"]) == pytest.approx([row["x1"], row["x2"]], rel=1e-5)
         assert (z["x"] + z["y"]) == pytest.approx([row["z₁*"], row["z₂*"]], rel=1e-5)
     assert figure.title == figure.figures[2].title and figure.title in figure.alt

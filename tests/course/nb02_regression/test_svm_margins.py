@@ -59,3 +59,14 @@ def test_the_right_arrows_are_those_of_algorithm_1(share):
         network.bias[:] = torch.tensor([-fit.b / 2, fit.b / 2])
     d = first_order(network, torch.tensor(figure.X), torch.tensor((figure.y + 1) // 2), Ball("l2", radius))
     assert d.numpy() == pytest.approx(fit.perturbation, abs=1e-9)
+
+
+def test_where_w_is_0_the_panel_says_so_and_its_axes_have_names():
+    figure = machines(16.0)
+    said = set()
+    for k in range(len(figure.places)):
+        for panel, fits in zip(figure.at(k).panels(), (figure.coupled, figure.each), strict=True):
+            none = not fits[k].w.any()
+            said.add(none)
+            assert panel.marks[-1].text.startswith("w = 0") == none and panel.x.title == "feature x₁"
+    assert said == {True, False}

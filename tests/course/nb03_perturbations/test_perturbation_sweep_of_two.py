@@ -27,9 +27,9 @@ def test_two_nets_side_by_side_hold_the_numbers_of_each(explorer):
         images = plot["layout"]["images"]
         assert all(lookup(plot, f"layout.{path}") == value for path, value in step["args"][0].items())
         assert step["args"][0]["title.text"] == plot["layout"]["title"]["text"] in live.summary.value
-        assert images[2]["x"] == images[5]["x"] == row["ε"]
+        assert images[4]["x"] == images[9]["x"] == row["ε"]
         for i, (w, label) in enumerate(zip(sweeps, ("baseline", "robust ℓ2"), strict=True)):
-            assert [images[3 * i + j]["source"] for j in (0, 1)] == [
+            assert [images[5 * i + j]["source"] for j in (0, 1)] == [
                 picture.source for picture in w.pictures(k)
             ]
             curves = [trace["y"] for trace in plot["data"][12 * i : 10 + 12 * i]]
@@ -42,11 +42,13 @@ def test_two_nets_side_by_side_hold_the_numbers_of_each(explorer):
     assert page_of(live.chart) == page_of(alone.chart)
 
 
-@pytest.mark.parametrize("entries, rows", [(["0 (true)", *"123456789ε"], 1), ([*CIFAR10_CLASSES, "ε"], 3)])
+@pytest.mark.parametrize(
+    "entries, rows", [(["0 (true)", *"123456789ε", "the flip"], 2), ([*CIFAR10_CLASSES, "ε", "the flip"], 3)]
+)
 def test_the_slider_of_two_nets_starts_below_their_legend(entries, rows):
     pair = ComparisonFigure((crowded("baseline", 1, False), crowded("robust-linf", 1, False)), 0)
     assert legend_rows(entries) <= legend_rows([f"{entry} (true)" for entry in entries])
     assert legend_rows(entries) == rows
     layout = pair.plotly()["layout"]
     shown = [line["name"] for line in pair.still()["data"] if line["showlegend"]]
-    assert len(shown) == 11 and layout["sliders"][0]["pad"]["t"] >= 57 + 19 * (legend_rows(shown) - 1)
+    assert len(shown) == 12 and layout["sliders"][0]["pad"]["t"] >= 57 + 19 * (legend_rows(shown) - 1)

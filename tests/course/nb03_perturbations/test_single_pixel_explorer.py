@@ -48,7 +48,7 @@ def test_live_and_standing_figure_and_table_agree(explorer, radius, boxed):
         assert step["args"][1]["images[0].source"] == page["layout"]["images"][0]["source"]
         assert drawn["after"]["y"] == pytest.approx([row[str(c)] for c in range(4)], rel=1e-5)
         assert drawn["the pixel shown"]["x"] == pytest.approx([row["promised"]], rel=1e-5)
-        assert drawn["the pixel shown"]["y"] == pytest.approx([row["rise of the loss"]], rel=1e-5)
+        assert drawn["the pixel shown"]["y"] == pytest.approx([row["change of the loss"]], rel=1e-5)
         assert f"says {row['answer']} " in title
         by_gradient, in_truth = row["place by the gradient"], row["place in truth"]
         said = f"number {in_truth} of 30 in truth, number {by_gradient} by the gradient"

@@ -42,3 +42,11 @@ def test_the_figure_slides_without_a_kernel():
     assert layout["title.text"] == figure.message(2)
     assert figure.table()[2]["σ ℓ∞"] == pytest.approx(1)
     assert figure.title in figure.alt and all(f"ℓ{p}" in figure.alt for p in "12∞")
+
+
+@pytest.mark.parametrize("turn", [15, 7])
+def test_the_first_jump_of_a_polygon(turn):
+    """Also where the slider does not stop at the tie itself."""
+    sets = {"l1": Ball("l1", 2.0), "linf": Ball("linf", 1.0)}
+    figure = SupportFunctionFigure(sets, places=range(0, 361, turn))
+    assert [figure.first_jump(name) for name in sets] == pytest.approx([45, 90])

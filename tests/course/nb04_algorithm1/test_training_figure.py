@@ -66,7 +66,7 @@ def test_the_standing_figure_needs_no_kernel(figure):
 def test_the_table_has_the_numbers(figure):
     for row, k in zip(figure.table(), (0, 1, 4, 9), strict=True):
         m = figure.run[k]
-        assert list(row.values())[:4] == [k, m.loss, m.attacked, m.worst]
+        assert list(row.values())[:4] == [str(k), m.loss, m.attacked, m.worst]
         assert row["withstand U, %"] == m.withstand
         assert row["margin"] == pytest.approx(m.margin, abs=1e-5) or not math.isfinite(m.margin)
 

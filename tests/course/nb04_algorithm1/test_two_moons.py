@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import autograd, nn
 from torch.nn.functional import cross_entropy
 
+from rolab.attacks import first_order
 from rolab.course.nb04_algorithm1.training_figure import TrainingFigure
 from rolab.course.nb04_algorithm1.two_moons import (
     BOTTOM,
@@ -17,6 +18,7 @@ from rolab.course.nb04_algorithm1.two_moons import (
     TOP,
     TrainingState,
     TrainingTrace,
+    flowing_step,
     small_net,
     two_moons,
 )
@@ -187,3 +189,39 @@ def test_a_boundary_out_of_sight():
 def test_a_wrong_argument_is_named(call, said):
     with pytest.raises(ValueError, match=f"^{said}"):
         call()
+
+
+# What flows through Δ̂
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_flowing_step_is_the_ascent_step_and_its_derivative_is_that_of_differences(norm):
+    """By finite differences in a weight: nothing for ℓ1 and ℓ∞, a turn along the sphere for ℓ2."""
+    net, U = small_net().double(), Ball(norm, 0.3)
+    x = POINTS[:8].double()
+    step = flowing_step(net, x, LABELS[:8], U)
+    assert torch.allclose(step, first_order(net, x, LABELS[:8], U), atol=1e-12)
+    weight = net[0].weight
+    toward = torch.randn(step.shape, generator=torch.Generator().manual_seed(1), dtype=step.dtype)
+    (slope,) = autograd.grad((toward * step).sum(), weight)
+    with torch.no_grad():
+        ends = []
+        for h in (1e-5, -1e-5):
+            weight[3, 1] += h
+            with torch.enable_grad():
+                ends.append(float((toward * flowing_step(net, x, LABELS[:8], U)).sum().detach()))
+            weight[3, 1] -= h
+    assert float(slope[3, 1]) == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-7)
+    assert (float(slope.abs().max()) > 1e-6) == (norm == "l2")
+
+
+def test_a_run_that_is_not_detached_descends_the_whole_gradient():
+    held, flowing = (TrainingTrace(POINTS, LABELS, Ball("l2", 0.3), detached=d) for d in (True, False))
+    assert torch.equal(held[1].rows, flowing[1].rows)
+    net, x, y = small_net(), POINTS[held[1].rows], LABELS[held[1].rows]
+    cross_entropy(net(x + flowing_step(net, x, y, flowing.U)), y).backward()
+    torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9).step()
+    for p, q, r in zip(net.parameters(), flowing[1].net.parameters(), held[1].net.parameters(), strict=True):
+        assert torch.allclose(p, q, atol=1e-7) and not torch.allclose(q, r, atol=1e-6)
+    same = (TrainingTrace(POINTS, LABELS, Ball("linf", 0.3), detached=d)[5].loss for d in (True, False))
+    assert next(same) == pytest.approx(next(same), rel=1e-5), "nothing flows through ℓ∞"

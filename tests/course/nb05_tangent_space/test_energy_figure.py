@@ -2,7 +2,13 @@
 
 import pytest
 
-from rolab.course.nb05_tangent_space import EnergyFigure
+from rolab.course.nb05_tangent_space import (
+    EnergyFigure,
+    energy_figure,
+    energy_found,
+    energy_in_words,
+    energy_kind,
+)
 from rolab.plotting import Bars, Points
 
 
@@ -41,3 +47,21 @@ def test_the_record_that_ships_can_be_drawn():
 
     record = load_result("tangent_energy")
     assert EnergyFigure(record["rows"], record["directions"], {}).png_bytes()
+
+
+def test_the_prediction_has_a_number_for_each_basis_and_the_figure_has_the_answer():
+    record = {"rows": ROWS, "directions": 15}
+    kind, truth = energy_kind(record), energy_found(record)
+    assert truth == kind.read(truth) == {("one", "energy"): 25.0, ("two", "energy"): 50.0}
+    answer = kind.read({("one", "energy"): "10 %", ("two", "energy"): 70})
+    guessed = [row["your guess"] for row in energy_figure(record, answer).table()]
+    assert guessed == [10.0, 70.0]
+    assert [row["your guess"] for row in energy_figure(record, None).table()] == [None, None]
+    with pytest.raises(ValueError, match="expected a number for TWO"):
+        kind.read({("one", "energy"): 1})
+
+
+def test_chance_and_what_one_basis_for_all_holds_most_of():
+    rows = [row("random", 0.02, 0.1, turn=0.02), row("global-pca", 0.3, 0.1, shift=0.2, turn=0.4)]
+    said = energy_in_words({"rows": rows, "directions": 15})
+    assert "15 / 784 = 1.9 %; measured: 2.0 %" in said and "holds most of *turn*: 40 %" in said

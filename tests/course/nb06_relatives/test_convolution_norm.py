@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from rolab.course.nb06_relatives.convolution_norm import (
     SIZES,
     ConvolutionNormExplorer,
+    exact_norm,
     fft_norm,
     kernels,
     operator_norm,
@@ -63,3 +64,9 @@ def test_the_explorer(baseline):
     state = torch.get_rng_state()
     operator_norm(WEIGHT, 5)
     assert torch.equal(state, torch.get_rng_state()), "the reader's random numbers are left alone"
+
+
+def test_the_right_answer_is_the_nearest_to_the_whole_matrix(baseline):
+    assert exact_norm(WEIGHT, 6, 2, 1) == pytest.approx(explicit(WEIGHT, 6, 2, 1))
+    explorer = ConvolutionNormExplorer(kernels(baseline))
+    assert [explorer.right(name) for name in ("blur", "conv1")] == ["operator"] * 2

@@ -47,3 +47,11 @@ def test_the_explorer(explorer):
     live.controls["scale"].value = 4.0
     live.controls["delta"].value = 0.0
     assert live.error.value == "" and live.shown.title.startswith("Logistic, δ = 0:")
+
+
+def test_what_the_ridge_misses_and_where_the_sure_ones_lie(explorer):
+    assert explorer.missed("least squares") < 1e-6 < 1 < explorer.missed("logistic", 4.0)
+    true, ridge = (values[DELTAS.index(0.5)] for values in explorer.curves("logistic", 4.0))
+    assert explorer.missed("logistic", 4.0) == pytest.approx(100 * abs(ridge.sum() / true.sum() - 1))
+    surest = int(np.argmax(np.abs(explorer.X @ explorer.beta)))
+    assert explorer.side_of_the_sure() == ("above" if true[surest] > ridge[surest] else "below")

@@ -34,3 +34,12 @@ def test_the_explorer(explorer, mnist_test):
     assert live.error.value == "" and f"limit {row['limit']:.2f}" in live.summary.value
     some = mnist_test[:500]
     assert explorer.means[4].equal(some.images[some.labels == 4].mean(0))
+
+
+def test_the_share_of_the_limit_is_a_mean_over_the_pairs(explorer):
+    rows = explorer.rows("means")
+    shares = [row["robustness"] / row["limit"] for row in rows]
+    assert explorer.share("means") == pytest.approx(100 * sum(shares) / 45)
+    table = {row["classifier"]: row for row in explorer.classifiers()}
+    assert table.keys() == set(CLASSIFIERS.values())
+    assert table["difference of means"]["mean risk, %"] == pytest.approx(sum(r["risk"] for r in rows) / 45)

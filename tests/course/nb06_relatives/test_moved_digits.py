@@ -7,6 +7,7 @@ from standing_figures import stands_without_a_kernel
 from rolab import zoo
 from rolab.course.nb06_relatives.moved_digits import AMOUNTS, MoveExplorer, hidden_features, moved
 from rolab.experiments.measures import shifted, turned
+from rolab.sets import Ball
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,14 @@ def test_the_explorer(explorer):
         assert live.error.value == "" and live.state["amount"] == AMOUNTS[move][4]
     live.controls["index"].value = 7
     assert live.error.value == "" and live.shown.label == int(explorer.data.labels[7])
+
+
+def test_how_far_moves_and_attacks_go(explorer):
+    far = explorer.measured.far(place=4)
+    assert far.keys() == AMOUNTS.keys()
+    assert far["turn"]["pixels"] == float(explorer.measured.distances("turn")["pixels"][4].mean())
+    rows = {row["features"]: row for row in explorer.measured.stretched(Ball("l2", 1.0))}
+    for name in ("noise moves them by", "an attack moves them by", "times"):
+        assert rows["pixels"][name] == pytest.approx(1, abs=1e-3), "Δ itself"
+        assert rows["scattering"][name] <= 1.2, "it stretches nothing"
+    assert rows["convnet"]["times"] > 2

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standing_figures import stands_without_a_kernel
 
-from rolab.course.nb06_relatives.power_method import STEPS, PowerMethodExplorer
+from rolab.course.nb06_relatives.power_method import ENDS, STEPS, PowerMethodExplorer, where_it_ends
 
 EXPLORER = PowerMethodExplorer()
 
@@ -46,3 +46,14 @@ def test_the_explorer():
     live.controls["norm"].value = "l1"
     live.controls["steps"].value = 1
     assert live.error.value == "" and "ℓ1 ball, 1 step:" in live.summary.value
+
+
+def test_where_it_ends_is_counted():
+    rows = {row["set"]: row for row in EXPLORER.ends()}
+    assert rows["ℓ2 ball"]["starts that reach the top, %"] > 90
+    for name in ("ℓ∞ ball", "ℓ1 ball"):
+        assert 0 < rows[name]["starts that reach the top, %"] < 90
+        assert rows[name]["the worst end, % of the top"] < 90
+    assert where_it_ends(EXPLORER.ends()) == ENDS.read("ℓ2")
+    assert where_it_ends([{"set": "one", "starts that reach the top, %": 100}]) == "always"
+    assert where_it_ends([{"set": "one", "starts that reach the top, %": 0}]) == "never"

@@ -3,21 +3,36 @@
 import pytest
 
 from rolab.course.nb06_relatives.records import (
-    MADE_BY,
     in_words,
+    mean_of,
     measured,
+    methods_kind,
+    methods_table,
     missing,
     record,
     unlabelled_table,
-    virtual_accuracy,
 )
 
 
 def test_a_record_that_is_there_and_one_that_is_not():
     assert record("limits")["experiment"] == "limits"
     assert record("a record that nobody makes") is None
-    for name in MADE_BY:
-        assert f"results/{name}.json" in missing(name).data and MADE_BY[name] in missing(name).data
+    assert "results/related_work.json" in missing().data and "rolab reproduce related-work" in missing().data
+
+
+def test_the_methods_are_those_of_the_record_or_of_the_experiment(related):
+    assert methods_kind(related).options["certified"] == "the certified net"
+    specs = methods_kind(None).options
+    assert {"baseline", "robust-linf", "operator-norm", "stale", "mixed", "longer"} <= specs.keys()
+    assert specs["operator-norm"] == "operator norms [21]"
+
+
+def test_some_methods_as_a_table(related):
+    first, second = methods_table(related, ["operator-norm", "baseline"])
+    assert first["method"] == "the operator-norm net" and first["clean, %"] == "99.10 ± 0.10"
+    assert first["after all attacks, ℓ∞ 0.1, %"] == "10.00 ± 3.00" and first["steps"] == "–"
+    assert second["steps"] == "1.00 ± 0.10"
+    assert mean_of(related, "operator-norm", "ensemble_accuracy") == 10.0
 
 
 @pytest.mark.parametrize(
@@ -55,4 +70,4 @@ def test_what_images_without_labels_add():
         "p against the first": None,
     }
     assert list(second.values()) == ["the virtual net", "95.00 ± 0.10", "3.0 ± 0.1", "1.5e-10, 1"]
-    assert virtual_accuracy({"rows": rows}) == 95.0
+    assert mean_of({"rows": rows}, "virtual") == 95.0

@@ -22,6 +22,7 @@ def test_the_last_round_is_the_net_as_it_is_now(stale):
     table = stale.accuracy
     assert [[v is None for v in row] for row in table] == [[j < i for j in range(3)] for i in range(3)]
     fresh = Robust(stale.U).perturbation(stale.net, stale.test.images, stale.test.labels)
+    assert stale.gained == table[0][2] - table[2][2]
     assert table[2][2] == accuracy_percent(correct(stale.net, stale.test, fresh))
 
 
