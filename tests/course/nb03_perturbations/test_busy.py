@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rolab.course.nb07_mnist import busy
+from rolab.course.nb03_perturbations.busy import busy
 
 
 class Line:
@@ -23,7 +23,7 @@ def test_the_line_is_gone_when_the_work_is_done(monkeypatch, fails):
         lines.append(Line(shown))
         return lines[-1]
 
-    monkeypatch.setattr(sys.modules["rolab.course.nb07_mnist.busy"], "display", display)
+    monkeypatch.setattr(sys.modules["rolab.course.nb03_perturbations.busy"], "display", display)
     try:
         with busy("counting"):
             (line,) = lines
