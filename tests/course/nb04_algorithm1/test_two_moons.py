@@ -218,10 +218,12 @@ def test_the_flowing_step_is_the_ascent_step_and_its_derivative_is_that_of_diffe
 def test_a_run_that_is_not_detached_descends_the_whole_gradient():
     held, flowing = (TrainingTrace(POINTS, LABELS, Ball("l2", 0.3), detached=d) for d in (True, False))
     assert torch.equal(held[1].rows, flowing[1].rows)
-    net, x, y = small_net(), POINTS[held[1].rows], LABELS[held[1].rows]
+    net, x, y, apart = small_net(), POINTS[held[1].rows], LABELS[held[1].rows], []
     cross_entropy(net(x + flowing_step(net, x, y, flowing.U)), y).backward()
     torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9).step()
     for p, q, r in zip(net.parameters(), flowing[1].net.parameters(), held[1].net.parameters(), strict=True):
-        assert torch.allclose(p, q, atol=1e-7) and not torch.allclose(q, r, atol=1e-6)
+        assert torch.allclose(p, q, atol=1e-6)
+        apart.append(float((q - r).abs().max()))
+    assert max(apart) > 1e-5
     same = (TrainingTrace(POINTS, LABELS, Ball("linf", 0.3), detached=d)[5].loss for d in (True, False))
     assert next(same) == pytest.approx(next(same), rel=1e-5), "nothing flows through ℓ∞"
