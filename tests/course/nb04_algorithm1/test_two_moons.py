@@ -223,7 +223,7 @@ def test_a_run_that_is_not_detached_descends_the_whole_gradient():
     torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9).step()
     for p, q, r in zip(net.parameters(), flowing[1].net.parameters(), held[1].net.parameters(), strict=True):
         assert torch.allclose(p, q, atol=1e-6)
-        apart.append(float((q - r).abs().max()))
+        apart.append((q - r).abs().max().item())
     assert max(apart) > 1e-5
     same = (TrainingTrace(POINTS, LABELS, Ball("linf", 0.3), detached=d)[5].loss for d in (True, False))
     assert next(same) == pytest.approx(next(same), rel=1e-5), "nothing flows through ℓ∞"
