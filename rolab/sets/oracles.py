@@ -89,9 +89,6 @@ class Oracles(ABC):
 
     __iter__: ClassVar[None] = None  # else U[0], U[1], … would go on for ever
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError(f"{self!r} is no array; for a table of pandas, write table.to_numpy() @ U")
-
     def __contains__(self, d: Any) -> bool:
         raise TypeError(f"{self!r}: expected U.contains(d), one answer per example, got `d in U`")
 

@@ -180,14 +180,6 @@ def test_numbers_with_labels_are_refused(name):
                 make(counted.set_axis(labels, axis=axis))
 
 
-def test_a_table_on_the_left_of_a_set_is_told_what_to_do():
-    """pandas does not leave the product to what is on its right, as numpy does."""
-    matrix, U = np.eye(2), Ball("l2", 1.0)
-    with pytest.raises(TypeError, match=r"is no array; for a table of pandas, write table.to_numpy\(\) @ U"):
-        pd.DataFrame(matrix) @ U
-    assert pd.DataFrame(matrix).to_numpy() @ U == matrix @ U
-
-
 def test_what_is_no_set_is_refused():
     for meet in (lambda U: U & 3, lambda U: U + 3):
         with pytest.raises(TypeError, match="unsupported operand"):
