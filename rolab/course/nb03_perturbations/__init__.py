@@ -1,6 +1,6 @@
 """The code behind notebook 03, worst-case perturbations: a scan, a sweep, their figures, the explorers."""
 
-from rolab.course.nb03_perturbations.busy import busy
+from rolab.course.live import busy
 from rolab.course.nb03_perturbations.claims import claims
 from rolab.course.nb03_perturbations.flip_radii import flip_radii, medians, surprise
 from rolab.course.nb03_perturbations.pixel_prediction import Pixel

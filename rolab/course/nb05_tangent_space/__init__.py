@@ -1,6 +1,6 @@
 """The code behind notebook 05, tangent space: the moves of a digit, explorers, figures, small nets."""
 
-from rolab.course.nb05_tangent_space.cells import busy, folded
+from rolab.course.live import busy, folded
 from rolab.course.nb05_tangent_space.circle_figure import CircleFigure
 from rolab.course.nb05_tangent_space.claims import (
     bends_in_words,

@@ -1,6 +1,6 @@
 """Notebook 06, its relatives: the methods of the paper's section 2 on one loss, in explorers and figures."""
 
-from rolab.course.nb05_tangent_space.cells import busy, folded
+from rolab.course.live import busy, folded
 from rolab.course.nb06_relatives.claims import paper_and_here
 from rolab.course.nb06_relatives.convolution_norm import ASKED, ConvolutionNormExplorer, kernels
 from rolab.course.nb06_relatives.dropout_ridge import SIDES, DropoutExplorer, coarse_digits

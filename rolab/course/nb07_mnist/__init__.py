@@ -1,6 +1,6 @@
 """The code behind notebook 07, the tables of MNIST: what is asked, what they say in words, the exercises."""
 
-from rolab.course.nb03_perturbations.busy import busy
+from rolab.course.live import busy
 from rolab.course.nb07_mnist.mcnemar_figure import first_lead, lead_figure
 from rolab.course.nb07_mnist.quiz import QUIZ
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rolab.course.nb05_tangent_space import busy, cells, folded
+from rolab.course.live import busy, cells, folded
 from rolab.plotting import Table
 
 
