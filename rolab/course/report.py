@@ -118,8 +118,8 @@ def _prediction(asked: prediction.Prediction) -> dict[str, str]:
     if asked.answer is None:
         return {"question": asked.question, "answer": "–", "result": "not yet"}
     kind, result = asked.kind, "what came out was not looked at"
-    for fold in asked._folds[:1]:
-        result = f"It is {kind.shown(fold.truth)}{kind.off(asked.answer, fold.truth)}"
+    if asked.truth is not None:
+        result = f"It is {kind.shown(asked.truth)}{kind.off(asked.answer, asked.truth)}"
     return {"question": asked.question, "answer": kind.shown(asked.answer), "result": result}
 
 

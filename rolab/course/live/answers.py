@@ -21,6 +21,10 @@ from rolab.plotting.figure import Table
 WIDE = {"description_width": "initial"}
 
 
+def _label(words: str) -> Any:
+    return ipywidgets.Label(words, layout={"width": "max-content"})
+
+
 class Kind(ABC):
     """A kind of answer."""
 
@@ -185,10 +189,13 @@ class Quantities(Kind):
 
     def fields(self, label: str) -> tuple[Any, Callable[[], Any]]:
         found = {place: self._field(place) for place in self._places()}
-        cells = [ipywidgets.Label(words) for words in ("", *self.columns.values())]
+        cells = [_label(words) for words in ("", *self.columns.values())]
         for row, words in self.rows.items():
-            cells += [ipywidgets.Label(words), *(found[row, column] for column in self.columns)]
-        layout = {"grid_template_columns": f"150px repeat({len(self.columns)}, 130px)"}
+            cells += [_label(words), *(found[row, column] for column in self.columns)]
+        layout = {
+            "grid_template_columns": f"repeat({1 + len(self.columns)}, max-content)",
+            "grid_gap": "0 1em",
+        }
         return ipywidgets.GridBox(cells, layout=layout), lambda: {p: f.value for p, f in found.items()}
 
     def _field(self, place: tuple) -> Any:

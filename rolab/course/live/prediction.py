@@ -45,6 +45,11 @@ class Prediction:
             for fold in self._folds:
                 fold.open()
 
+    @property
+    def truth(self) -> Any:
+        """What came out, once a cell has revealed it."""
+        return self._folds[0].truth if self._folds else None
+
     def reveal(self, truth: Any, *shown: Any) -> None:
         """Shows what came out, and figures, tables, explorers, texts (Markdown) that give it away.
 
