@@ -17,7 +17,7 @@ FEW = () if "ROLAB_BROWSER_RECORD" in os.environ else ("01", "03", "07")
 NOTEBOOKS = [path for path in sorted(driver.NOTEBOOKS.glob("*.ipynb")) if path.name.startswith(FEW or "")]
 # Figures in a closed fold are hidden from all readers: they are looked at once it is open.
 UNFOLD = """each => {
-    for (let fold = each.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;
+    for (let d = each.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
 }"""
 
 
