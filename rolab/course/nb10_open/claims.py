@@ -144,13 +144,13 @@ CLAIMS = {
         _harder,
     ),
     "clean mnist": Claim(
-        "Trained with ℓ2 or ℓ∞ balls, a network reads more *clean* digits of MNIST correctly.",
+        "Trained with ℓ2 or ℓ∞ balls, a network reads more clean digits of MNIST correctly.",
         "confirmed",
         "07_mnist_reproduction",
         lambda: _leads("mnist"),
     ),
     "clean cifar": Claim(
-        "Robust training raises the accuracy on the *clean* images of CIFAR-10.",
+        "Robust training raises the accuracy on the clean images of CIFAR-10.",
         "not supported",
         "08_cifar10_reproduction",
         lambda: _leads("cifar10"),
