@@ -16,7 +16,8 @@ class Fold(NamedTuple):
     """A prediction's fold in a file."""
 
     question: str
-    truth: str  # HTML
+    truth: str  # what came out, HTML
+    html: str  # the whole
 
 
 class Shipped:
@@ -93,14 +94,11 @@ class Shipped:
 
     @property
     def folds(self) -> list[Fold]:
-        """What the predictions reveal: each question, and what came out."""
-        html = "".join(output.get("data", {}).get("text/html", "") for output in self.outputs)
-        start = '<details class="rolab-fold"><summary>Folded until you have predicted: '
-        parts = [part.split("</summary>") for part in html.split(start)[1:]]
-        return [
-            Fold(question, re.match(r"(<p>It is .*?</p>|<table>.*?</table>)?", inside)[0])
-            for question, inside, *_ in parts
-        ]
+        """What the predictions reveal."""
+        asked = r"<summary>Folded until you have predicted: (.*?)</summary>"
+        told = r"((?:<p>It is .*?</p>|<table>.*?</table>)?).*?</details>"
+        found = re.finditer(f'<details class="rolab-fold">{asked}{told}', self.shown(), re.DOTALL)
+        return [Fold(fold[1], fold[2], fold[0]) for fold in found]
 
     @property
     def predictions(self) -> list[tuple[str, str]]:
@@ -117,6 +115,12 @@ class Shipped:
     def solutions(self) -> list[str]:
         """The folded solutions of the exercises."""
         return re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", self.text, re.DOTALL)
+
+    def solved(self, **names: Any) -> dict[str, Any]:
+        """What the folded solutions define, one after the other, where these names are known."""
+        for solution in self.solutions:
+            exec(solution, names)
+        return names
 
     @property
     def reports(self) -> list[str]:

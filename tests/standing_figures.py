@@ -5,7 +5,6 @@ import json
 import re
 
 from rolab.plotting.figure import Figure
-from rolab.plotting.standing import standing_page
 
 
 def stands_without_a_kernel(figure):
@@ -14,7 +13,7 @@ def stands_without_a_kernel(figure):
     assert (
         shows(data) == figure.alt and figure.title in figure.alt and set(data) == {"text/html", "text/plain"}
     )
-    found = standing_page(data["text/html"])
+    found = slider(data)
     assert found["page"]["data"] == json.loads(json.dumps(figure.plotly()["data"]))
     assert len(found["alts"]) == len(found["page"]["layout"]["sliders"][0]["steps"]) == len(figure.places)
     assert len(json.dumps(data)) < 250_000  # of a megabyte that a notebook may have
@@ -28,9 +27,15 @@ def shows(data):
     return data["text/plain"]
 
 
+def slider(data):
+    """What the slider has that an output shows where no kernel runs: `page`, plotly's figure, and `alts`."""
+    (text,) = re.findall(r'<script type="application/json">(.*?)</script>', data["text/html"], re.DOTALL)
+    return json.loads(text)
+
+
 def slides(data):
     """The figure of plotly whose slider an output shows where no kernel runs."""
-    return standing_page(data["text/html"])["page"]
+    return slider(data)["page"]
 
 
 def steps(figure):

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 import pytest
 
+from rolab.course.nb07_mnist.predictions import half_found
 from rolab.experiments import NETS, PAPER
 
 
@@ -73,3 +74,13 @@ def assert_markdown(text: str, result: dict) -> None:
             assert [float(each) for each in p.split(", ")] == pytest.approx(
                 [test["p"] for test in row["mcnemar"]], rel=0.06
             )
+
+
+def tells_nothing_of(result: dict, text: str) -> None:
+    """No accuracy of the table is in a text, and no ε at which half of the images are left."""
+    for row in result["rows"]:
+        for column in ("test_accuracy", "adversarial_accuracy"):
+            for number in (row[column]["mean"], *row[column]["values"]):
+                assert number == 0 or f"{number:.2f}" not in text and f"{number:.4g}" not in text
+    for found in half_found(result).values():
+        assert f"{found:.2g}" not in text and f"{found:.4g}" not in text

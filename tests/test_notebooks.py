@@ -5,11 +5,16 @@ nbval runs each; its own numbers and sentences are tested in a file of its own.
 
 import ast
 import html
+import importlib
 import re
+from pathlib import Path
 
 import pytest
 from shipped import FOLDER, Shipped
 
+from rolab.course.live import Question
+
+ROOT = Path(__file__).parents[1]
 NOTEBOOKS = {path.stem: Shipped(path.stem) for path in sorted(FOLDER.glob("*.ipynb"))}
 LESSONS = [name for name in NOTEBOOKS if not name.startswith(("00", "10"))]  # these begin and end the course
 
@@ -89,3 +94,15 @@ def test_every_prediction_is_asked_before_it_is_revealed_and_each_predict_has_it
         if cell.cell_type == "markdown" and "**Predict" in cell.source:
             outputs = [o.get("data", {}).get("text/plain", "") for o in after.get("outputs", [])]
             assert any(text.startswith("Your prediction") for text in outputs), cell.source[:80]
+
+
+def test_its_quiz_is_asked_and_its_replies_are_folded(notebook):
+    (folder,) = (ROOT / "rolab" / "course").glob(f"nb{notebook.path.stem[:2]}_*")
+    quiz = vars(importlib.import_module(f"rolab.course.{folder.name}.quiz"))
+    questions = [*quiz.get("QUIZ", ()), *(each for each in quiz.values() if isinstance(each, Question))]
+    unfolded = notebook.unfolded()
+    assert len(questions) == 3
+    for question in questions:
+        assert question.name in unfolded and len(question.replies) >= 3
+        for reply in question.replies.values():
+            assert reply and reply not in unfolded

@@ -41,12 +41,6 @@ def standing(png: bytes, alt: str, page: Mapping[str, Any] | None = None, alts: 
     return f'<figure class="rolab-figure" style="margin: 0">{scrolls}{slider}</figure>'
 
 
-def standing_page(html: str) -> dict[str, Any]:
-    """What the slider of such HTML has: `page`, plotly's figure, and `alts`."""
-    start = '<script type="application/json">'
-    return json.loads(html[html.index(start) + len(start) :].split("</script>")[0])
-
-
 @cache
 def _script() -> str:
     return Path(__file__).with_name("standing.js").read_text(encoding="utf-8")

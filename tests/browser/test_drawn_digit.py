@@ -23,17 +23,6 @@ COUNT, DEEPER = 100, 10  # digits of which logits, gradients and steps are compa
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    if driver.CHROMIUM is None:
-        pytest.skip("no Chromium here; install it with: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=driver.CHROMIUM, args=driver.FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The page in a folder."""
     path = tmp_path_factory.mktemp("drawn") / "drawn_digit.html"
@@ -42,12 +31,12 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(chromium, address):
+def opened(browser, address):
     """A function that opens the page at a state; the console must stay silent, and nothing be asked for."""
     pages = []
 
     def open_(state="", **how):
-        page = chromium.new_page(**{"viewport": {"width": 1280, "height": 900}} | how)
+        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}} | how)
         page.said = []
         page.on("console", lambda said: page.said.append(said.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
@@ -229,11 +218,11 @@ addEventListener("keydown", () => {{ document.title = "heard" }})</script>
 {}</body></html>"""
 
 
-def test_within_another_page_nothing_leaks_and_the_frame_fits(chromium, tmp_path):
+def test_within_another_page_nothing_leaks_and_the_frame_fits(browser, tmp_path):
     """The output of a cell on a dark page with styles, names and keys of its own."""
     path = tmp_path / "around.html"
     path.write_text(AROUND.format(drawn_digit()._repr_mimebundle_()["text/html"]), encoding="utf-8")
-    page = chromium.new_page(viewport={"width": 900, "height": 1000})
+    page = browser.new_page(viewport={"width": 900, "height": 1000})
     said = []
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(path.as_uri())
@@ -262,10 +251,10 @@ def notebook_00(tmp_path):
     return folder
 
 
-def test_in_jupyterlab_a_picture_stands_for_it_until_the_cell_is_run(chromium, tmp_path, notebook_00):
+def test_in_jupyterlab_a_picture_stands_for_it_until_the_cell_is_run(browser, tmp_path, notebook_00):
     """Then it is live, and arrows and space are the pen's, not JupyterLab's."""
     with driver.jupyterlab(tmp_path, notebook_00) as address:
-        page, errors = driver.open_notebook(chromium, address, "00_start_here.ipynb")
+        page, errors = driver.open_notebook(browser, address, "00_start_here.ipynb")
         (picture,) = driver.find(page, '.jp-OutputArea img[alt^="The digit"]', 1)
         assert picture.is_visible() and picture.evaluate("each => each.naturalWidth") == 140
         assert page.locator(".jp-OutputArea iframe").count() == 0
@@ -280,12 +269,12 @@ def test_in_jupyterlab_a_picture_stands_for_it_until_the_cell_is_run(chromium, t
         page.close()
 
 
-def test_in_the_page_that_nbconvert_makes(chromium, tmp_path):
+def test_in_the_page_that_nbconvert_makes(browser, tmp_path):
     from nbconvert import HTMLExporter
 
     path, notebook = tmp_path / "00.html", driver.NOTEBOOKS / "00_start_here.ipynb"
     path.write_text(HTMLExporter().from_filename(notebook)[0], encoding="utf-8")
-    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page = browser.new_page(viewport={"width": 390, "height": 844})
     page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())  # MathJax's
     page.goto(path.as_uri(), wait_until="domcontentloaded")
     frame = page.frame_locator("iframe")

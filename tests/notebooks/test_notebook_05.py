@@ -7,7 +7,6 @@ import torch
 from shipped import Shipped
 
 from rolab.course import check
-from rolab.course.nb05_tangent_space import QUIZ
 
 SHIPPED = Shipped("05")
 PREDICTIONS = ("gap", "reach", "energy", "promise", "table")
@@ -35,9 +34,7 @@ def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, error):
 
 
 def test_the_solutions_solve_the_exercises():
-    names: dict = {"torch": torch}
-    for solution in SHIPPED.solutions:
-        exec(solution, names)
+    names = SHIPPED.solved(torch=torch)
     for report in (
         check.projection(names["my_projection"]),
         check.tangent_maximizer(names["my_maximizer"]),
@@ -79,12 +76,3 @@ def test_no_answer_stands_outside_a_fold():
         "It is “",
     ):
         assert word in SHIPPED.shown() and word not in outside, word
-
-
-def test_the_quiz_is_asked_and_its_replies_are_folded():
-    outside = SHIPPED.unfolded()
-    assert len(QUIZ) == 3
-    for question in QUIZ:
-        assert question.name in outside and len(question.replies) >= 3
-        for reply in question.replies.values():
-            assert reply not in outside

@@ -9,7 +9,7 @@ from shipped import Shipped
 from rolab import storage
 from rolab.course import check, nb06_relatives
 from rolab.course.live import prediction
-from rolab.course.nb06_relatives import QUIZ, record
+from rolab.course.nb06_relatives import record
 from rolab.plotting import Table
 
 SHIPPED = Shipped("06")
@@ -40,9 +40,7 @@ def test_a_wrong_parameter_fails_at_once_with_its_name(wrong, error):
 
 
 def test_the_solutions_solve_the_exercises():
-    names: dict = {"torch": torch}
-    for solution in SHIPPED.solutions:
-        exec(solution, names)
+    names = SHIPPED.solved(torch=torch)
     for report in (
         check.power_step(names["my_step"]),
         check.convolution_norm(names["my_norm"]),
@@ -91,14 +89,6 @@ def test_no_answer_stands_outside_a_fold():
         "FFT 7",
     ):
         assert word in SHIPPED.shown() and word not in outside, word
-
-
-def test_the_quiz_is_asked_and_its_replies_are_folded():
-    outside = SHIPPED.unfolded()
-    for question in QUIZ:
-        assert question.name in outside
-        for reply in question.replies.values():
-            assert reply not in outside
 
 
 def figure(mean):
