@@ -116,11 +116,14 @@ class Shipped:
         """The folded solutions of the exercises."""
         return re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", self.text, re.DOTALL)
 
-    def solved(self, **names: Any) -> dict[str, Any]:
-        """What the folded solutions define, one after the other, where these names are known."""
+    def verdicts(self, **names: Any) -> dict[str, Any]:
+        """Checker → what it says of the folded solution; they are run in their order, with these names."""
+        from rolab.course import check
+
         for solution in self.solutions:
             exec(solution, names)
-        return names
+        asked = re.findall(r"^(?:\w+ = )?check\.(\w+)\((my_\w+|Mine\(\))\)$", self.source, re.M)
+        return {checker: getattr(check, checker)(eval(answer, names)) for checker, answer in asked}
 
     @property
     def reports(self) -> list[str]:
