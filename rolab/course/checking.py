@@ -6,7 +6,6 @@ import dis
 import functools
 import math
 import numbers
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -219,14 +218,6 @@ def truth(value: Any, case: str) -> bool:
     return value
 
 
-def choice(value: Any, options: Mapping[str, Iterable[str]], case: str) -> str:
-    """The option, each with its synonyms, that a text names; case, punctuation and a plural do not matter."""
-    names = {_plain(word): option for option, others in options.items() for word in (option, *others)}
-    named = names.get(_plain(value)) if isinstance(value, str) else None
-    require(named is not None, _at(case, f"expected one of {', '.join(options)}, got {value!r}"))
-    return str(named)
-
-
 def _at(case: str, complaint: str) -> str:
     return f"{case}: {complaint}" if case else complaint
 
@@ -234,12 +225,6 @@ def _at(case: str, complaint: str) -> str:
 def _item(value: Any) -> Any:
     """The Python object in an array or tensor of one entry; anything else as it is."""
     return value.item() if hasattr(value, "item") and math.prod(value.shape) == 1 else value
-
-
-def _plain(text: str) -> str:
-    """The letters in lower case, without what a plural adds; `class` and `classes` are alike."""
-    words = re.findall(r"\w+", text.casefold())
-    return "".join(re.sub(r"(?<=\w\w)ies$", "y", word).rstrip("es") or word for word in words)
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rolab.course import check
-from rolab.course.checking import Violated, choice, examine, number, require, truth
+from rolab.course.checking import Violated, examine, number, require, truth
 
 
 def test_exercises_are_made_by_a_decorator():
@@ -126,32 +126,6 @@ def test_what_is_no_number(value):
 
 def test_infinity_is_a_number_where_it_may_be_the_answer():
     assert number(torch.tensor(torch.inf), "", finite=False) == float("inf")
-
-
-OPTIONS = {"theorem": ["proved"], "heuristic": ["rule of thumb"], "untested claim": ["hypothesis", "open"]}
-
-
-@pytest.mark.parametrize(
-    "text, option",
-    [
-        ("theorem", "theorem"), (" Theorems! ", "theorem"), ("PROVED.", "theorem"),
-        ("Rules of thumb", "heuristic"), ("'heuristics'", "heuristic"), ("rule-of-thumb", "heuristic"),
-        ("untested  claims", "untested claim"), ("Un-tested claim", "untested claim"),
-        ("hypotheses", None), ("", None), (1, None),
-    ],
-)  # fmt: skip
-def test_a_text_may_be_written_in_many_ways(text, option):
-    if option:
-        assert choice(text, OPTIONS, "") == option
-    else:
-        with pytest.raises(
-            Violated, match="^claim 3: expected one of theorem, heuristic, untested claim, got"
-        ):
-            choice(text, OPTIONS, "claim 3")
-
-
-def test_a_text_of_letters_is_not_emptied():
-    assert choice("E", {"e": [], "s": []}, "") == "e" and choice("classes", {"class": []}, "") == "class"
 
 
 KNOWN = {"digit": range(10), "net": ("baseline", "other"), "rate": float, "run": bool}

@@ -16,6 +16,7 @@ from torch import nn
 from rolab.attacks import Attack, first_order, pgd
 from rolab.course.live.controls import Button, Cache, Choice, Control, Notice, Number, Slide, Toggle, stamp
 from rolab.course.live.explorer import Explorer, Live
+from rolab.course.nb00_start.drawn_digit import LARGEST
 from rolab.course.nb03_perturbations.perturbation_sweep import (
     ComparisonFigure,
     PerturbationSweep,
@@ -28,7 +29,6 @@ from rolab.experiments.styles import style
 from rolab.sets import Ball, UncertaintySet, pixel_box, resolve
 
 UNIT_BALLS = {norm: Ball(norm, 1.0) for norm in ("l1", "l2", "linf")}
-LARGEST = {"l1": 20.0, "l2": 4.0, "linf": 0.4}  # where the sliders end, in pixel units
 ATTACKS: dict[str, Attack] = {"one step": first_order, "PGD": pgd}
 
 

@@ -11,6 +11,7 @@ from statistics import mean
 from typing import Any
 
 from rolab.course.live import Sorting
+from rolab.course.nb07_mnist import significance
 from rolab.experiments import NORMS, TITLES, grid
 from rolab.experiments.robustness_results import RobustnessResults
 from rolab.storage import load_result
@@ -40,15 +41,14 @@ def _net(name: str, net: str) -> Mapping[str, Any]:
 
 def _leads(name: str) -> str:
     """The gain of each robust net over the baseline on clean images, and its tests."""
-    base, said = _net(name, "baseline")["test_accuracy"], []
-    for norm in NORMS:
-        row = _net(name, f"robust-{norm}")
-        pairs = zip(row["test_accuracy"]["values"], base["values"], strict=False)
-        gain, tests = mean(a - b for a, b in pairs), [test["p"] for test in row["mcnemar"]]
-        below = sum(p < 0.05 for p in tests)
-        said.append(
-            f"{TITLES[row['net']]} {gain:+.2f} points, p < 0.05 in {below} of {len(tests)} paired tests"
+    result, said = load_result(name), []
+    images, _ = significance.tested(result)
+    for row in significance.rows_of(result):
+        gain, tests = 100 * mean(significance.leads_of(row)) / images, row["mcnemar"]
+        better = (
+            f"p < {significance.LEVEL} in {significance.significant(tests, 1)} of {len(tests)} paired tests"
         )
+        said.append(f"{TITLES[row['net']]} {gain:+.2f} points, {better}")
     return "; ".join(said)
 
 

@@ -11,13 +11,13 @@ from torch import nn
 from rolab.attacks import first_order
 from rolab.course.nb01_linear_programs.problems import production
 from rolab.data import Dataset
-from rolab.evaluation import accuracy_percent, correct
+from rolab.evaluation import accuracy, accuracy_percent, correct
 from rolab.experiments.attack_grid import InPixelBox
 from rolab.lp import Solution
 from rolab.objectives import Nominal, Objective, Robust
 from rolab.plotting import ImageGrid, ImageRow
 from rolab.sets import UncertaintySet
-from rolab.training import training_step
+from rolab.training import Recipe, train
 
 
 def planned(U: UncertaintySet) -> Solution:
@@ -38,20 +38,16 @@ def on_a_digit(model: nn.Module, test: Dataset, index: int, U: UncertaintySet) -
     return ImageGrid(title=f"Your set turns “{before}” into “{after}”", rows=[row], alt=alt)
 
 
-def trained(
-    U: UncertaintySet, train: Dataset, test: Dataset, epochs: int = 6
-) -> list[dict[str, float | str]]:
+def trained(U: UncertaintySet, data: Dataset, test: Dataset, epochs: int = 6) -> list[dict[str, float | str]]:
     """A small net trained without and with U, and what each reads: clean, and after its own step in U."""
     rows = list[dict[str, float | str]]()
     methods: dict[str, Objective] = {"standard": Nominal(), "with your set": Robust(U)}
+    recipe = Recipe(epochs, learning_rate=0.1, schedule="constant", nesterov=False, weight_decay=0.0)
     for name, objective in methods.items():
         torch.manual_seed(0)
         net = nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-        for _ in range(epochs):
-            for part in torch.randperm(len(train)).split(100):
-                training_step(net, train.images[part], train.labels[part], objective, optimizer)
-        step = first_order(net.eval(), test.images, test.labels, InPixelBox(U))
-        clean, attacked = (accuracy_percent(correct(net, test, d)) for d in (torch.zeros_like(step), step))
+        train(net, data, objective, recipe, device="cpu", progress=False)
+        step = first_order(net, test.images, test.labels, InPixelBox(U))
+        clean, attacked = accuracy(net, test), accuracy_percent(correct(net, test, step))
         rows.append({"trained": name, "clean, %": clean, "after its own step in your set, %": attacked})
     return rows
