@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,12 +138,15 @@ def _missing() -> Iterator[str]:
 
 
 def _text(answer: Any) -> str:
-    """The code of a function, as the reader wrote it; else the value."""
+    """The code of a function, or of the methods of a reader's class, as it was written; else the value."""
     if answer is None or answer is ...:
         return "..."
-    if callable(answer):
-        try:
-            return inspect.getsource(answer).strip()
-        except (OSError, TypeError):
-            return getattr(answer, "__name__", type(answer).__name__)
-    return repr(answer)
+    written = [answer] if callable(answer) else []
+    if not written and repr(answer) == object.__repr__(answer):  # it says no more than where it lies
+        written = [each for each in vars(type(answer)).values() if inspect.isfunction(each)]
+    try:
+        return "\n\n".join(textwrap.dedent(inspect.getsource(each)).strip() for each in written) or repr(
+            answer
+        )
+    except (OSError, TypeError):
+        return getattr(answer, "__name__", type(answer).__name__)

@@ -6,6 +6,7 @@ import pytest
 from rolab.course import check, checking, report
 from rolab.course.live import OneOf, Prediction, Quantities, Quantity, prediction
 from rolab.errors import RecordError
+from rolab.sets import UncertaintySet
 from rolab.storage import read_json
 
 
@@ -110,6 +111,22 @@ def test_two_files_are_written_that_can_be_read_again(tmp_path):
 def test_before_anything_was_done_it_says_so(tmp_path):
     assert "run the notebook first" in repr(check.report())
     assert check.report().save(tmp_path).name == "report.md"
+
+
+def test_a_class_of_ones_own_is_handed_in_as_its_code():
+    class Mine(UncertaintySet):
+        def maximizer(self, g):
+            return -g
+
+        def project(self, d):
+            return d.clamp(-1, 0)
+
+    code = report._text(Mine())
+    assert (
+        code.startswith("def maximizer(self, g):\n    return -g\n\ndef project(self, d):")
+        and "0x" not in code
+    )
+    assert report._text(half).startswith("def half(answer):") and report._text(0.5) == "0.5"
 
 
 OF_THE_COURSE = {t: module for t, module in checking.EXERCISES.items() if module.startswith("rolab.")}
